@@ -1,0 +1,142 @@
+//! Attacks that a training process can plant in itself while its journal
+//! claims honesty.
+//!
+//! They exist to be caught: the tests and the demonstration train with one and
+//! show where an audit finds it.
+
+use std::fmt;
+use std::ops::Range;
+use std::str::FromStr;
+
+/// Names what a sabotaged training does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InRunKind {
+    /// Updates with another learning rate than it records (strength: factor).
+    LrTamper,
+    /// Uses and records another learning rate (strength: factor).
+    LrRecorded,
+    /// Updates with the negated gradient, and records the honest one.
+    SignFlip,
+    /// Trains with another root seed than it declares.
+    SeedSwap,
+    /// Takes the samples of a step in another order: sorted.
+    OrderSwap,
+    /// Changes the labels of the first samples of a batch (strength: how many).
+    LabelFlip,
+    /// Stamps a patch on the first samples of a batch (strength: how many).
+    PixelEdit,
+    /// Draws dropout from another random stream.
+    DropoutOff,
+    /// Adds to one weight after the update (strength: units in the last
+    /// place).
+    InRunEdit,
+    /// Scales the optimizer's moments after the update (strength: factor).
+    MomentEdit,
+}
+
+const KINDS: [(InRunKind, &str, f64); 10] = [
+    (InRunKind::LrTamper, "lr-tamper", 1.05),
+    (InRunKind::LrRecorded, "lr-recorded", 1.05),
+    (InRunKind::SignFlip, "sign-flip", 1.0),
+    (InRunKind::SeedSwap, "seed-swap", 1.0),
+    (InRunKind::OrderSwap, "order-swap", 1.0),
+    (InRunKind::LabelFlip, "label-flip", 1.0),
+    (InRunKind::PixelEdit, "pixel-edit", 1.0),
+    (InRunKind::DropoutOff, "dropout-off", 1.0),
+    (InRunKind::InRunEdit, "in-run-edit", 1.0),
+    (InRunKind::MomentEdit, "moment-edit", 1.01),
+];
+
+/// Describes a sabotaged training: `lr-tamper@7`, `sign-flip@7..9`,
+/// `lr-tamper@7..20*1.5`. Without a place it acts at every step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InRunAttack {
+    /// What is done.
+    pub kind: InRunKind,
+    /// At which steps.
+    pub steps: Range<u64>,
+    /// How strongly; each kind says in which unit.
+    pub strength: f64,
+}
+
+/// Says why a text names no attack.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is no attack: write ID[@STEP[..STEP]][*STRENGTH], where ID is one of {list}", list = known())]
+pub struct AttackError(String);
+
+fn known() -> String {
+    KINDS.map(|(_, name, _)| name).join(", ")
+}
+
+impl InRunAttack {
+    /// Says whether the attack acts at `step`, and of this kind.
+    pub fn acts(&self, kind: InRunKind, step: u64) -> bool {
+        self.kind == kind && self.steps.contains(&step)
+    }
+}
+
+impl FromStr for InRunAttack {
+    type Err = AttackError;
+
+    fn from_str(text: &str) -> Result<Self, AttackError> {
+        parse(text).ok_or_else(|| AttackError(text.to_owned()))
+    }
+}
+
+fn parse(text: &str) -> Option<InRunAttack> {
+    let (head, strength) = match text.split_once('*') {
+        Some((head, strength)) => (head, Some(strength.parse::<f64>().ok()?)),
+        None => (text, None),
+    };
+    let (id, place) = match head.split_once('@') {
+        Some((id, place)) => (id, Some(place)),
+        None => (head, None),
+    };
+    let &(kind, _, usual) = KINDS.iter().find(|(_, name, _)| *name == id)?;
+    let strength = strength.unwrap_or(usual);
+    let steps = place.map_or(Some(0..u64::MAX), steps)?;
+    strength.is_finite().then_some(InRunAttack { kind, steps, strength })
+}
+
+fn steps(place: &str) -> Option<Range<u64>> {
+    match place.split_once("..") {
+        Some((start, end)) => Some(start.parse().ok()?..end.parse().ok()?),
+        None => {
+            let step: u64 = place.parse().ok()?;
+            Some(step..step.checked_add(1)?)
+        }
+    }
+}
+
+impl fmt::Display for InRunKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = KINDS.iter().find(|(kind, ..)| kind == self).map_or("", |(_, name, _)| name);
+        f.write_str(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_places_and_strengths() {
+        let attack: InRunAttack = "lr-tamper@7..20*1.5".parse().unwrap();
+        assert_eq!(
+            (attack.kind, attack.steps.clone(), attack.strength),
+            (InRunKind::LrTamper, 7..20, 1.5)
+        );
+        assert!(attack.acts(InRunKind::LrTamper, 19) && !attack.acts(InRunKind::LrTamper, 20));
+        let attack: InRunAttack = "sign-flip@3".parse().unwrap();
+        assert_eq!(attack.steps, 3..4);
+        assert_eq!("seed-swap".parse::<InRunAttack>().unwrap().steps, 0..u64::MAX);
+    }
+
+    #[test]
+    fn names_what_is_known() {
+        for text in ["", "sabotage", "lr-tamper@x", "lr-tamper@1*x", "lr-tamper@1*inf"] {
+            let error = text.parse::<InRunAttack>().unwrap_err().to_string();
+            assert!(error.contains("sign-flip"), "{error}");
+        }
+    }
+}

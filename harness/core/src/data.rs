@@ -1,0 +1,83 @@
+//! Data sets and batches, as the engine-free side sees them.
+//!
+//! A data set is a numbered list of samples. A batch is what the model is
+//! given: named tensors. Both have digests, so that an edited pixel or a
+//! flipped label shows without training anything.
+
+use std::fmt;
+
+use crate::digest::{Digest, Hasher};
+use crate::state::DType;
+
+/// Holds one tensor of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BatchTensor {
+    /// What it is to the model, such as `images` or `labels`.
+    pub name: &'static str,
+    /// Element type.
+    pub dtype: DType,
+    /// Shape; the first dimension counts the samples.
+    pub shape: Vec<usize>,
+    /// Elements, row-major, little-endian.
+    pub bytes: Vec<u8>,
+}
+
+/// Holds what the model is given for some samples.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// The tensors, in the program's order.
+    pub tensors: Vec<BatchTensor>,
+}
+
+impl Batch {
+    /// Adds the batch to a running digest.
+    fn hash_into(&self, hasher: &mut Hasher) {
+        hasher.u64(self.tensors.len() as u64);
+        for tensor in &self.tensors {
+            hasher.bytes(tensor.name.as_bytes()).bytes(tensor.dtype.name().as_bytes());
+            hasher.u64(tensor.shape.len() as u64);
+            for &size in &tensor.shape {
+                hasher.u64(size as u64);
+            }
+            hasher.bytes(&tensor.bytes);
+        }
+    }
+
+    /// Returns the digest of the micro-batches of one step.
+    pub fn digest_step(micro_batches: &[Batch]) -> Digest {
+        let mut hasher = Hasher::new("reenact v1 batch");
+        hasher.u64(micro_batches.len() as u64);
+        for batch in micro_batches {
+            batch.hash_into(&mut hasher);
+        }
+        hasher.finish()
+    }
+}
+
+/// Returns the digest of the sample numbers of one step.
+pub fn samples_digest(samples: &[u32]) -> Digest {
+    let mut hasher = Hasher::new("reenact v1 samples");
+    hasher.u64(samples.len() as u64);
+    for sample in samples {
+        hasher.fixed(&sample.to_le_bytes());
+    }
+    hasher.finish()
+}
+
+/// Gives samples by number. The training samples only; what is held out for
+/// evaluation is the program's own affair.
+pub trait DataSet: Send + Sync + fmt::Debug {
+    /// Returns the number of training samples.
+    fn len(&self) -> u64;
+
+    /// Says whether there is none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Builds the batch of the given samples. Every number is below `len`.
+    fn batch(&self, samples: &[u32]) -> Batch;
+
+    /// Returns the digest over every sample, which the spec pins.
+    fn digest(&self) -> Digest;
+}

@@ -1,0 +1,10 @@
+//! The burn-free core of reenact: formats, hashing, sampling, comparison and
+//! verdicts.
+pub mod attack;
+pub mod codec;
+pub mod data;
+pub mod digest;
+pub mod spec;
+pub mod state;
+pub mod steering;
+pub mod trainer;

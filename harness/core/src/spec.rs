@@ -1,0 +1,378 @@
+//! What a run declares before it starts.
+//!
+//! A [`Spec`] is written in TOML (see `replay-specs/README.md`, which is
+//! normative). Unknown keys are errors. [`Spec::canonical`] gives the one text
+//! of a spec; its digest is the first thing in every journal.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::{Digest, Hasher};
+use crate::steering::LearningRate;
+
+/// Format version of the spec.
+///
+/// 1: the first (2026-11).
+pub const SPEC_FORMAT: u32 = 1;
+
+/// Limits a spec's text; ours are below 1 KiB.
+pub const SPEC_BYTES_MAX: usize = 64 << 10;
+
+/// Limits the steps of a run; a journal of more would not be replayed anyway.
+pub const STEPS_MAX: u64 = 1 << 32;
+
+/// Limits the samples that one step consumes.
+pub const SAMPLES_PER_STEP_MAX: u64 = 1 << 20;
+
+const NAME_CHARS_MAX: usize = 64;
+
+/// Declares a run: everything that steers it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// Format version, [`SPEC_FORMAT`].
+    pub format: u32,
+    /// Name of the run, for people.
+    pub name: String,
+    /// Seed from which every other seed, the data order and the initial
+    /// weights are derived. At most 2^63 - 1, TOML's largest integer.
+    pub root_seed: u64,
+    /// Number of optimizer updates.
+    pub steps: u64,
+    /// Steps between two checkpoints; the last segment may be shorter.
+    pub checkpoint_every: u64,
+    /// Class of device that the run is declared for.
+    pub device: DeviceClass,
+    /// How a replay is compared with the recording.
+    pub comparison: Comparison,
+    /// Model and hyperparameters.
+    pub program: ProgramSpec,
+    /// Data set.
+    pub data: DataSpec,
+    /// Samples of a step.
+    pub batch: BatchSpec,
+    /// Optimizer and its constants.
+    pub optimizer: OptimizerSpec,
+    /// Clipping of the gradient before the update.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clipping: Option<Clipping>,
+    /// Learning-rate schedule.
+    pub learning_rate: LearningRate,
+    /// Which segments an audit draws when nobody says otherwise.
+    pub sampling: Sampling,
+}
+
+/// Names a class of devices on which one computation gives the same bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeviceClass {
+    /// The processor.
+    Cpu,
+    /// An NVIDIA GPU.
+    Cuda,
+}
+
+/// Says how a replay is compared with the recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Comparison {
+    /// Every bit of the state has to agree.
+    BitExact,
+}
+
+/// Names the training program and its hyperparameters.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProgramSpec {
+    /// Registered name of the program.
+    pub name: String,
+    /// Hyperparameters; each program says which it knows.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub hyperparameters: BTreeMap<String, Hyperparameter>,
+}
+
+/// Holds one hyperparameter.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Hyperparameter {
+    /// `true` or `false`.
+    Flag(bool),
+    /// A whole number.
+    Integer(i64),
+    /// A real number.
+    Real(f64),
+    /// A text.
+    Text(String),
+}
+
+/// Names the data set and pins its content.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataSpec {
+    /// Name of the data set as the program knows it.
+    pub name: String,
+    /// Digest over every sample ([`crate::data`]).
+    pub digest: Digest,
+}
+
+/// Says how many samples a step consumes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BatchSpec {
+    /// Samples of one micro-batch.
+    pub size: u64,
+    /// Micro-batches whose gradients are averaged into one update.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub accumulation: u64,
+}
+
+fn one() -> u64 {
+    1
+}
+
+fn is_one(value: &u64) -> bool {
+    *value == 1
+}
+
+/// Names the optimizer and its constants.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum OptimizerSpec {
+    /// Adam with decoupled weight decay (Loshchilov and Hutter 2019).
+    AdamW {
+        /// Decay of the first moment.
+        beta_1: f64,
+        /// Decay of the second moment.
+        beta_2: f64,
+        /// Added to the root of the second moment.
+        epsilon: f64,
+        /// Decoupled weight decay, multiplied by the learning rate.
+        weight_decay: f64,
+    },
+    /// Stochastic gradient descent with momentum.
+    Sgd {
+        /// Share of the velocity that is kept.
+        momentum: f64,
+        /// Looks ahead by one velocity.
+        nesterov: bool,
+        /// L2 penalty added to the gradient.
+        weight_decay: f64,
+    },
+}
+
+/// Clips the gradient before the update.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Clipping {
+    /// Scales the whole gradient so that its L2 norm is at most `limit`
+    /// (Pascanu et al. 2013).
+    GlobalNorm {
+        /// Largest norm.
+        limit: f64,
+    },
+    /// Clamps every element into `[-limit, limit]`.
+    Value {
+        /// Largest absolute value.
+        limit: f64,
+    },
+}
+
+/// Says which segments an audit draws when nobody says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Sampling {
+    /// Every segment.
+    All,
+    /// A fixed number, drawn without replacement.
+    Count {
+        /// Number of segments.
+        segments: u64,
+    },
+    /// As many as find `tampered` altered segments with probability
+    /// `confidence`.
+    Confidence {
+        /// Probability of detection, above 0 and below 1.
+        confidence: f64,
+        /// Number of altered segments to assume.
+        tampered: u64,
+    },
+}
+
+/// Says what is wrong with a spec.
+#[derive(Debug, thiserror::Error)]
+pub enum SpecError {
+    /// The text is no TOML of the expected form.
+    #[error("{0}")]
+    Syntax(String),
+    /// The text is larger than any spec.
+    #[error("the spec has {bytes} bytes; at most {SPEC_BYTES_MAX} are read")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+    },
+    /// The format version is another.
+    #[error("`format = {found}`: this reenact reads format {SPEC_FORMAT}")]
+    Format {
+        /// What the spec says.
+        found: u32,
+    },
+    /// A value is impossible.
+    #[error("`{key}`: {problem}")]
+    Value {
+        /// The key, dotted.
+        key: &'static str,
+        /// What is wrong and what is possible.
+        problem: String,
+    },
+}
+
+impl Spec {
+    /// Reads and checks a spec.
+    pub fn parse(text: &str) -> Result<Self, SpecError> {
+        if text.len() > SPEC_BYTES_MAX {
+            return Err(SpecError::TooLarge { bytes: text.len() });
+        }
+        let spec: Self =
+            toml::from_str(text).map_err(|error| SpecError::Syntax(error.to_string()))?;
+        spec.check()?;
+        Ok(spec)
+    }
+
+    /// Gives the one text of this spec, whatever its author's spacing, key
+    /// order and comments were. [`Spec::digest`] is taken over it.
+    pub fn canonical(&self) -> String {
+        toml::to_string(self).expect("a checked spec has no value that TOML cannot write")
+    }
+
+    /// Returns the digest of the canonical text.
+    pub fn digest(&self) -> Digest {
+        Self::digest_of_text(self.canonical().as_bytes())
+    }
+
+    /// Returns the digest of a stored canonical text.
+    pub fn digest_of_text(text: &[u8]) -> Digest {
+        Hasher::new("reenact v1 spec").bytes(text).finish()
+    }
+
+    /// Returns the samples that one step consumes.
+    pub fn samples_per_step(&self) -> u64 {
+        self.batch.size * self.batch.accumulation
+    }
+
+    /// Returns the steps at which the state is checkpointed: 0, every
+    /// `checkpoint_every`, and the last.
+    pub fn boundaries(&self) -> impl Iterator<Item = u64> + use<> {
+        let last = self.steps;
+        (0..last).step_by(self.checkpoint_every as usize).chain([last])
+    }
+
+    /// Says whether the state before `step` is a checkpoint.
+    pub fn is_boundary(&self, step: u64) -> bool {
+        step == self.steps || step.is_multiple_of(self.checkpoint_every)
+    }
+
+    fn check(&self) -> Result<(), SpecError> {
+        if self.format != SPEC_FORMAT {
+            return Err(SpecError::Format { found: self.format });
+        }
+        check_name("name", &self.name)?;
+        check_name("program.name", &self.program.name)?;
+        check_name("data.name", &self.data.name)?;
+        in_range("root_seed", self.root_seed, 0, i64::MAX as u64)?;
+        in_range("steps", self.steps, 1, STEPS_MAX)?;
+        in_range("checkpoint_every", self.checkpoint_every, 1, self.steps)?;
+        self.check_batch()?;
+        self.check_hyperparameters()?;
+        self.check_optimizer()?;
+        if let Some(Clipping::GlobalNorm { limit } | Clipping::Value { limit }) = self.clipping {
+            real("clipping.limit", limit, limit > 0.0, "above 0")?;
+        }
+        self.learning_rate.check(self.steps)?;
+        self.check_sampling()
+    }
+
+    fn check_batch(&self) -> Result<(), SpecError> {
+        in_range("batch.size", self.batch.size, 1, SAMPLES_PER_STEP_MAX)?;
+        let most = SAMPLES_PER_STEP_MAX / self.batch.size;
+        in_range("batch.accumulation", self.batch.accumulation, 1, most)
+    }
+
+    fn check_hyperparameters(&self) -> Result<(), SpecError> {
+        for (name, value) in &self.program.hyperparameters {
+            check_name("program.hyperparameters", name)?;
+            if let Hyperparameter::Real(value) = value {
+                real("program.hyperparameters", *value, true, "a finite number")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_optimizer(&self) -> Result<(), SpecError> {
+        let share = |key, value: f64| {
+            real(key, value, (0.0..1.0).contains(&value), "at least 0 and below 1")
+        };
+        let not_negative = |key, value: f64| real(key, value, value >= 0.0, "at least 0");
+        match self.optimizer {
+            OptimizerSpec::AdamW { beta_1, beta_2, epsilon, weight_decay } => {
+                share("optimizer.beta_1", beta_1)?;
+                share("optimizer.beta_2", beta_2)?;
+                real("optimizer.epsilon", epsilon, epsilon > 0.0, "above 0")?;
+                not_negative("optimizer.weight_decay", weight_decay)
+            }
+            OptimizerSpec::Sgd { momentum, weight_decay, .. } => {
+                share("optimizer.momentum", momentum)?;
+                not_negative("optimizer.weight_decay", weight_decay)
+            }
+        }
+    }
+
+    fn check_sampling(&self) -> Result<(), SpecError> {
+        match self.sampling {
+            Sampling::All => Ok(()),
+            Sampling::Count { segments } => in_range("sampling.segments", segments, 1, STEPS_MAX),
+            Sampling::Confidence { confidence, tampered } => {
+                let open = confidence > 0.0 && confidence < 1.0;
+                real("sampling.confidence", confidence, open, "above 0 and below 1")?;
+                in_range("sampling.tampered", tampered, 1, STEPS_MAX)
+            }
+        }
+    }
+}
+
+fn check_name(key: &'static str, name: &str) -> Result<(), SpecError> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if !name.is_empty() && name.len() <= NAME_CHARS_MAX && name.chars().all(allowed) {
+        return Ok(());
+    }
+    let shown: String = name.chars().take(NAME_CHARS_MAX).collect();
+    let problem =
+        format!("{shown:?} is no name: 1 to {NAME_CHARS_MAX} of a-z, A-Z, 0-9, `-`, `_`, `.`");
+    Err(SpecError::Value { key, problem })
+}
+
+pub(crate) fn in_range(
+    key: &'static str,
+    value: u64,
+    least: u64,
+    most: u64,
+) -> Result<(), SpecError> {
+    if (least..=most).contains(&value) {
+        return Ok(());
+    }
+    let problem = format!("{value} is out of range: {least} to {most} is possible");
+    Err(SpecError::Value { key, problem })
+}
+
+pub(crate) fn real(
+    key: &'static str,
+    value: f64,
+    good: bool,
+    wanted: &str,
+) -> Result<(), SpecError> {
+    if good && value.is_finite() {
+        return Ok(());
+    }
+    let problem = format!("{value} is out of range: it has to be {wanted}");
+    Err(SpecError::Value { key, problem })
+}

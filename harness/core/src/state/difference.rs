@@ -1,0 +1,186 @@
+//! Where and by how much two tensors differ.
+
+use serde::{Deserialize, Serialize};
+
+use super::dtype::element_bits;
+use super::{DType, TensorSpec};
+
+/// Says how one tensor differs between two states.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TensorDifference {
+    /// The tensor.
+    pub name: String,
+    /// What differs.
+    pub difference: Difference,
+}
+
+/// Says what differs in a tensor.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Difference {
+    /// Only the recording has it.
+    OnlyRecorded,
+    /// Only the replay has it.
+    OnlyReplayed,
+    /// Element type or shape differ.
+    Shape {
+        /// Type and shape in the recording.
+        recorded: String,
+        /// Type and shape in the replay.
+        replayed: String,
+    },
+    /// Elements differ.
+    Elements {
+        /// Number of elements that differ.
+        count: u64,
+        /// Number of elements in all.
+        of: u64,
+        /// Index of the first, row-major.
+        index_first: u64,
+        /// The first one's value in the recording.
+        recorded: String,
+        /// The first one's value in the replay.
+        replayed: String,
+        /// Largest distance in units in the last place, for floats and
+        /// integers alike; none where a NaN is involved.
+        ulp_max: Option<u64>,
+    },
+}
+
+impl Difference {
+    /// Compares the bytes of one tensor, element by element; none if equal.
+    pub fn of_bytes(spec: &TensorSpec, recorded: &[u8], replayed: &[u8]) -> Option<Self> {
+        let mut scan = Scan::new(spec.dtype);
+        scan.update(recorded, replayed);
+        scan.finish(spec)
+    }
+}
+
+/// Compares two equally long streams of elements in pieces.
+pub(crate) struct Scan {
+    dtype: DType,
+    position: u64,
+    count: u64,
+    first: Option<(u64, String, String)>,
+    ulp_max: Option<u64>,
+}
+
+impl Scan {
+    pub(crate) fn new(dtype: DType) -> Self {
+        Self { dtype, position: 0, count: 0, first: None, ulp_max: Some(0) }
+    }
+
+    /// Compares the next whole elements.
+    pub(crate) fn update(&mut self, recorded: &[u8], replayed: &[u8]) {
+        let size = self.dtype.size() as usize;
+        let start = self.position;
+        self.position += (recorded.len() / size) as u64;
+        // The common case, at the speed of memory.
+        if recorded == replayed {
+            return;
+        }
+        let pairs = recorded.chunks_exact(size).zip(replayed.chunks_exact(size));
+        for (index, (a, b)) in pairs.enumerate() {
+            if a != b {
+                self.note(start + index as u64, a, b);
+            }
+        }
+    }
+
+    fn note(&mut self, index: u64, recorded: &[u8], replayed: &[u8]) {
+        self.count += 1;
+        let distance = ulp_distance(self.dtype, recorded, replayed);
+        self.ulp_max = self.ulp_max.zip(distance).map(|(a, b)| a.max(b));
+        self.first
+            .get_or_insert_with(|| (index, self.dtype.show(recorded), self.dtype.show(replayed)));
+    }
+
+    pub(crate) fn finish(self, spec: &TensorSpec) -> Option<Difference> {
+        let (index_first, recorded, replayed) = self.first?;
+        Some(Difference::Elements {
+            count: self.count,
+            of: spec.elements(),
+            index_first,
+            recorded,
+            replayed,
+            ulp_max: self.ulp_max,
+        })
+    }
+}
+
+/// Returns how many representable values lie between two elements: 0 for equal
+/// bits, 1 for neighbours; `+0` and `-0` are neighbours too, as their bits
+/// differ. None if either is a NaN.
+pub fn ulp_distance(dtype: DType, a: &[u8], b: &[u8]) -> Option<u64> {
+    let (a, b) = (element_bits(a), element_bits(b));
+    let float = |exponent_mask: u64, bits: u32| {
+        let magnitude = (1u64 << (bits - 1)) - 1;
+        let rank = |value: u64| {
+            let size = i128::from(value & magnitude);
+            if value & magnitude > exponent_mask {
+                None
+            } else if value > magnitude {
+                // One below zero for -0, so that it differs from +0.
+                Some(-size - 1)
+            } else {
+                Some(size)
+            }
+        };
+        Some(rank(a)?.abs_diff(rank(b)?) as u64)
+    };
+    let signed = |bits: u32| {
+        let widen = |value: u64| i128::from((value << (64 - bits)) as i64 >> (64 - bits));
+        Some(widen(a).abs_diff(widen(b)) as u64)
+    };
+    match dtype {
+        DType::F16 => float(0x7c00, 16),
+        DType::Bf16 => float(0x7f80, 16),
+        DType::F32 => float(0x7f80_0000, 32),
+        DType::F64 => float(0x7ff0_0000_0000_0000, 64),
+        DType::I8 => signed(8),
+        DType::I16 => signed(16),
+        DType::I32 => signed(32),
+        DType::I64 => signed(64),
+        DType::Bool | DType::U8 | DType::U16 | DType::U32 | DType::U64 => Some(a.abs_diff(b)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn f32_distance(a: f32, b: f32) -> Option<u64> {
+        ulp_distance(DType::F32, &a.to_le_bytes(), &b.to_le_bytes())
+    }
+
+    #[test]
+    fn neighbours_are_one_apart() {
+        assert_eq!(f32_distance(1.0, f32::from_bits(1.0f32.to_bits() + 1)), Some(1));
+        assert_eq!(f32_distance(0.0, f32::from_bits(1)), Some(1));
+        assert_eq!(f32_distance(0.0, -0.0), Some(1));
+        assert_eq!(f32_distance(-0.0, -f32::from_bits(1)), Some(1));
+        assert_eq!(f32_distance(f32::MAX, f32::INFINITY), Some(1));
+        assert_eq!(f32_distance(f32::NAN, 1.0), None);
+        assert_eq!(ulp_distance(DType::I8, &[0xff], &[1]), Some(2));
+        assert_eq!(
+            ulp_distance(DType::I64, &i64::MIN.to_le_bytes(), &i64::MAX.to_le_bytes()),
+            Some(u64::MAX)
+        );
+    }
+
+    #[test]
+    fn counts_and_shows_the_first() {
+        let spec = TensorSpec { name: "w".into(), dtype: DType::F32, shape: vec![4] };
+        let bytes =
+            |values: [f32; 4]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<_>>();
+        let a = bytes([1.0, 2.0, 3.0, 4.0]);
+        let b = bytes([1.0, 2.5, 3.0, -4.0]);
+        let found = Difference::of_bytes(&spec, &a, &b).unwrap();
+        let Difference::Elements { count, of, index_first, recorded, replayed, .. } = found else {
+            panic!()
+        };
+        assert_eq!((count, of, index_first), (2, 4, 1));
+        assert_eq!((recorded.as_str(), replayed.as_str()), ("2", "2.5"));
+        assert_eq!(Difference::of_bytes(&spec, &a, &a), None);
+    }
+}

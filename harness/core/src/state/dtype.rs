@@ -1,0 +1,130 @@
+//! Element types.
+
+use serde::{Deserialize, Serialize};
+
+/// Names the type of a tensor's elements, spelled as safetensors spells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum DType {
+    /// One byte, 0 or 1.
+    #[serde(rename = "BOOL")]
+    Bool,
+    /// Unsigned, 8 bits.
+    U8,
+    /// Signed, 8 bits.
+    I8,
+    /// Signed, 16 bits.
+    I16,
+    /// Unsigned, 16 bits.
+    U16,
+    /// IEEE 754 half precision.
+    F16,
+    /// The upper half of an `F32`.
+    #[serde(rename = "BF16")]
+    Bf16,
+    /// Signed, 32 bits.
+    I32,
+    /// Unsigned, 32 bits.
+    U32,
+    /// IEEE 754 single precision.
+    F32,
+    /// IEEE 754 double precision.
+    F64,
+    /// Signed, 64 bits.
+    I64,
+    /// Unsigned, 64 bits.
+    U64,
+}
+
+impl DType {
+    /// Returns the size of one element in bytes.
+    pub const fn size(self) -> u64 {
+        match self {
+            Self::Bool | Self::U8 | Self::I8 => 1,
+            Self::I16 | Self::U16 | Self::F16 | Self::Bf16 => 2,
+            Self::I32 | Self::U32 | Self::F32 => 4,
+            Self::F64 | Self::I64 | Self::U64 => 8,
+        }
+    }
+
+    /// Returns the name that safetensors uses.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bool => "BOOL",
+            Self::U8 => "U8",
+            Self::I8 => "I8",
+            Self::I16 => "I16",
+            Self::U16 => "U16",
+            Self::F16 => "F16",
+            Self::Bf16 => "BF16",
+            Self::I32 => "I32",
+            Self::U32 => "U32",
+            Self::F32 => "F32",
+            Self::F64 => "F64",
+            Self::I64 => "I64",
+            Self::U64 => "U64",
+        }
+    }
+
+    /// Shows the element at `bytes` as a person would read it.
+    pub fn show(self, bytes: &[u8]) -> String {
+        let wide = element_bits(bytes);
+        match self {
+            Self::Bool => (wide != 0).to_string(),
+            Self::U8 | Self::U16 | Self::U32 | Self::U64 => wide.to_string(),
+            Self::I8 => (wide as i8).to_string(),
+            Self::I16 => (wide as i16).to_string(),
+            Self::I32 => (wide as i32).to_string(),
+            Self::I64 => (wide as i64).to_string(),
+            Self::F16 => half_to_f64(wide as u16).to_string(),
+            Self::Bf16 => f32::from_bits((wide as u32) << 16).to_string(),
+            Self::F32 => show_f32(f32::from_bits(wide as u32)),
+            Self::F64 => f64::from_bits(wide).to_string(),
+        }
+    }
+}
+
+fn show_f32(value: f32) -> String {
+    let size = value.abs();
+    if value != 0.0 && value.is_finite() && !(1e-4..1e7).contains(&size) {
+        format!("{value:e}")
+    } else {
+        value.to_string()
+    }
+}
+
+/// Reads the bits of one element of at most eight bytes.
+pub(crate) fn element_bits(bytes: &[u8]) -> u64 {
+    let mut wide = [0; 8];
+    wide[..bytes.len()].copy_from_slice(bytes);
+    u64::from_le_bytes(wide)
+}
+
+fn half_to_f64(bits: u16) -> f64 {
+    let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
+    let exponent = i32::from(bits >> 10 & 0x1f);
+    let fraction = f64::from(bits & 0x3ff) / 1024.0;
+    match exponent {
+        0 => sign * fraction * 2f64.powi(-14),
+        31 if fraction == 0.0 => sign * f64::INFINITY,
+        31 => f64::NAN,
+        _ => sign * (1.0 + fraction) * 2f64.powi(exponent - 15),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_precision_is_read() {
+        assert_eq!(DType::F16.show(&0x3c00u16.to_le_bytes()), "1");
+        assert_eq!(DType::F16.show(&0xc000u16.to_le_bytes()), "-2");
+        assert_eq!(DType::F16.show(&0x7c00u16.to_le_bytes()), "inf");
+    }
+
+    #[test]
+    fn signed_values_keep_their_sign() {
+        assert_eq!(DType::I32.show(&(-5i32).to_le_bytes()), "-5");
+        assert_eq!(DType::F32.show(&(-0.0f32).to_le_bytes()), "-0");
+    }
+}

@@ -1,0 +1,16 @@
+//! Everything that steers training, as a function of (spec, step).
+//!
+//! The learning rate, the data order and the seeds of the random streams are
+//! derived here, by the trainer and by the auditor alike, and are never read
+//! from a checkpoint: a checkpoint cannot smuggle in another schedule, seed or
+//! order, and a replay can start at any step.
+
+mod order;
+mod schedule;
+mod seed;
+mod uniform;
+
+pub use order::{DataOrder, OrderError, SAMPLES_MAX};
+pub use schedule::LearningRate;
+pub use seed::{initial_seed, step_seed};
+pub(crate) use uniform::{keyed_stream, shuffle_prefix};

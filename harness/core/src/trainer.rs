@@ -1,0 +1,174 @@
+//! The seam between reenact and a training engine.
+//!
+//! A [`Program`] is a model with its data; a [`Trainer`] is one training in
+//! progress. The recorder and the replayer drive the same trainer through this
+//! trait and never see an engine. `reenact-burn` implements it for burn;
+//! [`crate::toy`] is the smallest complete implementation.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::attack::InRunAttack;
+use crate::data::DataSet;
+use crate::digest::Digest;
+use crate::spec::Spec;
+use crate::state::{Fingerprint, Layout, State};
+
+/// Says where and how a program runs: everything that is not in the spec.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// Device, as the user names it: `cpu`.
+    pub device: String,
+    /// Threads that the engine may use.
+    pub threads: usize,
+    /// Folder in which data sets that do not come with the program lie.
+    pub data_dir: PathBuf,
+    /// An attack planted into the training, to try whether an audit sees it.
+    pub attack: Option<InRunAttack>,
+}
+
+/// Trains one kind of model on one kind of data.
+pub trait Program: Send + Sync {
+    /// Returns the name that a spec uses.
+    fn name(&self) -> &str;
+
+    /// Says in one line what it trains on what.
+    fn describe(&self) -> String;
+
+    /// Opens the data set that the spec names. The caller compares its digest.
+    fn data(&self, spec: &Spec, setting: &Setting) -> Result<Arc<dyn DataSet>, TrainerError>;
+
+    /// Builds the model with its derived initial weights, ready for step 0.
+    fn start(
+        &self,
+        spec: &Spec,
+        data: Arc<dyn DataSet>,
+        setting: &Setting,
+    ) -> Result<Box<dyn Trainer>, TrainerError>;
+
+    /// Returns what the engine and the device are, for the environment.
+    fn engine(&self, setting: &Setting) -> Result<Engine, TrainerError>;
+}
+
+/// Says what computes: part of the recorded environment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Engine {
+    /// Facts that decide the bits: backend, its version, processor features.
+    /// Where two environments agree in all of them, a replay has to agree bit
+    /// for bit.
+    pub class: BTreeMap<String, String>,
+    /// Facts that do not decide the bits, such as the number of threads.
+    pub notes: BTreeMap<String, String>,
+}
+
+/// Says what one step did.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepTrace {
+    /// Number of the step; the first is 0.
+    pub step: u64,
+    /// Digest of the sample numbers ([`crate::data::samples_digest`]).
+    pub samples: Digest,
+    /// Digest of the batch bytes ([`crate::data::Batch::digest_step`]).
+    pub batch: Digest,
+    /// Bits of the learning rate, an `f64`.
+    pub learning_rate_bits: u64,
+    /// Bits of the mean loss over the micro-batches, an `f32`.
+    pub loss_bits: u32,
+    /// Fingerprint of the gradient of each parameter, averaged over the
+    /// micro-batches, before clipping; in the order of the gradient layout.
+    pub gradient: Vec<Fingerprint>,
+    /// Fingerprint of each tensor of the state after the step, in the order of
+    /// the state's layout.
+    pub state: Vec<Fingerprint>,
+}
+
+impl StepTrace {
+    /// Returns the learning rate.
+    pub fn learning_rate(&self) -> f64 {
+        f64::from_bits(self.learning_rate_bits)
+    }
+
+    /// Returns the loss.
+    pub fn loss(&self) -> f32 {
+        f32::from_bits(self.loss_bits)
+    }
+}
+
+/// Holds one figure of an evaluation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Metric {
+    /// What it measures, with its unit last (`loss_nats`).
+    pub name: String,
+    /// The figure.
+    pub value: f64,
+}
+
+/// Trains, one step at a time.
+pub trait Trainer {
+    /// Returns the names of the state's tensors as it stands. It may change
+    /// with a step: most optimizers have no moments before their first.
+    fn layout(&self) -> Arc<Layout>;
+
+    /// Returns the names of the parameters that gradients are reported for.
+    fn gradient_layout(&self) -> Arc<Layout>;
+
+    /// Takes `step`, with the learning rate, samples and random stream that
+    /// are derived for it.
+    fn step(&mut self, step: u64) -> Result<StepTrace, TrainerError>;
+
+    /// Copies the whole state, to be the opening state of step `step`. Holds
+    /// that number as the tensor `run.step`.
+    fn capture(&mut self, step: u64) -> Result<State, TrainerError>;
+
+    /// Puts the trainer into a captured state.
+    ///
+    /// # Errors
+    /// [`TrainerError::Restore`] if it is the state of another model; the
+    /// state may come from a hostile file.
+    fn restore(&mut self, state: &State) -> Result<(), TrainerError>;
+
+    /// Measures the model on what the program holds out for it. Changes
+    /// nothing that a further step would see.
+    fn evaluate(&mut self) -> Result<Vec<Metric>, TrainerError>;
+}
+
+/// Says why a program cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainerError {
+    /// The program does not know this hyperparameter or its value.
+    #[error("`program.hyperparameters`: {0}")]
+    Hyperparameter(String),
+    /// The data set cannot be opened.
+    #[error("data set `{name}`: {problem}")]
+    Data {
+        /// Name of the data set.
+        name: String,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// The device does not exist or cannot be used.
+    #[error("device `{name}`: {problem}")]
+    Device {
+        /// Name of the device.
+        name: String,
+        /// What is wrong and which devices there are.
+        problem: String,
+    },
+    /// A state does not fit the model.
+    #[error("the state does not fit the program: {0}")]
+    Restore(String),
+    /// The attack cannot be planted into this program.
+    #[error("attack `{0}` has no place in this program")]
+    Attack(String),
+    /// The engine failed.
+    #[error("the engine failed at step {step}: {problem}")]
+    Engine {
+        /// The step.
+        step: u64,
+        /// What it said.
+        problem: String,
+    },
+}
