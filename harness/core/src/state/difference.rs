@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::dtype::element_bits;
-use super::{DType, TensorSpec};
+use super::{DType, Layout, State, TensorSpec};
 
 /// Says how one tensor differs between two states.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,6 +45,58 @@ pub enum Difference {
         /// integers alike; none where a NaN is involved.
         ulp_max: Option<u64>,
     },
+}
+
+impl TensorDifference {
+    pub(crate) fn new(spec: &TensorSpec, difference: Difference) -> Self {
+        Self { name: spec.name.clone(), difference }
+    }
+}
+
+/// Pairs what two layouts have, in canonical order.
+pub(crate) enum LayoutPair<'a> {
+    /// Both have the tensor, at these positions, with the same type and shape.
+    Comparable(&'a TensorSpec, usize, usize),
+    /// Only one has it, or they differ in type or shape.
+    Different(TensorDifference),
+}
+
+pub(crate) fn layout_pairs<'a>(recorded: &'a Layout, replayed: &'a Layout) -> Vec<LayoutPair<'a>> {
+    let mut pairs = Vec::new();
+    for (index, spec) in recorded.tensors().iter().enumerate() {
+        pairs.push(match replayed.position(&spec.name) {
+            Some(other) if replayed.tensors()[other] == *spec => {
+                LayoutPair::Comparable(spec, index, other)
+            }
+            Some(other) => LayoutPair::Different(TensorDifference::new(
+                spec,
+                Difference::Shape {
+                    recorded: spec.type_and_shape(),
+                    replayed: replayed.tensors()[other].type_and_shape(),
+                },
+            )),
+            None => LayoutPair::Different(TensorDifference::new(spec, Difference::OnlyRecorded)),
+        });
+    }
+    let extra = replayed.tensors().iter().filter(|spec| recorded.position(&spec.name).is_none());
+    pairs.extend(
+        extra.map(|spec| {
+            LayoutPair::Different(TensorDifference::new(spec, Difference::OnlyReplayed))
+        }),
+    );
+    pairs
+}
+
+/// Compares two states tensor by tensor.
+pub fn state_differences(recorded: &State, replayed: &State) -> Vec<TensorDifference> {
+    let compare = |pair: LayoutPair<'_>| match pair {
+        LayoutPair::Comparable(spec, a, b) => {
+            Difference::of_bytes(spec, &recorded.tensors[a], &replayed.tensors[b])
+                .map(|difference| TensorDifference::new(spec, difference))
+        }
+        LayoutPair::Different(difference) => Some(difference),
+    };
+    layout_pairs(&recorded.layout, &replayed.layout).into_iter().filter_map(compare).collect()
 }
 
 impl Difference {

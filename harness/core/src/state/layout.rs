@@ -8,13 +8,13 @@ use super::DType;
 pub const TENSORS_MAX: usize = 100_000;
 
 /// Limits a tensor's name in bytes.
-pub const NAME_BYTES_MAX: usize = 256;
+pub(super) const NAME_BYTES_MAX: usize = 256;
 
 /// Limits a tensor's rank.
-pub const RANK_MAX: usize = 16;
+pub(super) const RANK_MAX: usize = 16;
 
 /// Limits one tensor's size: 2^46 bytes.
-pub const TENSOR_BYTES_MAX: u64 = 1 << 46;
+pub(super) const TENSOR_BYTES_MAX: u64 = 1 << 46;
 
 /// Describes one tensor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +36,11 @@ impl TensorSpec {
     /// Returns the size in bytes.
     pub fn byte_len(&self) -> u64 {
         self.elements() * self.dtype.size()
+    }
+
+    /// Writes element type and shape for a person, as `F32 [64, 10]`.
+    pub fn type_and_shape(&self) -> String {
+        format!("{} {:?}", self.dtype.name(), self.shape)
     }
 
     fn check(&self) -> Result<(), LayoutError> {

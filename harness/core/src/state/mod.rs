@@ -11,7 +11,8 @@ mod fingerprint;
 mod layout;
 mod root;
 
-pub use difference::{Difference, TensorDifference, ulp_distance};
+pub use difference::{Difference, TensorDifference, state_differences, ulp_distance};
+pub(crate) use difference::{LayoutPair, Scan, layout_pairs};
 pub use dtype::DType;
 pub use fingerprint::{Fingerprint, Fingerprinter, fingerprint};
 pub use layout::{Layout, LayoutError, TENSORS_MAX, TensorSpec};

@@ -8,7 +8,7 @@ use super::TensorSpec;
 use crate::digest::{Digest, Hasher};
 
 /// Identifies a whole state, bit for bit.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct StateRoot(pub Digest);
 

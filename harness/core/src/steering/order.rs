@@ -98,8 +98,9 @@ mod tests {
     #[test]
     fn golden_order() {
         let mut order = DataOrder::new(2026, 1437, 8).unwrap();
-        assert_eq!(order.samples(0), [0; 8]);
-        assert_eq!(order.samples(179), [0; 8]);
+        assert_eq!(order.samples(0), [301, 223, 46, 1385, 1289, 21, 738, 849]);
+        // The first step of the second epoch.
+        assert_eq!(order.samples(179), [615, 126, 1030, 754, 843, 231, 623, 1336]);
     }
 
     #[test]

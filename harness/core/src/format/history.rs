@@ -1,0 +1,282 @@
+//! What a whole journal says: its frames, folded in order.
+//!
+//! A run that was killed and resumed has recorded some steps twice. The later
+//! record counts; where the earlier one says otherwise, that is noted, as an
+//! honest resumption repeats itself bit for bit.
+
+use std::collections::BTreeMap;
+
+use super::journal::{FrameReader, JournalError, StepLayouts, Tail, event_at};
+use super::{Environment, Event, Frame, ReadAt};
+use crate::digest::Digest;
+use crate::state::StateRoot;
+use crate::trainer::StepTrace;
+
+/// Limits how often a run may have been resumed.
+const RESUMED_MAX: usize = 4096;
+/// Limits how often the set of tensors may change.
+const LAYOUTS_MAX: usize = 64;
+
+/// Holds what a journal says. Traces stay in the file; their places are kept.
+pub struct History {
+    source: Box<dyn ReadAt>,
+    steps: Vec<u64>,
+    layouts: Vec<(u64, StepLayouts)>,
+    /// Digest of the spec.
+    pub spec: Digest,
+    /// Where the run was trained, from which step on.
+    pub environments: Vec<(u64, Environment)>,
+    /// Root of every stored state, by the step that it opens.
+    pub checkpoints: BTreeMap<u64, StateRoot>,
+    /// Steps before which training was asked to stop.
+    pub interrupted: Vec<u64>,
+    /// Steps that were recorded twice, differently.
+    pub contradictions: Vec<Contradiction>,
+    /// Says whether the run came to its end.
+    pub finished: bool,
+    /// The chain after the last frame.
+    pub head: Digest,
+    /// Number of frames.
+    pub frames: u64,
+    /// Offset after the last whole frame.
+    pub whole_bytes: u64,
+    /// How the file ends.
+    pub tail: Tail,
+}
+
+/// Names something that the journal says twice, differently.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contradiction {
+    /// The step.
+    pub step: u64,
+    /// What differs.
+    pub what: &'static str,
+}
+
+/// Says why a journal makes no history.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    /// The journal cannot be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A frame stands where it cannot.
+    #[error("frame {sequence} at byte {at}: {problem}")]
+    Order {
+        /// Number of the frame.
+        sequence: u64,
+        /// Its offset in the file.
+        at: u64,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The journal holds no frame.
+    #[error("the journal is empty: the recorder was stopped before it began")]
+    Empty,
+}
+
+impl History {
+    /// Reads a journal to its end.
+    pub fn read(source: Box<dyn ReadAt>) -> Result<Self, HistoryError> {
+        let mut reader = FrameReader::open(source.as_ref())?;
+        let mut fold = Fold::start(reader.next_frame()?)?;
+        while let Some(frame) = reader.next_frame()? {
+            fold.push(source.as_ref(), &frame)?;
+        }
+        Ok(Self {
+            head: reader.head(),
+            frames: reader.frames(),
+            whole_bytes: reader.whole_bytes(),
+            tail: reader.tail(),
+            steps: fold.steps,
+            layouts: fold.layouts,
+            spec: fold.spec,
+            environments: fold.environments,
+            checkpoints: fold.checkpoints,
+            interrupted: fold.interrupted,
+            contradictions: fold.contradictions,
+            finished: fold.finished,
+            source,
+        })
+    }
+
+    /// Returns the number of steps recorded.
+    pub fn step_count(&self) -> u64 {
+        self.steps.len() as u64
+    }
+
+    /// Reads the trace of a step; none if it was not recorded.
+    pub fn step(&self, step: u64) -> Result<Option<StepTrace>, JournalError> {
+        match self.steps.get(step as usize) {
+            Some(&at) => read_step(self.source.as_ref(), at).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns the tensors that the fingerprints of `step` stand for.
+    pub fn layouts(&self, step: u64) -> Option<&StepLayouts> {
+        self.layouts.iter().rev().find(|(first, _)| *first <= step).map(|(_, layouts)| layouts)
+    }
+
+    /// Returns where `step` was trained.
+    pub fn environment(&self, step: u64) -> Option<&Environment> {
+        self.environments.iter().rev().find(|(first, _)| *first <= step).map(|(_, found)| found)
+    }
+
+    /// Returns the steps with which training went on after an interruption.
+    pub fn resumed(&self) -> impl Iterator<Item = u64> {
+        self.environments.iter().skip(1).map(|(step, _)| *step)
+    }
+}
+
+fn read_step(source: &dyn ReadAt, at: u64) -> Result<StepTrace, JournalError> {
+    match event_at(source, at)? {
+        Event::Step(trace) => Ok(trace),
+        _ => Err(JournalError::Frame {
+            sequence: 0,
+            at,
+            problem: "it was changed while it was read".into(),
+        }),
+    }
+}
+
+struct Fold {
+    spec: Digest,
+    environments: Vec<(u64, Environment)>,
+    steps: Vec<u64>,
+    /// Places of the steps that a resumption replaces, from this step on.
+    replaced: (u64, Vec<u64>),
+    layouts: Vec<(u64, StepLayouts)>,
+    checkpoints: BTreeMap<u64, StateRoot>,
+    interrupted: Vec<u64>,
+    contradictions: Vec<Contradiction>,
+    stopped: bool,
+    finished: bool,
+}
+
+impl Fold {
+    fn start(first: Option<Frame>) -> Result<Self, HistoryError> {
+        let first = first.ok_or(HistoryError::Empty)?;
+        let Event::RunStarted { spec, environment } = first.event else {
+            return Err(HistoryError::Order {
+                sequence: 0,
+                at: first.at,
+                problem: "a journal begins with the start of its run".into(),
+            });
+        };
+        Ok(Self {
+            spec,
+            environments: vec![(0, environment)],
+            steps: Vec::new(),
+            replaced: (0, Vec::new()),
+            layouts: Vec::new(),
+            checkpoints: BTreeMap::new(),
+            interrupted: Vec::new(),
+            contradictions: Vec::new(),
+            stopped: false,
+            finished: false,
+        })
+    }
+
+    fn next_step(&self) -> u64 {
+        self.steps.len() as u64
+    }
+
+    fn push(&mut self, source: &dyn ReadAt, frame: &Frame) -> Result<(), HistoryError> {
+        let resumes = matches!(frame.event, Event::RunResumed { .. });
+        let result = if self.finished {
+            Err("nothing may follow the end of the run".to_owned())
+        } else if self.stopped && !resumes {
+            Err("only a resumption may follow an interruption".to_owned())
+        } else {
+            self.take(source, frame)
+        };
+        result.map_err(|problem| HistoryError::Order {
+            sequence: frame.sequence,
+            at: frame.at,
+            problem,
+        })
+    }
+
+    fn take(&mut self, source: &dyn ReadAt, frame: &Frame) -> Result<(), String> {
+        match &frame.event {
+            Event::RunStarted { .. } => Err("a run starts only once".into()),
+            Event::Layouts(layouts) => self.take_layouts(layouts),
+            Event::Step(trace) => self.take_step(source, trace, frame.at),
+            Event::Checkpoint { step, root } => self.take_checkpoint(*step, *root),
+            Event::RunResumed { step, environment } => self.take_resumed(*step, environment),
+            Event::RunInterrupted { step } => {
+                self.expect_next(*step)?;
+                self.interrupted.push(*step);
+                self.stopped = true;
+                Ok(())
+            }
+            Event::RunFinished { steps } => {
+                self.expect_next(*steps)?;
+                self.finished = true;
+                Ok(())
+            }
+        }
+    }
+
+    fn expect_next(&self, step: u64) -> Result<(), String> {
+        let next = self.next_step();
+        if step == next {
+            Ok(())
+        } else {
+            Err(format!("step {step} stands where step {next} belongs"))
+        }
+    }
+
+    fn take_layouts(&mut self, layouts: &StepLayouts) -> Result<(), String> {
+        if self.layouts.last().is_some_and(|(_, last)| last == layouts) {
+            return Ok(());
+        }
+        if self.layouts.len() == LAYOUTS_MAX {
+            return Err(format!("the tensors change more than {LAYOUTS_MAX} times"));
+        }
+        self.layouts.push((self.next_step(), layouts.clone()));
+        Ok(())
+    }
+
+    fn take_step(&mut self, source: &dyn ReadAt, trace: &StepTrace, at: u64) -> Result<(), String> {
+        self.expect_next(trace.step)?;
+        let fits = self.layouts.last().is_some_and(|(_, layouts)| {
+            layouts.state.tensors().len() == trace.state.len()
+                && layouts.gradient.tensors().len() == trace.gradient.len()
+        });
+        if !fits {
+            return Err("its fingerprints do not fit the tensors declared before it".into());
+        }
+        let (first, places) = &self.replaced;
+        if let Some(&earlier) = places.get((trace.step - first) as usize) {
+            let earlier = read_step(source, earlier).map_err(|error| error.to_string())?;
+            if earlier != *trace {
+                self.contradictions.push(Contradiction { step: trace.step, what: "step" });
+            }
+        }
+        self.steps.push(at);
+        Ok(())
+    }
+
+    fn take_checkpoint(&mut self, step: u64, root: StateRoot) -> Result<(), String> {
+        self.expect_next(step)?;
+        if self.checkpoints.insert(step, root).is_some_and(|earlier| earlier != root) {
+            self.contradictions.push(Contradiction { step, what: "checkpoint" });
+        }
+        Ok(())
+    }
+
+    fn take_resumed(&mut self, step: u64, environment: &Environment) -> Result<(), String> {
+        if step > self.next_step() || !self.checkpoints.contains_key(&step) {
+            return Err(format!("training went on with step {step}, which no checkpoint opens"));
+        }
+        if self.environments.len() == RESUMED_MAX {
+            return Err(format!("the run was resumed more than {RESUMED_MAX} times"));
+        }
+        self.environments.push((step, environment.clone()));
+        self.replaced = (step, self.steps.split_off(step as usize));
+        self.layouts.retain(|(first, _)| *first < step);
+        self.stopped = false;
+        Ok(())
+    }
+}

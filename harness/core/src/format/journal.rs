@@ -1,0 +1,517 @@
+//! The journal: what the trainer recorded, frame by frame, hash-chained.
+//!
+//! ```text
+//! "reenact journal\n"  16 bytes
+//! format               u32, JOURNAL_FORMAT
+//! frame*               length u32 | kind u16 | sequence u64 | payload | chain [32]
+//! ```
+//!
+//! All integers are little-endian. `length` counts the payload. The payload is
+//! the bincode of the event (see [`crate::codec`]). `sequence` starts at 0 and
+//! has no gaps. `chain` is BLAKE3, in a domain per kind, over the previous
+//! frame's chain and everything of this frame before it; the first frame's
+//! predecessor is the hash of the 20 bytes in front.
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::{Environment, History, ReadAt, StoreError};
+use crate::codec::{self, CodecError, VALUE_BYTES_MAX};
+use crate::digest::{Digest, Hasher};
+use crate::state::{Layout, StateRoot};
+use crate::trainer::StepTrace;
+
+/// Format version of the journal.
+///
+/// 1: the first (2026-11).
+pub const JOURNAL_FORMAT: u32 = 1;
+
+const MAGIC: &[u8; 16] = b"reenact journal\n";
+const HEADER_BYTES: u64 = 20;
+const FRAME_HEAD_BYTES: usize = 14;
+const CHAIN_BYTES: usize = 32;
+
+/// Says what was recorded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Event {
+    /// Training began.
+    RunStarted {
+        /// Digest of the spec's canonical text.
+        spec: Digest,
+        /// Where.
+        environment: Environment,
+    },
+    /// From here on, states and gradients have these tensors.
+    Layouts(StepLayouts),
+    /// A step was taken.
+    Step(StepTrace),
+    /// The state was stored.
+    Checkpoint {
+        /// The step that it is the opening state of.
+        step: u64,
+        /// Its root.
+        root: StateRoot,
+    },
+    /// Training went on from a checkpoint after an interruption.
+    RunResumed {
+        /// The step that it went on with.
+        step: u64,
+        /// Where.
+        environment: Environment,
+    },
+    /// Training was asked to stop before its end.
+    RunInterrupted {
+        /// The step that would have come next.
+        step: u64,
+    },
+    /// Training ended.
+    RunFinished {
+        /// Steps taken.
+        steps: u64,
+    },
+}
+
+/// Names the tensors that the fingerprints of a step stand for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepLayouts {
+    /// Tensors of the state after a step.
+    pub state: Layout,
+    /// Parameters that gradients are reported for.
+    pub gradient: Layout,
+}
+
+/// One domain a kind; the position is the kind's number.
+const DOMAINS: [&str; 7] = [
+    "reenact v1 journal run-started",
+    "reenact v1 journal layouts",
+    "reenact v1 journal step",
+    "reenact v1 journal checkpoint",
+    "reenact v1 journal run-resumed",
+    "reenact v1 journal run-interrupted",
+    "reenact v1 journal run-finished",
+];
+
+/// Limits the payload of each kind, so that a hostile journal cannot make its
+/// reader hold much.
+const PAYLOAD_BYTES_MAX: [usize; 7] =
+    [1 << 16, VALUE_BYTES_MAX, VALUE_BYTES_MAX, 1 << 8, 1 << 16, 1 << 8, 1 << 8];
+
+impl Event {
+    fn kind(&self) -> u16 {
+        match self {
+            Self::RunStarted { .. } => 0,
+            Self::Layouts(_) => 1,
+            Self::Step(_) => 2,
+            Self::Checkpoint { .. } => 3,
+            Self::RunResumed { .. } => 4,
+            Self::RunInterrupted { .. } => 5,
+            Self::RunFinished { .. } => 6,
+        }
+    }
+
+    fn payload(&self) -> Result<Vec<u8>, CodecError> {
+        match self {
+            Self::RunStarted { spec, environment } => codec::encode(&(spec, environment)),
+            Self::Layouts(layouts) => codec::encode(layouts),
+            Self::Step(trace) => codec::encode(trace),
+            Self::Checkpoint { step, root } => codec::encode(&(step, root)),
+            Self::RunResumed { step, environment } => codec::encode(&(step, environment)),
+            Self::RunInterrupted { step } => codec::encode(step),
+            Self::RunFinished { steps } => codec::encode(steps),
+        }
+    }
+
+    fn decode(kind: u16, payload: &[u8]) -> Result<Self, CodecError> {
+        fn read<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecError> {
+            codec::decode(payload)
+        }
+        Ok(match kind {
+            0 => {
+                let (spec, environment) = read(payload)?;
+                Self::RunStarted { spec, environment }
+            }
+            1 => Self::Layouts(read(payload)?),
+            2 => Self::Step(read(payload)?),
+            3 => {
+                let (step, root) = read(payload)?;
+                Self::Checkpoint { step, root }
+            }
+            4 => {
+                let (step, environment) = read(payload)?;
+                Self::RunResumed { step, environment }
+            }
+            5 => Self::RunInterrupted { step: read(payload)? },
+            _ => Self::RunFinished { steps: read(payload)? },
+        })
+    }
+}
+
+/// Says why a journal cannot be read on.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The file does not begin as a journal.
+    #[error("byte 0: this is no journal")]
+    Magic,
+    /// The journal was written by an older reenact whose format is not read.
+    #[error("journal format {found} is older than {JOURNAL_FORMAT}; read it with an older reenact")]
+    TooOld {
+        /// What the journal says.
+        found: u32,
+    },
+    /// The journal was written by a newer reenact.
+    #[error("journal format {found} is newer than {JOURNAL_FORMAT}; use a newer reenact")]
+    TooNew {
+        /// What the journal says.
+        found: u32,
+    },
+    /// A frame is of no known kind or too long.
+    #[error("frame {sequence} at byte {at}: {problem}")]
+    Frame {
+        /// Number of the frame.
+        sequence: u64,
+        /// Its offset in the file.
+        at: u64,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A frame does not continue the chain.
+    #[error(
+        "frame {sequence} at byte {at}: the hash chain is broken; this frame or one before it was altered"
+    )]
+    Chain {
+        /// Number of the frame.
+        sequence: u64,
+        /// Its offset in the file.
+        at: u64,
+    },
+}
+
+/// Holds one frame as it was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Frame {
+    /// What it records.
+    pub event: Event,
+    /// Its number.
+    pub sequence: u64,
+    /// Its offset in the file.
+    pub at: u64,
+    /// The chain's value after it.
+    pub chain: Digest,
+}
+
+/// Says how the journal ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tail {
+    /// After a whole frame.
+    Whole,
+    /// Inside a frame, as when the recorder is killed while it writes.
+    Torn {
+        /// Bytes of the unfinished frame.
+        bytes: u64,
+    },
+}
+
+fn header() -> [u8; HEADER_BYTES as usize] {
+    let mut bytes = [0; HEADER_BYTES as usize];
+    bytes[..16].copy_from_slice(MAGIC);
+    bytes[16..].copy_from_slice(&JOURNAL_FORMAT.to_le_bytes());
+    bytes
+}
+
+fn chain_start() -> Digest {
+    Hasher::new("reenact v1 journal header").fixed(&header()).finish()
+}
+
+fn chain_next(previous: Digest, kind: u16, head_and_payload: &[&[u8]]) -> Digest {
+    let mut hasher = Hasher::new(DOMAINS[usize::from(kind)]);
+    hasher.fixed(&previous.0);
+    for part in head_and_payload {
+        hasher.fixed(part);
+    }
+    hasher.finish()
+}
+
+/// Encodes frames, one after another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JournalWriter {
+    sequence: u64,
+    chain: Digest,
+}
+
+impl JournalWriter {
+    /// Starts a journal; the returned bytes come first in the file.
+    pub fn start() -> (Self, Vec<u8>) {
+        (Self { sequence: 0, chain: chain_start() }, header().to_vec())
+    }
+
+    /// Goes on after the last whole frame of a journal that was read.
+    pub fn resume(history: &History) -> Self {
+        Self { sequence: history.frames, chain: history.head }
+    }
+
+    /// Encodes the next frame.
+    pub fn frame(&mut self, event: &Event) -> Result<Vec<u8>, CodecError> {
+        let payload = event.payload()?;
+        let kind = event.kind();
+        let mut frame = Vec::with_capacity(FRAME_HEAD_BYTES + payload.len() + CHAIN_BYTES);
+        frame.extend_from_slice(&(payload.len() as u32).to_le_bytes());
+        frame.extend_from_slice(&kind.to_le_bytes());
+        frame.extend_from_slice(&self.sequence.to_le_bytes());
+        frame.extend_from_slice(&payload);
+        self.chain = chain_next(self.chain, kind, &[&frame]);
+        self.sequence += 1;
+        frame.extend_from_slice(&self.chain.0);
+        Ok(frame)
+    }
+
+    /// Returns the chain's value after the last frame.
+    pub fn head(&self) -> Digest {
+        self.chain
+    }
+
+    /// Returns the number of frames so far.
+    pub fn frames(&self) -> u64 {
+        self.sequence
+    }
+}
+
+/// Reads the event of a frame that [`FrameReader`] has found at `at`.
+pub(super) fn event_at(source: &dyn ReadAt, at: u64) -> Result<Event, JournalError> {
+    let mut head = [0; FRAME_HEAD_BYTES];
+    source.read_exact_at(at, &mut head)?;
+    let payload_bytes = u32::from_le_bytes([head[0], head[1], head[2], head[3]]) as usize;
+    let kind = u16::from_le_bytes([head[4], head[5]]);
+    let (_, sequence) = head.split_last_chunk().expect("a head has 14 bytes");
+    let sequence = u64::from_le_bytes(*sequence);
+    let refuse = |problem| JournalError::Frame { sequence, at, problem };
+    if payload_bytes > VALUE_BYTES_MAX {
+        return Err(refuse("it was changed while it was read".into()));
+    }
+    let mut payload = vec![0; payload_bytes];
+    source.read_exact_at(at + FRAME_HEAD_BYTES as u64, &mut payload)?;
+    Event::decode(kind, &payload).map_err(|error| refuse(error.to_string()))
+}
+
+/// Reads a journal frame by frame; memory does not grow with its length.
+pub struct FrameReader<'a> {
+    source: &'a dyn ReadAt,
+    at: u64,
+    sequence: u64,
+    chain: Digest,
+    tail: Tail,
+}
+
+impl<'a> FrameReader<'a> {
+    /// Opens a journal and checks its first 20 bytes.
+    pub fn open(source: &'a dyn ReadAt) -> Result<Self, JournalError> {
+        let mut found = [0; HEADER_BYTES as usize];
+        let have = source.byte_len().min(HEADER_BYTES) as usize;
+        source.read_exact_at(0, &mut found[..have])?;
+        let mut reader =
+            Self { source, at: HEADER_BYTES, sequence: 0, chain: chain_start(), tail: Tail::Whole };
+        if have < HEADER_BYTES as usize {
+            if found[..have] != header()[..have] {
+                return Err(JournalError::Magic);
+            }
+            (reader.at, reader.tail) = (0, Tail::Torn { bytes: have as u64 });
+            return Ok(reader);
+        }
+        let (magic, format) = found.split_at(16);
+        if magic != MAGIC {
+            return Err(JournalError::Magic);
+        }
+        match u32::from_le_bytes([format[0], format[1], format[2], format[3]]) {
+            JOURNAL_FORMAT => Ok(reader),
+            found if found < JOURNAL_FORMAT => Err(JournalError::TooOld { found }),
+            found => Err(JournalError::TooNew { found }),
+        }
+    }
+
+    /// Reads the next frame; none at the end ([`FrameReader::tail`] says how
+    /// the journal ends).
+    pub fn next_frame(&mut self) -> Result<Option<Frame>, JournalError> {
+        let left = self.source.byte_len() - self.at;
+        if left == 0 || self.tail != Tail::Whole {
+            return Ok(None);
+        }
+        let mut head = [0; FRAME_HEAD_BYTES];
+        if left < FRAME_HEAD_BYTES as u64 {
+            return self.torn(left);
+        }
+        self.source.read_exact_at(self.at, &mut head)?;
+        let (payload_bytes, kind) = self.check_head(&head)?;
+        let frame_bytes = (FRAME_HEAD_BYTES + payload_bytes + CHAIN_BYTES) as u64;
+        if left < frame_bytes {
+            return self.torn(left);
+        }
+        let mut rest = vec![0; payload_bytes + CHAIN_BYTES];
+        self.source.read_exact_at(self.at + FRAME_HEAD_BYTES as u64, &mut rest)?;
+        let (payload, chain) = rest.split_at(payload_bytes);
+        let (at, sequence) = (self.at, self.sequence);
+        let expected = chain_next(self.chain, kind, &[&head, payload]);
+        if chain != expected.0 {
+            return Err(JournalError::Chain { sequence, at });
+        }
+        let event = Event::decode(kind, payload).map_err(|error| JournalError::Frame {
+            sequence,
+            at,
+            problem: error.to_string(),
+        })?;
+        self.at += frame_bytes;
+        self.sequence += 1;
+        self.chain = expected;
+        Ok(Some(Frame { event, sequence, at, chain: expected }))
+    }
+
+    fn check_head(&self, head: &[u8; FRAME_HEAD_BYTES]) -> Result<(usize, u16), JournalError> {
+        let refuse = |problem: String| {
+            Err(JournalError::Frame { sequence: self.sequence, at: self.at, problem })
+        };
+        let payload_bytes = u32::from_le_bytes([head[0], head[1], head[2], head[3]]) as usize;
+        let kind = u16::from_le_bytes([head[4], head[5]]);
+        let (_, sequence) = head.split_last_chunk().expect("a head has 14 bytes");
+        let sequence = u64::from_le_bytes(*sequence);
+        let Some(&limit) = PAYLOAD_BYTES_MAX.get(usize::from(kind)) else {
+            return refuse(format!("there is no frame kind {kind}"));
+        };
+        if payload_bytes > limit {
+            return refuse(format!("a payload of {payload_bytes} bytes is too long for its kind"));
+        }
+        if sequence != self.sequence {
+            return refuse(format!("its number is {sequence}: frames are missing or out of order"));
+        }
+        Ok((payload_bytes, kind))
+    }
+
+    fn torn(&mut self, bytes: u64) -> Result<Option<Frame>, JournalError> {
+        self.tail = Tail::Torn { bytes };
+        Ok(None)
+    }
+
+    /// Says how the journal ends, once [`FrameReader::next_frame`] gave none.
+    pub fn tail(&self) -> Tail {
+        self.tail
+    }
+
+    /// Returns the offset after the last whole frame.
+    pub fn whole_bytes(&self) -> u64 {
+        self.at
+    }
+
+    /// Returns the chain's value after the last whole frame.
+    pub fn head(&self) -> Digest {
+        self.chain
+    }
+
+    /// Returns the number of whole frames read.
+    pub fn frames(&self) -> u64 {
+        self.sequence
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::MemoryFile;
+    use proptest::prelude::*;
+
+    fn events() -> Vec<Event> {
+        vec![
+            Event::Checkpoint { step: 0, root: StateRoot(Digest([7; 32])) },
+            Event::RunInterrupted { step: 3 },
+            Event::RunFinished { steps: 9 },
+        ]
+    }
+
+    fn written(events: &[Event]) -> Vec<u8> {
+        let (mut writer, mut file) = JournalWriter::start();
+        for event in events {
+            file.extend(writer.frame(event).unwrap());
+        }
+        file
+    }
+
+    fn read(file: Vec<u8>) -> Result<(Vec<Event>, Tail), JournalError> {
+        let source = MemoryFile::new(file);
+        let mut reader = FrameReader::open(&source)?;
+        let mut events = Vec::new();
+        while let Some(frame) = reader.next_frame()? {
+            events.push(frame.event);
+        }
+        Ok((events, reader.tail()))
+    }
+
+    #[test]
+    fn reads_what_it_writes() {
+        assert_eq!(read(written(&events())).unwrap(), (events(), Tail::Whole));
+    }
+
+    #[test]
+    fn golden_bytes() {
+        let file = written(&[Event::RunFinished { steps: 9 }]);
+        let hex: String = file.iter().map(|byte| format!("{byte:02x}")).collect();
+        let golden = concat!(
+            "7265656e616374206a6f75726e616c0a01000000", // magic, format
+            "080000000600",                             // length, kind
+            "0000000000000000",                         // sequence
+            "0900000000000000",                         // payload: steps
+            "6ac67acb1320796318487954216dadb1167750685702d5d9d76fb6005a6a9980",
+        );
+        assert_eq!(hex, golden);
+    }
+
+    #[test]
+    fn every_prefix_is_a_valid_prefix() {
+        let file = written(&events());
+        for len in 0..file.len() {
+            let (found, _) = read(file[..len].to_vec()).unwrap();
+            assert_eq!(found, events()[..found.len()]);
+        }
+    }
+
+    #[test]
+    fn every_flipped_bit_is_seen() {
+        let file = written(&events());
+        for bit in 0..8 * file.len() {
+            let mut flipped = file.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            // A longer length in the last frame looks like a torn tail; the
+            // commitment catches that.
+            let seen = read(flipped).map_or(true, |(found, _)| found != events());
+            assert!(seen, "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn frames_cannot_be_dropped_or_exchanged() {
+        let (first, rest) = (written(&events()[..1]), written(&events()));
+        let dropped = [&first[..20], &rest[first.len()..]].concat();
+        assert!(matches!(read(dropped), Err(JournalError::Frame { sequence: 0, .. })));
+    }
+
+    #[test]
+    fn other_formats_are_told_apart() {
+        let with_format = |format: u32| {
+            let mut file = written(&events());
+            file[16..20].copy_from_slice(&format.to_le_bytes());
+            read(file)
+        };
+        assert!(matches!(with_format(0), Err(JournalError::TooOld { found: 0 })));
+        assert!(matches!(with_format(2), Err(JournalError::TooNew { found: 2 })));
+        assert!(matches!(read(b"PK\x03\x04".repeat(9)), Err(JournalError::Magic)));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(tail in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = read([&header()[..], &tail].concat());
+        }
+
+        #[test]
+        fn no_payload_makes_it_panic(kind in 0u16..8, payload in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Event::decode(kind, &payload);
+        }
+    }
+}

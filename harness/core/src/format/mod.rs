@@ -1,0 +1,32 @@
+//! The stored formats: the only thing that the recording and the verifying
+//! side share.
+//!
+//! A recording is a folder:
+//!
+//! ```text
+//! RUN/
+//!   spec.toml                        what the run declared, canonical text
+//!   journal                          what the trainer recorded, hash-chained
+//!   commitment                       the head of the journal, once finished
+//!   checkpoints/<root>.safetensors   whole states, named by their root
+//! ```
+//!
+//! `replay-specs/README.md` is normative; every decoder here refuses what the
+//! encoder beside it would not have written.
+
+mod checkpoint;
+mod commitment;
+mod environment;
+mod history;
+mod journal;
+mod object;
+mod pieces;
+
+pub use checkpoint::{CHECKPOINT_HEADER_BYTES_MAX, Checkpoint, CheckpointError, write_checkpoint};
+pub use commitment::{COMMITMENT_BYTES_MAX, Commitment, CommitmentError};
+pub use environment::Environment;
+pub use history::{Contradiction, History, HistoryError};
+pub use journal::{
+    Event, Frame, FrameReader, JOURNAL_FORMAT, JournalError, JournalWriter, StepLayouts, Tail,
+};
+pub use object::{Object, ReadAt, ReadRun, StoreError, WriteContent, WriteRun};

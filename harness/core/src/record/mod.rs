@@ -1,0 +1,170 @@
+//! The recording side: training under record.
+//!
+//! [`Recorder::start`] or [`Recorder::resume`], then [`Recorder::advance`] until
+//! it is [done](Recorder::is_done), then [`Recorder::finish`]. Killed at any
+//! moment, it leaves a valid prefix: a frame is appended with one write, a
+//! checkpoint is complete before the journal names it, and the commitment
+//! comes last.
+
+mod resume;
+
+use std::collections::BTreeMap;
+
+use crate::codec::CodecError;
+use crate::format::{
+    CheckpointError, Commitment, Environment, Event, HistoryError, JournalWriter, Object,
+    StepLayouts, StoreError, WriteRun, write_checkpoint,
+};
+use crate::spec::Spec;
+use crate::state::StateRoot;
+use crate::trainer::{Metric, StepTrace, Trainer, TrainerError};
+
+/// Records one training.
+pub struct Recorder<'a> {
+    store: &'a mut dyn WriteRun,
+    trainer: Box<dyn Trainer>,
+    spec: Spec,
+    journal: JournalWriter,
+    layouts: Option<StepLayouts>,
+    checkpoints: BTreeMap<u64, StateRoot>,
+    next_step: u64,
+}
+
+/// Says why a recording cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The training failed.
+    #[error(transparent)]
+    Trainer(#[from] TrainerError),
+    /// A frame is too large to be written.
+    #[error("the journal cannot take step {step}: {problem}")]
+    Frame {
+        /// The step.
+        step: u64,
+        /// Why.
+        problem: CodecError,
+    },
+    /// The journal of the recording to be resumed cannot be read.
+    #[error("journal: {0}")]
+    History(#[from] HistoryError),
+    /// The recording to be resumed is of another spec.
+    #[error("the journal was recorded for another spec than spec.toml")]
+    OtherSpec,
+    /// The recording to be resumed is complete.
+    #[error("the recording is complete; there is nothing to resume")]
+    Complete,
+    /// No checkpoint of the recording to be resumed is whole.
+    #[error("no checkpoint of the recording can be used; the newest: {0}")]
+    NoCheckpoint(String),
+    /// A checkpoint cannot be read.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+}
+
+impl<'a> Recorder<'a> {
+    /// Starts a recording into an empty store: spec, first frame, state 0.
+    pub fn start(
+        store: &'a mut dyn WriteRun,
+        spec: Spec,
+        trainer: Box<dyn Trainer>,
+        environment: Environment,
+    ) -> Result<Self, RecordError> {
+        let text = spec.canonical();
+        store.put(Object::Spec, &mut |out| out.write_all(text.as_bytes()))?;
+        let (journal, header) = JournalWriter::start();
+        store.append(&header)?;
+        let digest = spec.digest();
+        let checkpoints = BTreeMap::new();
+        let mut recorder =
+            Self { store, trainer, spec, journal, layouts: None, checkpoints, next_step: 0 };
+        recorder.append(&Event::RunStarted { spec: digest, environment })?;
+        recorder.checkpoint()?;
+        Ok(recorder)
+    }
+
+    /// Returns the step that comes next.
+    pub fn next_step(&self) -> u64 {
+        self.next_step
+    }
+
+    /// Says whether every step is taken.
+    pub fn is_done(&self) -> bool {
+        self.next_step == self.spec.steps
+    }
+
+    /// Takes and records one step, and stores the state at a boundary.
+    pub fn advance(&mut self) -> Result<StepTrace, RecordError> {
+        let trace = self.trainer.step(self.next_step)?;
+        self.declare_layouts()?;
+        let event = Event::Step(trace);
+        self.append(&event)?;
+        self.next_step += 1;
+        if self.spec.is_boundary(self.next_step) {
+            self.checkpoint()?;
+        }
+        let Event::Step(trace) = event else { unreachable!("built as a step above") };
+        Ok(trace)
+    }
+
+    /// Records that training was asked to stop; `resume` goes on.
+    pub fn interrupt(mut self) -> Result<(), RecordError> {
+        self.append(&Event::RunInterrupted { step: self.next_step })?;
+        Ok(self.store.sync()?)
+    }
+
+    /// Ends a recording whose every step is taken: the last frame, then the
+    /// commitment to everything. Returns the commitment and the program's
+    /// evaluation of its final model.
+    pub fn finish(mut self) -> Result<(Commitment, Vec<Metric>), RecordError> {
+        assert!(self.is_done(), "a recording is finished after its last step");
+        self.append(&Event::RunFinished { steps: self.next_step })?;
+        // The journal must not lag behind a commitment that survives.
+        self.store.sync()?;
+        let commitment = Commitment {
+            spec: self.spec.digest(),
+            frames: self.journal.frames(),
+            head: self.journal.head(),
+            checkpoints: self.checkpoints.into_iter().collect(),
+        };
+        write_commitment(self.store, &commitment)?;
+        Ok((commitment, self.trainer.evaluate()?))
+    }
+
+    fn append(&mut self, event: &Event) -> Result<(), RecordError> {
+        let frame = self.journal.frame(event);
+        let step = self.next_step;
+        let frame = frame.map_err(|problem| RecordError::Frame { step, problem })?;
+        Ok(self.store.append(&frame)?)
+    }
+
+    fn declare_layouts(&mut self) -> Result<(), RecordError> {
+        let (state, gradient) = (self.trainer.layout(), self.trainer.gradient_layout());
+        let known = self.layouts.as_ref();
+        if known.is_some_and(|known| known.state == *state && known.gradient == *gradient) {
+            return Ok(());
+        }
+        let layouts = StepLayouts { state: (*state).clone(), gradient: (*gradient).clone() };
+        self.append(&Event::Layouts(layouts.clone()))?;
+        self.layouts = Some(layouts);
+        Ok(())
+    }
+
+    fn checkpoint(&mut self) -> Result<(), RecordError> {
+        let step = self.next_step;
+        let state = self.trainer.capture(step)?;
+        let root = state.root();
+        self.store.put(Object::Checkpoint(root), &mut |out| write_checkpoint(&state, out))?;
+        self.append(&Event::Checkpoint { step, root })?;
+        self.checkpoints.insert(step, root);
+        Ok(())
+    }
+}
+
+fn write_commitment(store: &mut dyn WriteRun, commitment: &Commitment) -> Result<(), RecordError> {
+    let text = commitment.encode();
+    store.put(Object::Commitment, &mut |out| out.write_all(text.as_bytes()))?;
+    Ok(store.sync()?)
+}

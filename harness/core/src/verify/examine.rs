@@ -1,0 +1,324 @@
+//! Checking a recording without replaying anything.
+
+use super::finding::{Finding, Place};
+use super::recording::Recording;
+use crate::format::{
+    COMMITMENT_BYTES_MAX, Checkpoint, CheckpointError, Commitment, History, HistoryError,
+    JournalError, Object, ReadRun, StoreError,
+};
+use crate::spec::{SPEC_BYTES_MAX, Spec};
+use crate::state::{Fingerprint, StateRoot};
+
+/// Holds what an examination found.
+pub struct Examination<'a> {
+    /// What is wrong or worth knowing.
+    pub findings: Vec<Finding>,
+    /// The recording, if it is whole enough to be replayed.
+    pub recording: Option<Recording<'a>>,
+}
+
+/// Checks everything that can be checked from the files alone: that spec,
+/// journal, commitment and checkpoints belong together and are unaltered, that
+/// the journal runs to its end, and that the recorded learning rates are the
+/// spec's. `progress` is told how many of how many checkpoints are read.
+pub fn examine<'a>(run: &'a dyn ReadRun, progress: &mut dyn FnMut(u64, u64)) -> Examination<'a> {
+    match open(run) {
+        Err(finding) => Examination { findings: vec![*finding], recording: None },
+        Ok((recording, commitment)) => {
+            let mut findings = check_end(&recording, &commitment);
+            if findings.is_empty() {
+                findings.extend(check_resumptions(&recording));
+                findings.extend(check_learning_rates(&recording));
+                findings.extend(check_checkpoints(&recording, progress));
+                Examination { findings, recording: Some(recording) }
+            } else {
+                Examination { findings, recording: None }
+            }
+        }
+    }
+}
+
+type Checked<T> = Result<T, Box<Finding>>;
+
+fn open(run: &dyn ReadRun) -> Checked<(Recording<'_>, Commitment)> {
+    let commitment = read_commitment(run)?;
+    let committed = commitment.is_some();
+    let text = run
+        .read(Object::Spec, SPEC_BYTES_MAX as u64)
+        .map_err(|error| Box::new(unreadable(error, committed)))?;
+    let history = read_history(run, committed)?;
+    let spec = read_spec(&text, history.spec)?;
+    let Some((commitment, digest)) = commitment else { return Err(Box::new(unfinished(&history))) };
+    check_head(&history, &commitment)?;
+    Ok((Recording { run, spec, history, commitment: digest }, commitment))
+}
+
+fn read_commitment(run: &dyn ReadRun) -> Checked<Option<(Commitment, crate::digest::Digest)>> {
+    let text = match run.read(Object::Commitment, COMMITMENT_BYTES_MAX) {
+        Ok(text) => text,
+        Err(StoreError::Missing { .. }) => return Ok(None),
+        Err(error) => return Err(Box::new(unreadable(error, false))),
+    };
+    match Commitment::parse(&text) {
+        Ok(commitment) => Ok(Some((commitment, Commitment::digest_of_text(&text)))),
+        Err(error) => Err(Box::new(Finding::divergent(Place::object(Object::Commitment), error))),
+    }
+}
+
+/// What a commitment vouches for and is not there was withheld; our own
+/// trouble with reading is not the trainer's fault.
+fn unreadable(error: StoreError, committed: bool) -> Finding {
+    match error {
+        StoreError::Missing { object } if committed => {
+            Finding::divergent(Place::object(object), "it is committed to, but missing")
+        }
+        StoreError::Missing { object }
+        | StoreError::NotAFile { object }
+        | StoreError::TooLarge { object, .. }
+        | StoreError::Io { object, .. } => Finding::inconclusive(Place::object(object), error),
+        _ => Finding::inconclusive(Place::object(Object::Journal), error),
+    }
+}
+
+fn read_history(run: &dyn ReadRun, committed: bool) -> Checked<History> {
+    let place = Place::object(Object::Journal);
+    let source = run.open(Object::Journal).map_err(|error| unreadable(error, committed))?;
+    History::read(source).map_err(|error| {
+        Box::new(match error {
+            HistoryError::Journal(JournalError::Store(error)) => unreadable(error, committed),
+            HistoryError::Journal(JournalError::TooOld { .. } | JournalError::TooNew { .. }) => {
+                Finding::inconclusive(place, error)
+            }
+            HistoryError::Empty if !committed => Finding::inconclusive(place, error),
+            _ => Finding::divergent(place, error),
+        })
+    })
+}
+
+fn read_spec(text: &[u8], expected: crate::digest::Digest) -> Checked<Spec> {
+    let place = Place::object(Object::Spec);
+    if Spec::digest_of_text(text) != expected {
+        let problem = "it is not the spec that the journal began with; it was altered";
+        return Err(Box::new(Finding::divergent(place, problem)));
+    }
+    let parsed = std::str::from_utf8(text)
+        .map_err(|error| error.to_string())
+        .and_then(|text| Spec::parse(text).map_err(|error| error.to_string()));
+    parsed.map_err(|problem| Box::new(Finding::inconclusive(place, problem)))
+}
+
+fn unfinished(history: &History) -> Finding {
+    let steps = history.step_count();
+    let state = if history.finished {
+        "its journal is complete; `record --resume` writes the commitment".to_owned()
+    } else {
+        format!("its journal ends after {steps} steps; `record --resume` goes on from there")
+    };
+    let problem = format!("the run has no commitment, so nothing can be drawn from it: {state}");
+    Finding::inconclusive(Place::object(Object::Commitment), problem)
+}
+
+fn check_head(history: &History, commitment: &Commitment) -> Checked<()> {
+    let journal = Place::object(Object::Journal);
+    let problem = if commitment.spec != history.spec {
+        "it belongs to another spec than the commitment".to_owned()
+    } else if history.frames < commitment.frames {
+        format!(
+            "it was cut: {} of {} committed frames are left, the last after {} steps",
+            history.frames,
+            commitment.frames,
+            history.step_count()
+        )
+    } else if history.head != commitment.head || history.frames != commitment.frames {
+        "its head is not the committed one; it was altered".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Box::new(Finding::divergent(journal, problem)))
+}
+
+fn check_end(recording: &Recording<'_>, commitment: &Commitment) -> Vec<Finding> {
+    let Recording { spec, history, .. } = recording;
+    let mut findings = Vec::new();
+    let mut complain = |problem: String| {
+        findings.push(Finding::divergent(Place::object(Object::Journal), problem));
+    };
+    if !history.finished {
+        complain(format!(
+            "it was committed to, but has no end; its last step is {}",
+            history.step_count()
+        ));
+    }
+    if history.step_count() != spec.steps {
+        let taken = history.step_count();
+        complain(format!("it holds {taken} steps; the spec declares {}", spec.steps));
+    }
+    let boundaries = history.checkpoints.keys().copied();
+    if !boundaries.eq(spec.boundaries()) {
+        complain("its checkpoints are not at the steps that the spec declares".into());
+    }
+    let roots = history.checkpoints.iter().map(|(&step, &root)| (step, root));
+    if !roots.eq(commitment.checkpoints.iter().copied()) {
+        let problem = "its checkpoints are not those of the journal";
+        findings.push(Finding::divergent(Place::object(Object::Commitment), problem));
+    }
+    findings
+}
+
+fn check_resumptions(recording: &Recording<'_>) -> Vec<Finding> {
+    let History { environments, contradictions, .. } = &recording.history;
+    let one_class = environments.windows(2).all(|pair| pair[0].1.same_class(&pair[1].1));
+    contradictions
+        .iter()
+        .map(|found| {
+            let problem = format!(
+                "the {} was recorded twice, before and after a resumption, and differs",
+                found.what
+            );
+            let finding = if one_class { Finding::divergent } else { Finding::note };
+            finding(Place::step(found.step), &problem as &dyn std::fmt::Display)
+        })
+        .collect()
+}
+
+fn check_learning_rates(recording: &Recording<'_>) -> Vec<Finding> {
+    let Recording { spec, history, .. } = recording;
+    for step in 0..spec.steps {
+        let trace = match history.step(step) {
+            Ok(Some(trace)) => trace,
+            Ok(None) => break,
+            Err(error) => return vec![Finding::inconclusive(Place::step(step), error)],
+        };
+        let declared = spec.learning_rate.at(step, spec.steps);
+        if trace.learning_rate_bits != declared.to_bits() {
+            let recorded = trace.learning_rate();
+            let problem = format!(
+                "the recorded learning rate is {recorded:e}; the spec derives {declared:e} (factor {})",
+                recorded / declared
+            );
+            return vec![Finding::divergent(Place::step(step), problem)];
+        }
+    }
+    Vec::new()
+}
+
+fn check_checkpoints(
+    recording: &Recording<'_>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Vec<Finding> {
+    let total = recording.history.checkpoints.len() as u64;
+    let mut findings = Vec::new();
+    let mut before: Option<(u64, Vec<Fingerprint>)> = None;
+    for (done, (&step, &root)) in recording.history.checkpoints.iter().enumerate() {
+        match check_checkpoint(recording, step, root) {
+            Ok(parameters) => {
+                let still = before.filter(|(_, earlier)| *earlier == parameters);
+                findings.extend(still.map(|(earlier, _)| standing_still(earlier, step)));
+                before = Some((step, parameters));
+            }
+            Err(finding) => {
+                findings.push(*finding);
+                before = None;
+            }
+        }
+        progress(done as u64 + 1, total);
+    }
+    findings
+}
+
+fn standing_still(earlier: u64, step: u64) -> Finding {
+    let problem =
+        format!("no parameter changed since step {earlier}, though the run claims to have trained");
+    Finding::note(Place::step(step), problem)
+}
+
+/// Checks one checkpoint and returns the fingerprints of what it trains.
+fn check_checkpoint(
+    recording: &Recording<'_>,
+    step: u64,
+    root: StateRoot,
+) -> Checked<Vec<Fingerprint>> {
+    let place = || Place::object_at(Object::Checkpoint(root), step);
+    let checkpoint = recording.checkpoint(step).map_err(|error| broken(place(), error))?;
+    let (found, fingerprints) =
+        checkpoint.root_and_fingerprints().map_err(|error| broken(place(), error))?;
+    if found != root {
+        let problem = "what it holds is not the state that the journal names; it was altered";
+        return Err(Box::new(Finding::divergent(place(), problem)));
+    }
+    check_step_counter(&checkpoint, step)
+        .map_err(|problem| Finding::divergent(place(), problem))?;
+    if step > 0 {
+        check_against_step(recording, &checkpoint, step, &fingerprints)?;
+    }
+    let names = checkpoint.layout().tensors().iter().zip(fingerprints);
+    Ok(names.filter(|(spec, _)| spec.name.starts_with("model.")).map(|(_, found)| found).collect())
+}
+
+fn broken(place: Place, error: CheckpointError) -> Box<Finding> {
+    Box::new(match error {
+        CheckpointError::Store(StoreError::Missing { .. }) => {
+            Finding::divergent(place, "it is committed to, but missing")
+        }
+        CheckpointError::Store(StoreError::Io { .. }) => Finding::inconclusive(place, error),
+        _ => Finding::divergent(place, error),
+    })
+}
+
+fn check_step_counter(checkpoint: &Checkpoint, step: u64) -> Result<(), String> {
+    match checkpoint.counter("run.step") {
+        Ok(Some(found)) if found == step => Ok(()),
+        Ok(Some(found)) => Err(format!("its `run.step` is {found}; the journal says {step}")),
+        Ok(None) => Err("it has no `run.step`".into()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// The state that was stored has to be the state that the last step left.
+fn check_against_step(
+    recording: &Recording<'_>,
+    checkpoint: &Checkpoint,
+    step: u64,
+    fingerprints: &[Fingerprint],
+) -> Checked<()> {
+    let place = || {
+        Place::object_at(
+            Object::Checkpoint(
+                *recording.history.checkpoints.get(&step).unwrap_or(&StateRoot::default()),
+            ),
+            step,
+        )
+    };
+    let trace = recording.history.step(step - 1);
+    let trace =
+        trace.map_err(|error| Box::new(Finding::inconclusive(Place::step(step - 1), error)))?;
+    let layouts = recording.history.layouts(step - 1);
+    let (Some(trace), Some(layouts)) = (trace, layouts) else { return Ok(()) };
+    if layouts.state != **checkpoint.layout() {
+        let problem = format!("its tensors are not those that step {} left", step - 1);
+        return Err(Box::new(Finding::divergent(place(), problem)));
+    }
+    let names = layouts.state.tensors().iter().map(|spec| spec.name.as_str());
+    let differing: Vec<&str> = names
+        .zip(trace.state.iter().zip(fingerprints))
+        .filter(|(_, (recorded, stored))| recorded != stored)
+        .map(|(name, _)| name)
+        .collect();
+    match differing.as_slice() {
+        [] => Ok(()),
+        names => {
+            let problem =
+                format!("it is not the state that step {} left: {} differs", step - 1, list(names));
+            Err(Box::new(Finding::divergent(place(), problem)))
+        }
+    }
+}
+
+/// Lists a few names and counts the rest.
+pub(super) fn list(names: &[&str]) -> String {
+    let shown = names.iter().take(3).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    match names.len() {
+        0..=3 => shown,
+        more => format!("{shown} and {} more", more - 3),
+    }
+}

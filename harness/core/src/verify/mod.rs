@@ -1,0 +1,37 @@
+//! The verifying side: from a recording to a verdict.
+//!
+//! 1. [`examine`] checks the recording without replaying anything:
+//!    spec, chain, commitment, checkpoints, and that learning rates, data order
+//!    and batches are those that the spec derives.
+//! 2. [`Challenge`] draws segments from the commitment and a nonce.
+//! 3. [`replay`] re-executes a segment from its committed opening state and
+//!    compares every step and the whole closing state.
+//! 4. [`Report::conclude`] joins findings and replays into a [`Verdict`].
+//!
+//! Nothing here uses the recording side: the two meet only in
+//! [`crate::format`].
+
+mod challenge;
+mod derivation;
+mod divergence;
+mod examine;
+mod explain;
+mod finding;
+mod power;
+mod recording;
+mod replay;
+mod report;
+mod verdict;
+
+pub use challenge::{Challenge, Nonce, NonceError};
+pub use derivation::examine_data;
+pub use divergence::{Divergence, Stage, StepDivergence, StepValues};
+pub use examine::{Examination, examine};
+pub use finding::{Finding, Place, Weight};
+pub use power::{escape_probability, segments_for};
+pub use recording::{Recording, Segment};
+pub use replay::{Replay, ReplayError, replay};
+pub use report::{
+    Claim, Escape, Independence, REPORT_FORMAT, Report, SegmentOutcome, SegmentReport,
+};
+pub use verdict::{Grade, Verdict};

@@ -1,0 +1,128 @@
+//! Re-executing one segment.
+
+use serde::{Deserialize, Serialize};
+
+use super::divergence::{Divergence, StepDivergence};
+use super::recording::{Recording, Segment};
+use crate::format::{CheckpointError, JournalError, Object};
+use crate::state::{State, StateRoot, TensorDifference, state_differences};
+use crate::trainer::{Trainer, TrainerError};
+
+/// Allows an opening state this many times the size of the initial one:
+/// moments, averages and counters, but not whatever a hostile header claims.
+const STATE_GROWTH_MAX: u64 = 8;
+const STATE_SLACK_BYTES: u64 = 1 << 20;
+
+/// Holds the outcome of one replay.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Replay {
+    /// The segment.
+    pub segment: Segment,
+    /// Root of the state that the replay ended in.
+    pub closing_root: StateRoot,
+    /// Where it leaves the recording; none if it agrees in everything.
+    pub divergence: Option<Divergence>,
+    /// Tensors in which the recorded initial state differs from the one that
+    /// the spec's seed gives.
+    pub initial: Vec<TensorDifference>,
+}
+
+impl Replay {
+    /// Says whether everything agreed, bit for bit.
+    pub fn agrees(&self) -> bool {
+        self.divergence.is_none() && self.initial.is_empty()
+    }
+}
+
+/// Says why a segment cannot be replayed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// The training failed.
+    #[error(transparent)]
+    Trainer(#[from] TrainerError),
+    /// A checkpoint cannot be read.
+    #[error("checkpoint of step {step}: {problem}")]
+    Checkpoint {
+        /// The step that it opens.
+        step: u64,
+        /// Why.
+        problem: CheckpointError,
+    },
+    /// The journal cannot be read.
+    #[error("journal: {0}")]
+    Journal(#[from] JournalError),
+    /// The recording was changed while it was audited.
+    #[error("{0} was changed during the audit")]
+    Changed(Object),
+    /// The journal lacks a step.
+    #[error("the journal holds no step {0}")]
+    NoStep(u64),
+}
+
+/// Replays a segment from its committed opening state with `trainer`, which
+/// has just been started, and compares every step and the whole closing state.
+/// `progress` is told each step done.
+pub fn replay(
+    recording: &Recording<'_>,
+    trainer: &mut dyn Trainer,
+    segment: Segment,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Replay, ReplayError> {
+    let initial_state = trainer.capture(0)?;
+    let limit = STATE_GROWTH_MAX * initial_state.byte_len() + STATE_SLACK_BYTES;
+    let initial = initial_differences(recording, &initial_state, limit)?;
+    trainer.restore(&load(recording, segment.step_start, limit)?)?;
+    let mut first = None;
+    for step in segment.step_start..segment.step_end {
+        let replayed = trainer.step(step)?;
+        let recorded = recording.history.step(step)?.ok_or(ReplayError::NoStep(step))?;
+        let layouts = recording.history.layouts(step).ok_or(ReplayError::NoStep(step))?;
+        let ours = (trainer.layout(), trainer.gradient_layout());
+        first =
+            first.or_else(|| StepDivergence::of(&recorded, &replayed, layouts, (&ours.0, &ours.1)));
+        progress(step);
+    }
+    let closing_state = trainer.capture(segment.step_end)?;
+    let closing_root = closing_state.root();
+    let closing = closing_differences(recording, &closing_state, closing_root, segment, limit)?;
+    let diverges = first.is_some() || !closing.is_empty();
+    let divergence = diverges.then_some(Divergence { step: first, closing });
+    Ok(Replay { segment, closing_root, divergence, initial })
+}
+
+/// The run has to begin where its seed says; a run that began with other
+/// weights could be honest from there on.
+fn initial_differences(
+    recording: &Recording<'_>,
+    derived: &State,
+    limit: u64,
+) -> Result<Vec<TensorDifference>, ReplayError> {
+    if recording.history.checkpoints.get(&0) == Some(&derived.root()) {
+        return Ok(Vec::new());
+    }
+    Ok(state_differences(&load(recording, 0, limit)?, derived))
+}
+
+fn closing_differences(
+    recording: &Recording<'_>,
+    replayed: &State,
+    root: StateRoot,
+    segment: Segment,
+    limit: u64,
+) -> Result<Vec<TensorDifference>, ReplayError> {
+    if recording.history.checkpoints.get(&segment.step_end) == Some(&root) {
+        return Ok(Vec::new());
+    }
+    Ok(state_differences(&load(recording, segment.step_end, limit)?, replayed))
+}
+
+/// Loads a committed state; its root is taken from the very bytes that are
+/// used.
+fn load(recording: &Recording<'_>, step: u64, limit: u64) -> Result<State, ReplayError> {
+    let refuse = |problem| ReplayError::Checkpoint { step, problem };
+    let state = recording.checkpoint(step).and_then(|found| found.load(limit)).map_err(refuse)?;
+    match recording.history.checkpoints.get(&step) {
+        Some(root) if *root == state.root() => Ok(state),
+        root => Err(ReplayError::Changed(Object::Checkpoint(root.copied().unwrap_or_default()))),
+    }
+}

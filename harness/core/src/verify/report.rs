@@ -1,0 +1,261 @@
+//! What an audit reports: the facts, and the verdict that follows from them.
+
+use serde::{Deserialize, Serialize};
+
+use super::challenge::Challenge;
+use super::finding::{Finding, Weight};
+use super::power::escape_probability;
+use super::recording::{Recording, Segment};
+use super::replay::Replay;
+use super::verdict::{Grade, Verdict};
+use crate::digest::Digest;
+use crate::format::Environment;
+
+/// Format version of the report.
+///
+/// 1: the first (2026-11).
+pub const REPORT_FORMAT: u32 = 1;
+
+/// Numbers of tampered segments for which the chance of escape is reported.
+const TAMPERED: [u64; 6] = [1, 2, 5, 10, 100, 1000];
+
+/// Holds everything that an audit found.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Report {
+    /// Format version, [`REPORT_FORMAT`].
+    pub format: u32,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why it is not a match, most telling first; empty for a match.
+    pub reasons: Vec<String>,
+    /// Where the recording lies.
+    pub run: String,
+    /// What the recording claims; none if it could not be read.
+    pub claim: Option<Claim>,
+    /// Everything that decides the sample; none if nothing could be drawn.
+    pub challenge: Option<Challenge>,
+    /// What was found without replay.
+    pub findings: Vec<Finding>,
+    /// The drawn segments and what their replay gave.
+    pub segments: Vec<SegmentReport>,
+    /// Chance that tampering with so many segments escaped this audit.
+    pub escape: Vec<Escape>,
+    /// Whether the auditing binary is the one that trained.
+    pub independence: Option<Independence>,
+    /// Facts that decide bits and differ between trainer and auditor.
+    pub class_differences: Vec<String>,
+    /// Where the audit ran.
+    pub auditor: Environment,
+}
+
+/// Says what a recording claims to be.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Claim {
+    /// Name of the run.
+    pub name: String,
+    /// Name of the program.
+    pub program: String,
+    /// Digest of the spec.
+    pub spec: Digest,
+    /// Steps.
+    pub steps: u64,
+    /// Segments.
+    pub segments: u64,
+    /// Steps with which training went on after an interruption.
+    pub resumed: Vec<u64>,
+    /// Where it was trained, from which step on.
+    pub environments: Vec<(u64, Environment)>,
+}
+
+impl Claim {
+    /// Reads what a recording claims.
+    pub fn of(recording: &Recording<'_>) -> Self {
+        Self {
+            name: recording.spec.name.clone(),
+            program: recording.spec.program.name.clone(),
+            spec: recording.history.spec,
+            steps: recording.spec.steps,
+            segments: recording.segment_count(),
+            resumed: recording.history.resumed().collect(),
+            environments: recording.history.environments.clone(),
+        }
+    }
+}
+
+/// Holds one drawn segment.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SegmentReport {
+    /// The segment.
+    pub segment: Segment,
+    /// What its replay gave.
+    pub outcome: SegmentOutcome,
+    /// Trouble on the way that did not decide the outcome, such as a worker
+    /// that died and was started again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub incidents: Vec<String>,
+}
+
+/// Says what the replay of a segment gave.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum SegmentOutcome {
+    /// Everything agrees, or two replays leave the recording at the same place
+    /// with the same bits.
+    Replayed {
+        /// The replay.
+        replay: Box<Replay>,
+    },
+    /// Two replays of the segment disagree with each other.
+    Unstable {
+        /// The first replay.
+        first: Box<Replay>,
+        /// The second.
+        second: Box<Replay>,
+    },
+    /// The recorded state cannot be replayed at all.
+    Refused {
+        /// Why.
+        problem: String,
+    },
+    /// The replay failed for a reason that is not in the recording.
+    Failed {
+        /// Why.
+        problem: String,
+    },
+}
+
+/// Gives the chance that tampering escapes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Escape {
+    /// Number of tampered segments.
+    pub tampered: u64,
+    /// Probability that none of them was drawn.
+    pub probability: f64,
+}
+
+/// Says whether the auditing binary is the one that trained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Independence {
+    /// The very binary that trained: a poisoned toolchain reproduces its own
+    /// poison.
+    SelfCheck,
+    /// Another build.
+    Independent,
+}
+
+impl Report {
+    /// Joins findings and replays into a report with its verdict.
+    pub fn conclude(
+        run: String,
+        recording: Option<&Recording<'_>>,
+        challenge: Option<Challenge>,
+        findings: Vec<Finding>,
+        segments: Vec<SegmentReport>,
+        auditor: Environment,
+    ) -> Self {
+        let claim = recording.map(Claim::of);
+        let trained_by = claim.as_ref().map_or(&[][..], |claim| &claim.environments);
+        let same_binary = trained_by.iter().any(|(_, found)| found.binary == auditor.binary);
+        let independence = claim.as_ref().map(|_| match same_binary {
+            true => Independence::SelfCheck,
+            false => Independence::Independent,
+        });
+        let mut class_differences: Vec<String> =
+            trained_by.iter().flat_map(|(_, found)| found.class_differences(&auditor)).collect();
+        class_differences.sort();
+        class_differences.dedup();
+        let (verdict, reasons) = decide(&findings, &segments, &class_differences);
+        let total = claim.as_ref().map_or(0, |claim| claim.segments);
+        let escape = escapes(total, segments.len() as u64);
+        let run = run.clone();
+        Self {
+            format: REPORT_FORMAT,
+            verdict,
+            reasons,
+            run,
+            claim,
+            challenge,
+            findings,
+            segments,
+            escape,
+            independence,
+            class_differences,
+            auditor,
+        }
+    }
+}
+
+fn escapes(total: u64, drawn: u64) -> Vec<Escape> {
+    let possible = TAMPERED.into_iter().filter(|&tampered| tampered <= total);
+    possible
+        .map(|tampered| Escape {
+            tampered,
+            probability: escape_probability(total, tampered, drawn),
+        })
+        .collect()
+}
+
+/// A contradiction in the record outweighs everything; then what a replay
+/// proves; then what could not be told.
+fn decide(
+    findings: &[Finding],
+    segments: &[SegmentReport],
+    class_differences: &[String],
+) -> (Verdict, Vec<String>) {
+    let of_weight = |weight: Weight| {
+        let found = findings.iter().filter(move |finding| finding.weight == weight);
+        found.map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let mut against = of_weight(Weight::Divergent);
+    let mut unclear = of_weight(Weight::Inconclusive);
+    for report in segments {
+        match weigh(report, class_differences) {
+            Some((Weight::Divergent, reason)) => against.push(reason),
+            Some((_, reason)) => unclear.push(reason),
+            None => {}
+        }
+    }
+    if !against.is_empty() {
+        (Verdict::Divergent, against)
+    } else if !unclear.is_empty() {
+        (Verdict::Inconclusive, unclear)
+    } else if segments.is_empty() {
+        (Verdict::Inconclusive, vec!["no segment was replayed".into()])
+    } else {
+        (Verdict::Match { grade: Grade::BitExact }, Vec::new())
+    }
+}
+
+fn weigh(report: &SegmentReport, class_differences: &[String]) -> Option<(Weight, String)> {
+    let Segment { index, .. } = report.segment;
+    match &report.outcome {
+        SegmentOutcome::Replayed { replay } if replay.agrees() => None,
+        SegmentOutcome::Replayed { replay } if class_differences.is_empty() => {
+            Some((Weight::Divergent, replay.explain()))
+        }
+        SegmentOutcome::Replayed { replay } => Some((
+            Weight::Inconclusive,
+            format!(
+                "{} But this machine computes in another way than the recording's ({}), which \
+                 alone can cause that; audit on a machine of the same class",
+                replay.explain(),
+                class_differences.join("; ")
+            ),
+        )),
+        SegmentOutcome::Unstable { .. } => Some((
+            Weight::Inconclusive,
+            format!(
+                "segment {index}: two replays disagree with each other, so this machine does not \
+                 compute reproducibly; test its hardware and audit on another"
+            ),
+        )),
+        SegmentOutcome::Refused { problem } => {
+            Some((Weight::Divergent, format!("segment {index}: {problem}")))
+        }
+        SegmentOutcome::Failed { problem } => Some((
+            Weight::Inconclusive,
+            format!("segment {index} could not be replayed: {problem}"),
+        )),
+    }
+}

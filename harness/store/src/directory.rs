@@ -1,0 +1,319 @@
+//! A recording in a folder.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use reenact_core::format::{Object, ReadAt, ReadRun, StoreError, WriteContent, WriteRun};
+
+const CHECKPOINTS: &str = "checkpoints";
+
+/// Reads and writes a recording in a folder.
+#[derive(Debug)]
+pub struct Directory {
+    root: PathBuf,
+    /// Open, and locked, while recording.
+    journal: Option<File>,
+    /// Written since the last [`WriteRun::sync`].
+    unsynced: Vec<File>,
+}
+
+impl Directory {
+    /// Prepares a folder for a new recording.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] if it holds one already; nothing is changed then.
+    pub fn create(root: &Path) -> Result<Self, StoreError> {
+        let refuse = |problem| StoreError::Io { object: Object::Journal, problem };
+        fs::create_dir_all(root.join(CHECKPOINTS)).map_err(refuse)?;
+        let parts = [Object::Spec, Object::Journal, Object::Commitment];
+        if parts.iter().any(|&object| path_of(root, object).symlink_metadata().is_ok()) {
+            return Err(StoreError::Exists { path: root.display().to_string() });
+        }
+        let journal = OpenOptions::new().append(true).create_new(true).open(root.join("journal"));
+        Self::locked(root, journal.map_err(refuse)?)
+    }
+
+    /// Opens a recording to go on with it.
+    pub fn resume(root: &Path) -> Result<Self, StoreError> {
+        Self::open(root)?;
+        let journal = open_file(root, Object::Journal, OpenOptions::new().read(true).append(true))?;
+        Self::locked(root, journal)
+    }
+
+    fn locked(root: &Path, journal: File) -> Result<Self, StoreError> {
+        match journal.try_lock() {
+            Ok(()) => Ok(Self { root: root.into(), journal: Some(journal), unsynced: Vec::new() }),
+            Err(TryLockError::WouldBlock) => {
+                Err(StoreError::Locked { path: root.display().to_string() })
+            }
+            Err(TryLockError::Error(problem)) => {
+                Err(StoreError::Io { object: Object::Journal, problem })
+            }
+        }
+    }
+
+    /// Opens a recording to read it.
+    pub fn open(root: &Path) -> Result<Self, StoreError> {
+        let refuse = |problem: String| {
+            Err(StoreError::NoRecording { path: root.display().to_string(), problem })
+        };
+        match fs::metadata(root) {
+            Err(error) => return refuse(error.to_string()),
+            Ok(found) if !found.is_dir() => return refuse("it is no folder".into()),
+            Ok(_) => {}
+        }
+        if path_of(root, Object::Journal).symlink_metadata().is_err() {
+            return refuse("it holds no journal".into());
+        }
+        Ok(Self { root: root.into(), journal: None, unsynced: Vec::new() })
+    }
+
+    /// Returns the folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn journal(&mut self) -> Result<&mut File, StoreError> {
+        let closed = || io::Error::other("the recording was opened for reading only");
+        let refuse = |problem| StoreError::Io { object: Object::Journal, problem };
+        self.journal.as_mut().ok_or_else(|| refuse(closed()))
+    }
+}
+
+fn path_of(root: &Path, object: Object) -> PathBuf {
+    // The path of an object is made of fixed names and hex digits only.
+    root.join(object.to_string())
+}
+
+/// Opens a plain file. Symbolic links are refused, and nothing blocks on a
+/// named pipe.
+fn open_file(root: &Path, object: Object, options: &mut OpenOptions) -> Result<File, StoreError> {
+    if matches!(object, Object::Checkpoint(_)) {
+        let folder = root.join(CHECKPOINTS).symlink_metadata();
+        if folder.is_ok_and(|found| !found.is_dir()) {
+            return Err(StoreError::NotAFile { object });
+        }
+    }
+    no_surprises(options);
+    let file =
+        options.open(path_of(root, object)).map_err(|problem| refuse_open(object, problem))?;
+    match file.metadata() {
+        Ok(found) if found.is_file() => Ok(file),
+        Ok(_) => Err(StoreError::NotAFile { object }),
+        Err(problem) => Err(StoreError::Io { object, problem }),
+    }
+}
+
+#[cfg(unix)]
+fn no_surprises(options: &mut OpenOptions) {
+    use std::os::unix::fs::OpenOptionsExt;
+    options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+}
+
+#[cfg(not(unix))]
+fn no_surprises(_: &mut OpenOptions) {}
+
+fn refuse_open(object: Object, problem: io::Error) -> StoreError {
+    #[cfg(unix)]
+    if problem.raw_os_error() == Some(libc::ELOOP) {
+        return StoreError::NotAFile { object };
+    }
+    match problem.kind() {
+        io::ErrorKind::NotFound => StoreError::Missing { object },
+        _ => StoreError::Io { object, problem },
+    }
+}
+
+struct OpenObject {
+    file: File,
+    object: Object,
+    byte_len: u64,
+}
+
+impl ReadAt for OpenObject {
+    fn byte_len(&self) -> u64 {
+        self.byte_len
+    }
+
+    fn read_exact_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), StoreError> {
+        let refuse = |problem| StoreError::Io { object: self.object, problem };
+        read_exact_at(&self.file, buffer, offset).map_err(refuse)
+    }
+}
+
+#[cfg(unix)]
+fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
+}
+
+#[cfg(windows)]
+fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
+    while !buffer.is_empty() {
+        match std::os::windows::fs::FileExt::seek_read(file, buffer, offset)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            read => {
+                buffer = &mut buffer[read..];
+                offset += read as u64;
+            }
+        }
+    }
+    Ok(())
+}
+
+impl ReadRun for Directory {
+    fn open(&self, object: Object) -> Result<Box<dyn ReadAt>, StoreError> {
+        let file = open_file(&self.root, object, OpenOptions::new().read(true))?;
+        let byte_len = file.metadata().map_err(|problem| StoreError::Io { object, problem })?.len();
+        Ok(Box::new(OpenObject { file, object, byte_len }))
+    }
+
+    fn place(&self) -> String {
+        self.root.display().to_string()
+    }
+}
+
+impl WriteRun for Directory {
+    fn put(&mut self, object: Object, write: WriteContent<'_>) -> Result<(), StoreError> {
+        let refuse = |problem| StoreError::Io { object, problem };
+        let path = path_of(&self.root, object);
+        // One recorder holds the lock, so one name is enough; what a killed
+        // recorder left under it is overwritten.
+        let temporary = self.root.join("unfinished");
+        let written = write_file(&temporary, write).and_then(|file| {
+            fs::rename(&temporary, &path)?;
+            Ok(file)
+        });
+        match written {
+            Ok(file) => self.unsynced.push(file),
+            Err(problem) => {
+                let _ = fs::remove_file(&temporary);
+                return Err(refuse(problem));
+            }
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        let refuse = |problem| StoreError::Io { object: Object::Journal, problem };
+        self.journal()?.write_all(bytes).map_err(refuse)
+    }
+
+    fn cut_journal(&mut self, byte_len: u64) -> Result<(), StoreError> {
+        let refuse = |problem| StoreError::Io { object: Object::Journal, problem };
+        let journal = self.journal()?;
+        journal.set_len(byte_len).map_err(refuse)?;
+        journal.seek(SeekFrom::End(0)).map(drop).map_err(refuse)
+    }
+
+    fn sync(&mut self) -> Result<(), StoreError> {
+        let refuse = |problem| StoreError::Io { object: Object::Journal, problem };
+        for file in self.unsynced.drain(..) {
+            file.sync_data().map_err(refuse)?;
+        }
+        self.journal()?.sync_data().map_err(refuse)?;
+        sync_folder(&self.root.join(CHECKPOINTS)).map_err(refuse)?;
+        sync_folder(&self.root).map_err(refuse)
+    }
+}
+
+fn write_file(path: &Path, write: WriteContent<'_>) -> io::Result<File> {
+    let _ = fs::remove_file(path);
+    let file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    let mut out = BufWriter::with_capacity(1 << 16, &file);
+    write(&mut out)?;
+    out.flush()?;
+    drop(out);
+    Ok(file)
+}
+
+#[cfg(unix)]
+fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().unwrap()
+    }
+
+    #[test]
+    fn writes_and_reads_objects() {
+        let folder = folder();
+        let mut run = Directory::create(folder.path()).unwrap();
+        run.put(Object::Spec, &mut |out| out.write_all(b"abc")).unwrap();
+        run.append(b"one").unwrap();
+        run.append(b"two").unwrap();
+        run.cut_journal(4).unwrap();
+        run.append(b"!").unwrap();
+        run.sync().unwrap();
+        assert_eq!(run.read(Object::Spec, 10).unwrap(), b"abc");
+        assert_eq!(run.read(Object::Journal, 10).unwrap(), b"onet!");
+        assert!(matches!(run.read(Object::Spec, 2), Err(StoreError::TooLarge { bytes: 3, .. })));
+        assert!(matches!(run.read(Object::Commitment, 9), Err(StoreError::Missing { .. })));
+    }
+
+    #[test]
+    fn a_recording_is_never_overwritten() {
+        let folder = folder();
+        let mut first = Directory::create(folder.path()).unwrap();
+        first.append(b"history").unwrap();
+        assert!(matches!(Directory::create(folder.path()), Err(StoreError::Exists { .. })));
+        assert_eq!(first.read(Object::Journal, 10).unwrap(), b"history");
+    }
+
+    #[test]
+    fn one_recorder_at_a_time() {
+        let folder = folder();
+        let first = Directory::create(folder.path()).unwrap();
+        assert!(matches!(Directory::resume(folder.path()), Err(StoreError::Locked { .. })));
+        drop(first);
+        assert!(Directory::resume(folder.path()).is_ok());
+    }
+
+    #[test]
+    fn a_failed_write_leaves_nothing() {
+        let folder = folder();
+        let mut run = Directory::create(folder.path()).unwrap();
+        let full = run.put(Object::Spec, &mut |_| Err(io::ErrorKind::StorageFull.into()));
+        assert!(matches!(full, Err(StoreError::Io { .. })));
+        let left: Vec<_> =
+            fs::read_dir(folder.path()).unwrap().map(|f| f.unwrap().file_name()).collect();
+        assert!(!left.iter().any(|name| name == "unfinished" || name == "spec.toml"), "{left:?}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_pipes_and_folders_are_refused() {
+        let folder = folder();
+        let outside = folder.path().join("outside");
+        fs::write(&outside, b"secret").unwrap();
+        let root = folder.path().join("run");
+        drop(Directory::create(&root).unwrap());
+        std::os::unix::fs::symlink(&outside, root.join("spec.toml")).unwrap();
+        fs::create_dir(root.join("commitment")).unwrap();
+        let run = Directory::open(&root).unwrap();
+        assert!(matches!(run.open(Object::Spec), Err(StoreError::NotAFile { .. })));
+        assert!(matches!(run.open(Object::Commitment), Err(StoreError::NotAFile { .. })));
+        fs::remove_dir(root.join(CHECKPOINTS)).unwrap();
+        std::os::unix::fs::symlink(folder.path(), root.join(CHECKPOINTS)).unwrap();
+        let checkpoint = Object::Checkpoint(Default::default());
+        assert!(matches!(run.open(checkpoint), Err(StoreError::NotAFile { .. })));
+    }
+
+    #[test]
+    fn what_is_no_recording_says_so() {
+        let folder = folder();
+        for path in [folder.path().to_owned(), folder.path().join("none")] {
+            assert!(matches!(Directory::open(&path), Err(StoreError::NoRecording { .. })));
+        }
+    }
+}
