@@ -1,1 +1,44 @@
+//! The burn engine of reenact.
+//!
+//! A model is a plain burn module. Its author implements [`Training`] (build
+//! the model, compute the loss of a batch) and wraps it in [`Burn`], which is a
+//! [`reenact_core::trainer::Program`]. The engine owns the training loop,
+//! because everything that steers it has to be a function of (spec, step):
+//!
+//! ```text
+//! samples -> batch -> loss -> gradient -> (mean, clip) -> update -> state
+//!    |         |        |        |                                    |
+//!  digest    digest    bits   fingerprints                      fingerprints
+//! ```
+//!
+//! Each file is one noun of that loop: [`BatchTensors`] (`batch`), gradients
+//! (`gradient`), the update rule (`rule`), the walk that updates and
+//! fingerprints (`update`), the names of the state's tensors (`inventory`), and
+//! taking the state out and putting it back (`capture`, `restore`).
+//!
+//! burn keys optimizer state by random parameter ids. Here it is keyed by
+//! module path, and nothing else is: two processes that build one model agree
+//! on every name.
 
+mod batch;
+mod capture;
+mod convert;
+mod device;
+mod gradient;
+mod inventory;
+mod memory;
+mod processor;
+mod program;
+mod restore;
+mod rule;
+mod sabotage;
+mod stream;
+mod trainer;
+mod training;
+mod update;
+
+pub use batch::BatchTensors;
+pub use memory::{Column, InMemory};
+pub use program::Burn;
+pub use trainer::BurnTrainer;
+pub use training::Training;

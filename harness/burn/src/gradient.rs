@@ -1,0 +1,212 @@
+//! Gradients of one step: summed over the micro-batches, averaged,
+//! fingerprinted and measured.
+
+use burn::module::{Flag, Module, ModuleVisitor, Param};
+use burn::tensor::kind::BridgeTensor;
+use burn::tensor::{Bool, Device, Gradients, Int, Tensor};
+use reenact_core::spec::Clipping;
+use reenact_core::state::{Fingerprint, fingerprint};
+
+use crate::convert::show_bytes;
+
+/// Holds the gradient of each item of a model, by its number.
+pub(crate) struct StepGradients {
+    by_item: Vec<Option<BridgeTensor>>,
+}
+
+impl StepGradients {
+    /// Starts a sum for a model of `items` items.
+    pub(crate) fn new(items: usize) -> Self {
+        Self { by_item: vec![None; items] }
+    }
+
+    /// Adds the gradients of a micro-batch.
+    pub(crate) fn add<M: Module>(&mut self, model: &M, gradients: Gradients) {
+        model.visit(&mut Adding { gradients, sums: &mut self.by_item, next: 0 });
+    }
+
+    /// Divides the sums by the number of micro-batches, and takes what the step
+    /// wants to know of the mean.
+    pub(crate) fn finish<M: Module>(&mut self, model: &M, wanted: Wanted<'_>) -> Measured {
+        let items = self.by_item.len();
+        let measured =
+            Measured { prints: vec![Fingerprint::default(); items], squares: vec![0.0; items] };
+        let mut walk = Finishing { sums: &mut self.by_item, wanted, measured, next: 0 };
+        model.visit(&mut walk);
+        walk.measured
+    }
+
+    /// Takes the gradient of an item.
+    pub(crate) fn take<const D: usize>(&mut self, item: usize) -> Option<Tensor<D>> {
+        self.by_item[item].take().map(Tensor::from_bridge)
+    }
+}
+
+/// Says what to take of the mean gradient.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    /// Number of micro-batches in the sum.
+    pub(crate) accumulation: u64,
+    /// Whether fingerprints are wanted.
+    pub(crate) prints: bool,
+    /// Whether the norm is wanted.
+    pub(crate) norm: bool,
+    /// The device, without autodiff.
+    pub(crate) device: &'a Device,
+}
+
+/// Holds what was measured, by item.
+pub(crate) struct Measured {
+    /// Fingerprints; of a parameter without a gradient in this step, the
+    /// fingerprint of no bytes.
+    pub(crate) prints: Vec<Fingerprint>,
+    squares: Vec<f64>,
+}
+
+impl Measured {
+    /// Returns the L2 norm over all parameters. `order` lists the items in
+    /// canonical order: the sum of the squares is taken in it, in `f64`.
+    pub(crate) fn norm(&self, order: &[usize]) -> f64 {
+        order.iter().map(|&item| self.squares[item]).sum::<f64>().sqrt()
+    }
+}
+
+/// Says what is done to each gradient before the update.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Treatment {
+    scale: Option<f32>,
+    clamp: Option<f64>,
+    /// Whether its sign is turned round, by an attack.
+    pub(crate) negate: bool,
+}
+
+impl Treatment {
+    /// Derives the treatment from the declared clipping and the gradient's
+    /// norm.
+    pub(crate) fn new(clipping: Option<Clipping>, norm: impl FnOnce() -> f64) -> Self {
+        let mut treatment = Self::default();
+        match clipping {
+            Some(Clipping::GlobalNorm { limit }) => {
+                let norm = norm();
+                treatment.scale = (norm > limit).then(|| (limit / norm) as f32);
+            }
+            Some(Clipping::Value { limit }) => treatment.clamp = Some(limit),
+            None => {}
+        }
+        treatment
+    }
+
+    /// Treats one gradient.
+    pub(crate) fn apply<const D: usize>(&self, mut gradient: Tensor<D>) -> Tensor<D> {
+        if let Some(scale) = self.scale {
+            gradient = gradient.mul_scalar(scale);
+        }
+        if let Some(limit) = self.clamp {
+            gradient = gradient.clamp(-limit, limit);
+        }
+        if self.negate {
+            gradient = gradient.neg();
+        }
+        gradient
+    }
+}
+
+struct Adding<'a> {
+    gradients: Gradients,
+    sums: &'a mut [Option<BridgeTensor>],
+    next: usize,
+}
+
+impl ModuleVisitor for Adding<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let sum = &mut self.sums[self.next];
+        self.next += 1;
+        let tensor = param.base();
+        let gradient =
+            tensor.is_require_grad().then(|| tensor.grad_remove(&mut self.gradients)).flatten();
+        if let Some(gradient) = gradient {
+            let total = match sum.take() {
+                Some(sum) => Tensor::<D>::from_bridge(sum).add(gradient),
+                None => gradient,
+            };
+            *sum = Some(total.into_bridge());
+        }
+    }
+
+    fn visit_int<const D: usize>(&mut self, _param: &Param<Tensor<D, Int>>) {
+        self.next += 1;
+    }
+
+    fn visit_bool<const D: usize>(&mut self, _param: &Param<Tensor<D, Bool>>) {
+        self.next += 1;
+    }
+
+    fn visit_flag(&mut self, _flag: &Param<Flag>) {
+        self.next += 1;
+    }
+}
+
+struct Finishing<'a> {
+    sums: &'a mut [Option<BridgeTensor>],
+    wanted: Wanted<'a>,
+    measured: Measured,
+    next: usize,
+}
+
+impl Finishing<'_> {
+    fn finish<const D: usize>(&mut self, item: usize, mut gradient: Tensor<D>) -> Tensor<D> {
+        if self.wanted.accumulation > 1 {
+            gradient = gradient.div_scalar(self.wanted.accumulation as f64);
+        }
+        if self.wanted.prints {
+            let (same, print) = show_bytes(gradient, self.wanted.device, fingerprint);
+            gradient = same;
+            self.measured.prints[item] = print;
+        }
+        if self.wanted.norm {
+            self.measured.squares[item] = sum_of_squares(gradient.clone());
+        }
+        gradient
+    }
+}
+
+impl ModuleVisitor for Finishing<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let item = self.next;
+        self.next += 1;
+        if let Some(sum) = self.sums[item].take() {
+            let gradient = self.finish(item, Tensor::<D>::from_bridge(sum));
+            self.sums[item] = Some(gradient.into_bridge());
+        } else if self.wanted.prints && param.base().is_require_grad() {
+            self.measured.prints[item] = fingerprint(&[]);
+        }
+    }
+
+    fn visit_int<const D: usize>(&mut self, _param: &Param<Tensor<D, Int>>) {
+        self.next += 1;
+    }
+
+    fn visit_bool<const D: usize>(&mut self, _param: &Param<Tensor<D, Bool>>) {
+        self.next += 1;
+    }
+
+    fn visit_flag(&mut self, _flag: &Param<Flag>) {
+        self.next += 1;
+    }
+}
+
+/// Sums the squares of a tensor: over all dimensions but the first on the
+/// device, the rest here. A full sum on the device would depend on the number
+/// of threads (on the CPU) or on the order of atomics (on a GPU).
+fn sum_of_squares<const D: usize>(tensor: Tensor<D>) -> f64 {
+    let dims = tensor.dims();
+    let elements: usize = dims.iter().product();
+    if elements == 0 {
+        return 0.0;
+    }
+    let rows = if D > 1 { dims[0] } else { 1 };
+    let partial = tensor.square().reshape([rows, elements / rows]).sum_dim(1);
+    let partial = partial.into_data_as::<f64>();
+    let sums = partial.as_slice::<f64>().expect("the data were converted to f64");
+    sums.iter().sum()
+}

@@ -1,0 +1,176 @@
+//! What a model holds, and the names of the state's tensors.
+//!
+//! Every walk over a model meets its items in one order; an item's number is
+//! its place in that walk. Names come from module paths, never from burn's
+//! parameter ids, which are random.
+
+use std::sync::Arc;
+
+use burn::module::{Flag, Module, ModuleVisitor, Param};
+use burn::tensor::{Bool, Int, Tensor};
+use reenact_core::state::{DType, Layout, LayoutError, TensorSpec};
+
+use crate::convert::element_type;
+use crate::rule::{Rule, Slot};
+
+/// Names the tensor that holds the number of the next step.
+pub(crate) const STEP: &str = "run.step";
+
+/// Describes one item of a model: a parameter, a buffer or a flag.
+#[derive(Clone, Debug)]
+pub(crate) struct Item {
+    /// Module path.
+    pub(crate) path: String,
+    /// Its tensor in the state.
+    pub(crate) spec: TensorSpec,
+    /// Whether it takes gradients.
+    pub(crate) trainable: bool,
+    /// The value of a flag.
+    pub(crate) flag: Option<bool>,
+}
+
+/// Lists the items of a model in walking order.
+#[derive(Debug, Default)]
+pub(crate) struct Inventory {
+    pub(crate) items: Vec<Item>,
+    path: Vec<String>,
+    quantized: Option<String>,
+}
+
+impl Inventory {
+    /// Walks a model, which draws the initial weights of lazy parameters.
+    ///
+    /// # Errors
+    /// What the model holds that no state can.
+    pub(crate) fn of<M: Module>(model: &M) -> Result<Self, String> {
+        let mut inventory = Self::default();
+        model.visit(&mut inventory);
+        match inventory.quantized.take() {
+            Some(path) => Err(format!("the parameter `{path}` is quantized")),
+            None => Ok(inventory),
+        }
+    }
+
+    /// Says whether the model has tensors that are not trained, such as running
+    /// statistics.
+    pub(crate) fn has_buffers(&self) -> bool {
+        self.items.iter().any(|item| !item.trainable && item.flag.is_none())
+    }
+
+    /// Returns the number of the trainable item that stands first in canonical
+    /// order.
+    pub(crate) fn first_trainable(&self) -> Option<usize> {
+        let trainable = self.items.iter().enumerate().filter(|(_, item)| item.trainable);
+        trainable.min_by(|(_, a), (_, b)| a.spec.name.cmp(&b.spec.name)).map(|(index, _)| index)
+    }
+
+    fn push(&mut self, dtype: Option<DType>, shape: &[usize], trainable: bool, flag: Option<bool>) {
+        let path = self.path.join(".");
+        let Some(dtype) = dtype else {
+            self.quantized.get_or_insert(path);
+            return;
+        };
+        let shape = shape.iter().map(|&size| size as u64).collect();
+        let spec = TensorSpec { name: format!("model.{path}"), dtype, shape };
+        self.items.push(Item { path, spec, trainable, flag });
+    }
+}
+
+impl ModuleVisitor for Inventory {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let tensor = param.base();
+        let trainable = tensor.is_require_grad();
+        self.push(element_type(tensor.dtype()), &tensor.dims(), trainable, None);
+    }
+
+    fn visit_int<const D: usize>(&mut self, param: &Param<Tensor<D, Int>>) {
+        let tensor = param.base();
+        self.push(element_type(tensor.dtype()), &tensor.dims(), false, None);
+    }
+
+    fn visit_bool<const D: usize>(&mut self, param: &Param<Tensor<D, Bool>>) {
+        let tensor = param.base();
+        self.push(element_type(tensor.dtype()), &tensor.dims(), false, None);
+    }
+
+    fn visit_flag(&mut self, flag: &Param<Flag>) {
+        self.push(Some(DType::Bool), &[], false, Some(flag.base().is_enabled()));
+    }
+}
+
+/// Holds the layout of a state, and where in it each tensor goes that a walk
+/// meets: for every item its value, then its moments and its counter; last the
+/// number of the step.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) layout: Arc<Layout>,
+    positions: Vec<usize>,
+    filled: Vec<bool>,
+}
+
+impl Plan {
+    /// Plans the state of a model whose optimizer holds these slots.
+    pub(crate) fn new(
+        inventory: &Inventory,
+        rule: &Rule,
+        slots: &[Option<Slot>],
+    ) -> Result<Self, LayoutError> {
+        let mut specs = Vec::new();
+        for (item, slot) in inventory.items.iter().zip(slots) {
+            specs.push(item.spec.clone());
+            if slot.is_some() {
+                specs.extend(slot_specs(item, rule));
+            }
+        }
+        specs.push(TensorSpec { name: STEP.into(), dtype: DType::U64, shape: vec![] });
+        let filled = slots.iter().map(Option::is_some).collect();
+        let (layout, positions) = canonical(specs)?;
+        Ok(Self { layout, positions, filled })
+    }
+
+    /// Says whether these are still the slots that hold something.
+    pub(crate) fn fits(&self, slots: &[Option<Slot>]) -> bool {
+        self.filled.iter().copied().eq(slots.iter().map(Option::is_some))
+    }
+
+    /// Puts what a walk collected into canonical order.
+    pub(crate) fn sort<T: Clone + Default>(&self, walked: Vec<T>) -> Vec<T> {
+        let mut sorted = vec![T::default(); walked.len()];
+        for (&position, value) in self.positions.iter().zip(walked) {
+            sorted[position] = value;
+        }
+        sorted
+    }
+}
+
+/// Sorts the tensors of a walk; returns the layout and the position of each.
+pub(crate) fn canonical(specs: Vec<TensorSpec>) -> Result<(Arc<Layout>, Vec<usize>), LayoutError> {
+    let names: Vec<_> = specs.iter().map(|spec| spec.name.clone()).collect();
+    let mut sorted = specs;
+    sorted.sort_by(|a, b| a.name.cmp(&b.name));
+    let layout = Layout::new(sorted)?;
+    let positions = names.iter().filter_map(|name| layout.position(name)).collect();
+    Ok((Arc::new(layout), positions))
+}
+
+/// Describes the optimizer's tensors of one item, in walking order.
+pub(crate) fn slot_specs(item: &Item, rule: &Rule) -> Vec<TensorSpec> {
+    let name = |leaf: &str| format!("optimizer.{}.{leaf}", item.path);
+    let moment = |leaf: &&str| TensorSpec { name: name(leaf), ..item.spec.clone() };
+    let mut specs: Vec<_> = rule.moments().iter().map(moment).collect();
+    if rule.counts() {
+        specs.push(TensorSpec { name: name(TIME), dtype: DType::U64, shape: vec![] });
+    }
+    specs
+}
+
+/// Names an optimizer's count of its updates.
+pub(crate) const TIME: &str = "time";

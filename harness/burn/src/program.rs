@@ -1,0 +1,66 @@
+//! A training as a program that reenact can record and replay.
+
+use std::sync::Arc;
+
+use reenact_core::data::DataSet;
+use reenact_core::spec::Spec;
+use reenact_core::trainer::{Engine, Program, Setting, Trainer, TrainerError};
+
+use crate::{BurnTrainer, Training, device};
+
+/// Makes a [`Program`] of a [`Training`].
+#[derive(Clone, Debug)]
+pub struct Burn<T>(Arc<T>);
+
+impl<T: Training> Burn<T> {
+    /// Wraps a training.
+    pub fn new(training: T) -> Self {
+        Self(Arc::new(training))
+    }
+
+    /// Starts a trainer of the concrete type; [`Program::start`] gives the same
+    /// behind the trait.
+    pub fn trainer(
+        &self,
+        spec: &Spec,
+        data: Arc<dyn DataSet>,
+        setting: &Setting,
+    ) -> Result<BurnTrainer<T>, TrainerError> {
+        BurnTrainer::start(self.0.clone(), spec, data, setting)
+    }
+}
+
+impl<T: Training> Program for Burn<T> {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn describe(&self) -> String {
+        self.0.describe()
+    }
+
+    fn data(&self, spec: &Spec, setting: &Setting) -> Result<Arc<dyn DataSet>, TrainerError> {
+        self.0.data(&hyperparameters::<T>(spec)?, spec, setting)
+    }
+
+    fn start(
+        &self,
+        spec: &Spec,
+        data: Arc<dyn DataSet>,
+        setting: &Setting,
+    ) -> Result<Box<dyn Trainer>, TrainerError> {
+        Ok(Box::new(self.trainer(spec, data, setting)?))
+    }
+
+    fn engine(&self, setting: &Setting) -> Result<Engine, TrainerError> {
+        device::engine(setting)
+    }
+}
+
+/// Decodes the hyperparameters of a spec.
+pub(crate) fn hyperparameters<T: Training>(spec: &Spec) -> Result<T::Hyper, TrainerError> {
+    let refuse = |problem: String| TrainerError::Hyperparameter(problem.trim().replace('\n', "; "));
+    let table = toml::Table::try_from(&spec.program.hyperparameters);
+    let table = table.map_err(|error| refuse(error.to_string()))?;
+    table.try_into().map_err(|error: toml::de::Error| refuse(error.to_string()))
+}

@@ -1,0 +1,355 @@
+//! The training loop.
+
+use std::sync::Arc;
+
+use burn::module::Module;
+use reenact_core::attack::InRunKind;
+use reenact_core::data::{Batch, DataSet, samples_digest};
+use reenact_core::spec::{Clipping, Spec};
+use reenact_core::state::{Fingerprint, Layout, LayoutError, State, fingerprint};
+use reenact_core::steering::DataOrder;
+use reenact_core::trainer::{Metric, Setting, StepTrace, Trainer, TrainerError};
+
+use crate::device::{self, Devices};
+use crate::gradient::{StepGradients, Treatment, Wanted};
+use crate::inventory::{Inventory, Plan, canonical};
+use crate::restore::{self, Restore};
+use crate::rule::{Rule, Slot};
+use crate::sabotage::{self, Sabotage};
+use crate::stream::hold_seeded;
+use crate::update::Update;
+use crate::{BatchTensors, Training, capture, program};
+
+/// Trains a burn model, one step at a time.
+pub struct BurnTrainer<T: Training> {
+    training: Arc<T>,
+    hyper: T::Hyper,
+    spec: Spec,
+    setting: Setting,
+    data: Arc<dyn DataSet>,
+    devices: Devices,
+    /// Absent only while a step maps it, and after one that panicked there.
+    model: Option<T::Model>,
+    inventory: Inventory,
+    has_buffers: bool,
+    rule: Rule,
+    slots: Vec<Option<Slot>>,
+    plan: Plan,
+    gradient_layout: Arc<Layout>,
+    /// The trainable items in canonical order.
+    gradient_order: Vec<usize>,
+    order: DataOrder,
+    order_seed: u64,
+    sabotage: Sabotage,
+}
+
+/// Holds what one step consumes.
+struct Feed {
+    samples: Vec<u32>,
+    batches: Vec<Batch>,
+}
+
+/// Holds what one step did.
+struct Learned {
+    loss: f32,
+    gradient: Vec<Fingerprint>,
+    state: Vec<Fingerprint>,
+}
+
+impl<T: Training> BurnTrainer<T> {
+    pub(crate) fn start(
+        training: Arc<T>,
+        spec: &Spec,
+        data: Arc<dyn DataSet>,
+        setting: &Setting,
+    ) -> Result<Self, TrainerError> {
+        let devices = device::open(setting)?;
+        let hyper = program::hyperparameters::<T>(spec)?;
+        let order = new_order(spec, spec.root_seed, data.as_ref())?;
+        training.check(&hyper, data.as_ref()).map_err(TrainerError::Hyperparameter)?;
+        let rule = Rule::new(&spec.optimizer);
+        let sabotage = Sabotage::new(setting.attack.clone(), spec, &rule, &data.batch(&[0]))?;
+        let build = |seed| {
+            let stream = hold_seeded(&devices.training, seed);
+            let model = training.model(&hyper, &devices.training);
+            // Naming the parameters draws those that burn initializes lazily.
+            let inventory = Inventory::of(&model);
+            drop(stream);
+            inventory.map(|inventory| (model, inventory))
+        };
+        let built = build(sabotage.initial_seed(spec.root_seed));
+        let (model, inventory) = built.map_err(|problem| engine(0, problem))?;
+        let slots = vec![None; inventory.items.len()];
+        let plan = Plan::new(&inventory, &rule, &slots).map_err(|error| engine(0, error))?;
+        let (gradient_layout, gradient_order) =
+            gradients(&inventory).map_err(|error| engine(0, error))?;
+        let trainer = Self {
+            has_buffers: inventory.has_buffers(),
+            order_seed: spec.root_seed,
+            spec: spec.clone(),
+            setting: setting.clone(),
+            model: Some(model),
+            training: training.clone(),
+            hyper: hyper.clone(),
+            data,
+            devices: devices.clone(),
+            inventory,
+            rule,
+            slots,
+            plan,
+            gradient_layout,
+            gradient_order,
+            order,
+            sabotage,
+        };
+        if trainer.sabotage.kind() == Some(InRunKind::DropoutOff) {
+            let probe = build(0).map_err(|problem| engine(0, problem))?.0;
+            trainer.check_random(&probe)?;
+        }
+        Ok(trainer)
+    }
+
+    /// Takes a step like [`Trainer::step`], but without digests and
+    /// fingerprints: the same training without the recorder, to measure what
+    /// recording costs. Returns the loss.
+    pub fn step_untraced(&mut self, step: u64) -> Result<f32, TrainerError> {
+        let feed = self.feed(step)?;
+        Ok(self.learn(step, &feed.batches, false)?.loss)
+    }
+
+    /// Returns the model as it stands.
+    pub fn model(&self) -> Option<&T::Model> {
+        self.model.as_ref()
+    }
+
+    /// Refuses an attack on the random stream where the loss draws nothing
+    /// from it. Works on a model of its own, as running statistics are shared
+    /// by the clones of a model.
+    fn check_random(&self, probe: &T::Model) -> Result<(), TrainerError> {
+        let samples: Vec<u32> = (0..self.spec.batch.size as u32).collect();
+        let batch = self.data.batch(&samples);
+        let loss = |seed| {
+            let _stream = hold_seeded(&self.devices.training, seed);
+            let batch = BatchTensors::new(&batch, &self.devices.training);
+            self.training.loss(probe, &batch).into_scalar::<f32>().to_bits()
+        };
+        if loss(1) == loss(2) {
+            return Err(sabotage::refuse(InRunKind::DropoutOff));
+        }
+        Ok(())
+    }
+
+    /// Gathers the samples of a step and its micro-batches.
+    fn feed(&mut self, step: u64) -> Result<Feed, TrainerError> {
+        let seed = self.sabotage.root_seed(self.spec.root_seed, step);
+        if seed != self.order_seed {
+            self.order = new_order(&self.spec, seed, self.data.as_ref())?;
+            self.order_seed = seed;
+        }
+        let mut samples = self.order.samples(step).to_vec();
+        self.sabotage.samples(&mut samples, step);
+        let micro_batches = samples.chunks(self.spec.batch.size as usize);
+        let mut batches: Vec<_> = micro_batches.map(|samples| self.data.batch(samples)).collect();
+        if let Some(first) = batches.first_mut() {
+            self.sabotage.batch(first, step);
+        }
+        Ok(Feed { samples, batches })
+    }
+
+    fn learning_rates(&self, step: u64) -> (f64, f64) {
+        let declared = self.spec.learning_rate.at(step, self.spec.steps);
+        self.sabotage.learning_rates(declared, step)
+    }
+
+    /// Computes the gradients and updates the model.
+    fn learn(
+        &mut self,
+        step: u64,
+        batches: &[Batch],
+        traced: bool,
+    ) -> Result<Learned, TrainerError> {
+        let seed = self.sabotage.stream_seed(self.spec.root_seed, step);
+        let _stream = hold_seeded(&self.devices.training, seed);
+        let model = self.model.take().ok_or_else(|| failed(step))?;
+        let (loss, mut gradients) = self.backward(&model, batches);
+        let norm = matches!(self.spec.clipping, Some(Clipping::GlobalNorm { .. }));
+        let wanted = Wanted {
+            accumulation: self.spec.batch.accumulation,
+            prints: traced,
+            norm,
+            device: &self.devices.plain,
+        };
+        let measured = gradients.finish(&model, wanted);
+        let norm = || measured.norm(&self.gradient_order);
+        let mut treatment = Treatment::new(self.spec.clipping, norm);
+        treatment.negate = self.sabotage.negates(step);
+        let prints = self.update(step, model, &mut gradients, treatment, traced)?;
+        let gradient = self.gradient_order.iter().map(|&item| measured.prints[item]).collect();
+        Ok(Learned { loss, gradient, state: prints })
+    }
+
+    /// Returns the mean loss of the micro-batches and the sums of their
+    /// gradients.
+    fn backward(&self, model: &T::Model, batches: &[Batch]) -> (f32, StepGradients) {
+        let mut gradients = StepGradients::new(self.inventory.items.len());
+        let mut sum = 0.0;
+        for batch in batches {
+            let batch = BatchTensors::new(batch, &self.devices.training);
+            let loss = self.training.loss(model, &batch);
+            sum += f64::from(loss.clone().into_scalar::<f32>());
+            gradients.add(model, loss.backward());
+        }
+        ((sum / batches.len() as f64) as f32, gradients)
+    }
+
+    fn update(
+        &mut self,
+        step: u64,
+        model: T::Model,
+        gradients: &mut StepGradients,
+        treatment: Treatment,
+        traced: bool,
+    ) -> Result<Vec<Fingerprint>, TrainerError> {
+        if traced {
+            self.settle(&model);
+        }
+        let mut update = Update {
+            rule: &self.rule,
+            learning_rate: self.learning_rates(step).1,
+            gradients,
+            treatment,
+            slots: &mut self.slots,
+            edits: self.sabotage.edits(self.inventory.first_trainable(), step),
+            device: &self.devices.plain,
+            prints: traced.then(Vec::new),
+            next: 0,
+        };
+        let model = model.map(&mut update);
+        let prints = update.prints.take();
+        self.model = Some(model);
+        self.replan(step)?;
+        let Some(mut prints) = prints else { return Ok(Vec::new()) };
+        prints.push(fingerprint(&(step + 1).to_le_bytes()));
+        Ok(self.plan.sort(prints))
+    }
+
+    /// Writes pending updates of running statistics into the model's buffers:
+    /// burn leaves the newest one aside until the next forward pass, and the
+    /// buffers would lag by a step.
+    fn settle(&self, model: &T::Model) {
+        if self.has_buffers {
+            let _ = model.valid();
+        }
+    }
+
+    fn replan(&mut self, step: u64) -> Result<(), TrainerError> {
+        if !self.plan.fits(&self.slots) {
+            let plan = Plan::new(&self.inventory, &self.rule, &self.slots);
+            self.plan = plan.map_err(|error| engine(step, error))?;
+        }
+        Ok(())
+    }
+}
+
+impl<T: Training> Trainer for BurnTrainer<T> {
+    fn layout(&self) -> Arc<Layout> {
+        self.plan.layout.clone()
+    }
+
+    fn gradient_layout(&self) -> Arc<Layout> {
+        self.gradient_layout.clone()
+    }
+
+    fn step(&mut self, step: u64) -> Result<StepTrace, TrainerError> {
+        let feed = self.feed(step)?;
+        let learned = self.learn(step, &feed.batches, true)?;
+        Ok(StepTrace {
+            step,
+            samples: samples_digest(&feed.samples),
+            batch: Batch::digest_step(&feed.batches),
+            learning_rate_bits: self.learning_rates(step).0.to_bits(),
+            loss_bits: learned.loss.to_bits(),
+            gradient: learned.gradient,
+            state: learned.state,
+        })
+    }
+
+    fn capture(&mut self, step: u64) -> Result<State, TrainerError> {
+        let model = self.model.as_ref().ok_or_else(|| failed(step))?;
+        self.settle(model);
+        let mut tensors = capture::walk(model, &self.rule, &self.slots);
+        tensors.push(step.to_le_bytes().to_vec());
+        let state = State::new(self.plan.layout.clone(), self.plan.sort(tensors));
+        state.map_err(|error| engine(step, error))
+    }
+
+    fn restore(&mut self, state: &State) -> Result<(), TrainerError> {
+        let filled = restore::check(state, &self.inventory, &self.rule);
+        let filled = filled.map_err(TrainerError::Restore)?;
+        let model = self.model.take().ok_or_else(|| failed(0))?;
+        // A pending update would otherwise overwrite what is restored.
+        self.settle(&model);
+        let mut restore = Restore {
+            state,
+            inventory: &self.inventory,
+            rule: &self.rule,
+            filled: &filled,
+            device: &self.devices.plain,
+            slots: Vec::new(),
+        };
+        self.model = Some(model.map(&mut restore));
+        self.slots = restore.slots;
+        self.replan(0)
+    }
+
+    fn evaluate(&mut self) -> Result<Vec<Metric>, TrainerError> {
+        let Some(held_out) = self.training.held_out(&self.hyper, &self.spec, &self.setting)? else {
+            return Ok(Vec::new());
+        };
+        let model = self.model.as_ref().ok_or_else(|| failed(0))?.valid();
+        let samples: Vec<u32> = (0..held_out.len() as u32).collect();
+        let mut means: Vec<Metric> = Vec::new();
+        for chunk in samples.chunks(self.spec.batch.size as usize) {
+            let batch = held_out.batch(chunk);
+            let batch = BatchTensors::new(&batch, &self.devices.plain);
+            let share = chunk.len() as f64 / samples.len() as f64;
+            for metric in self.training.evaluate(&model, &batch) {
+                add_share(&mut means, metric, share);
+            }
+        }
+        Ok(means)
+    }
+}
+
+fn add_share(means: &mut Vec<Metric>, metric: Metric, share: f64) {
+    let value = metric.value * share;
+    match means.iter_mut().find(|mean| mean.name == metric.name) {
+        Some(mean) => mean.value += value,
+        None => means.push(Metric { name: metric.name, value }),
+    }
+}
+
+fn gradients(inventory: &Inventory) -> Result<(Arc<Layout>, Vec<usize>), LayoutError> {
+    let trainable = || inventory.items.iter().enumerate().filter(|(_, item)| item.trainable);
+    let (layout, positions) = canonical(trainable().map(|(_, item)| item.spec.clone()).collect())?;
+    let mut order = vec![0; positions.len()];
+    for ((item, _), position) in trainable().zip(positions) {
+        order[position] = item;
+    }
+    Ok((layout, order))
+}
+
+fn new_order(spec: &Spec, seed: u64, data: &dyn DataSet) -> Result<DataOrder, TrainerError> {
+    DataOrder::new(seed, data.len(), spec.samples_per_step()).map_err(|error| TrainerError::Data {
+        name: spec.data.name.clone(),
+        problem: error.to_string(),
+    })
+}
+
+fn engine(step: u64, problem: impl ToString) -> TrainerError {
+    TrainerError::Engine { step, problem: problem.to_string() }
+}
+
+fn failed(step: u64) -> TrainerError {
+    engine(step, "an earlier step failed halfway; the trainer has to be started anew")
+}

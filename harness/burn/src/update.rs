@@ -1,0 +1,112 @@
+//! The walk that updates a model and fingerprints its state.
+
+use burn::module::{Flag, ModuleMapper, Param};
+use burn::tensor::{Bool, Device, Int, Tensor};
+use reenact_core::state::{Fingerprint, fingerprint};
+
+use crate::convert::show_bytes;
+use crate::gradient::{StepGradients, Treatment};
+use crate::rule::{Rule, Slot};
+use crate::sabotage::Edits;
+
+/// Updates every item that has a gradient, and fingerprints all of them where
+/// that is wanted.
+pub(crate) struct Update<'a> {
+    /// The rule.
+    pub(crate) rule: &'a Rule,
+    /// The learning rate.
+    pub(crate) learning_rate: f64,
+    /// The gradients, which are used up.
+    pub(crate) gradients: &'a mut StepGradients,
+    /// What is done to each gradient.
+    pub(crate) treatment: Treatment,
+    /// The optimizer's state, by item.
+    pub(crate) slots: &'a mut [Option<Slot>],
+    /// What an attack edits.
+    pub(crate) edits: Edits,
+    /// The device, without autodiff.
+    pub(crate) device: &'a Device,
+    /// Fingerprints in the order of the walk, where they are wanted.
+    pub(crate) prints: Option<Vec<Fingerprint>>,
+    /// Number of the next item.
+    pub(crate) next: usize,
+}
+
+impl Update<'_> {
+    fn number(&mut self) -> usize {
+        self.next += 1;
+        self.next - 1
+    }
+
+    fn print<const D: usize>(&mut self, tensor: Tensor<D>) -> Tensor<D> {
+        let Some(prints) = &mut self.prints else { return tensor };
+        let (tensor, print) = show_bytes(tensor, self.device, fingerprint);
+        prints.push(print);
+        tensor
+    }
+
+    fn print_bytes(&mut self, bytes: &[u8]) {
+        if let Some(prints) = &mut self.prints {
+            prints.push(fingerprint(bytes));
+        }
+    }
+
+    fn value<const D: usize>(&mut self, item: usize, tensor: Tensor<D>) -> Tensor<D> {
+        let mut tensor = tensor.inner();
+        if let Some(gradient) = self.gradients.take::<D>(item) {
+            let gradient = self.treatment.apply(gradient);
+            let slot = self.slots[item].take();
+            let (updated, slot) = self.rule.step(self.learning_rate, tensor, gradient, slot);
+            self.slots[item] = Some(self.edits.moments::<D>(slot));
+            tensor = self.edits.weight(item, updated, self.device);
+        }
+        self.print(tensor)
+    }
+
+    fn slot<const D: usize>(&mut self, item: usize) {
+        if self.prints.is_none() {
+            return;
+        }
+        let Some(mut slot) = self.slots[item].take() else { return };
+        // Moved, not borrowed: a second handle would make burn copy.
+        let print = |moment| self.print(Tensor::<D>::from_bridge(moment)).into_bridge();
+        slot.moments = std::mem::take(&mut slot.moments).into_iter().map(print).collect();
+        if self.rule.counts() {
+            self.print_bytes(&slot.time.to_le_bytes());
+        }
+        self.slots[item] = Some(slot);
+    }
+}
+
+impl ModuleMapper for Update<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let item = self.number();
+        let (id, tensor, mapper) = param.consume();
+        let trainable = tensor.is_require_grad();
+        let tensor = self.value(item, tensor);
+        self.slot::<D>(item);
+        let tensor = Tensor::from_inner(tensor).set_require_grad(trainable);
+        Param::from_mapped_value(id, tensor, mapper)
+    }
+
+    fn map_int<const D: usize>(&mut self, param: Param<Tensor<D, Int>>) -> Param<Tensor<D, Int>> {
+        self.next += 1;
+        self.print_bytes(param.val().into_data().as_bytes());
+        param
+    }
+
+    fn map_bool<const D: usize>(
+        &mut self,
+        param: Param<Tensor<D, Bool>>,
+    ) -> Param<Tensor<D, Bool>> {
+        self.next += 1;
+        self.print_bytes(param.val().into_data().as_bytes());
+        param
+    }
+
+    fn map_flag(&mut self, flag: Param<Flag>) -> Param<Flag> {
+        self.next += 1;
+        self.print_bytes(&[u8::from(flag.base().is_enabled())]);
+        flag
+    }
+}
