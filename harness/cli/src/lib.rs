@@ -1,1 +1,18 @@
+//! The whole `reenact` command, for any training program.
+//!
+//! A binary registers its programs with an [`App`] and runs it; it then has
+//! every subcommand for them. One file a subcommand lies in `command/`; what
+//! they share is here: [`exit`] codes, failures, progress, workers.
 
+mod app;
+mod command;
+mod environment;
+mod failure;
+mod output;
+mod progress;
+mod signal;
+mod worker;
+
+pub mod exit;
+
+pub use app::App;

@@ -1,5 +1,6 @@
 //! A recording in a folder.
 
+use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -7,6 +8,8 @@ use std::path::{Path, PathBuf};
 use reenact_core::format::{Object, ReadAt, ReadRun, StoreError, WriteContent, WriteRun};
 
 const CHECKPOINTS: &str = "checkpoints";
+/// Files written but not yet synced; each holds a descriptor open.
+const UNSYNCED_MAX: usize = 8;
 
 /// Reads and writes a recording in a folder.
 #[derive(Debug)]
@@ -15,7 +18,7 @@ pub struct Directory {
     /// Open, and locked, while recording.
     journal: Option<File>,
     /// Written since the last [`WriteRun::sync`].
-    unsynced: Vec<File>,
+    unsynced: VecDeque<File>,
 }
 
 impl Directory {
@@ -37,13 +40,16 @@ impl Directory {
     /// Opens a recording to go on with it.
     pub fn resume(root: &Path) -> Result<Self, StoreError> {
         Self::open(root)?;
-        let journal = open_file(root, Object::Journal, OpenOptions::new().read(true).append(true))?;
+        let journal =
+            open_object(root, Object::Journal, OpenOptions::new().read(true).append(true))?;
         Self::locked(root, journal)
     }
 
     fn locked(root: &Path, journal: File) -> Result<Self, StoreError> {
         match journal.try_lock() {
-            Ok(()) => Ok(Self { root: root.into(), journal: Some(journal), unsynced: Vec::new() }),
+            Ok(()) => {
+                Ok(Self { root: root.into(), journal: Some(journal), unsynced: VecDeque::new() })
+            }
             Err(TryLockError::WouldBlock) => {
                 Err(StoreError::Locked { path: root.display().to_string() })
             }
@@ -66,12 +72,22 @@ impl Directory {
         if path_of(root, Object::Journal).symlink_metadata().is_err() {
             return refuse("it holds no journal".into());
         }
-        Ok(Self { root: root.into(), journal: None, unsynced: Vec::new() })
+        Ok(Self { root: root.into(), journal: None, unsynced: VecDeque::new() })
     }
 
     /// Returns the folder.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Syncing each checkpoint at once would stop the training; by the time it
+    /// is the oldest of a few, the system has usually written it.
+    fn sync_later(&mut self, file: File) -> io::Result<()> {
+        self.unsynced.push_back(file);
+        match self.unsynced.len() > UNSYNCED_MAX {
+            true => self.unsynced.pop_front().map_or(Ok(()), |oldest| oldest.sync_data()),
+            false => Ok(()),
+        }
     }
 
     fn journal(&mut self) -> Result<&mut File, StoreError> {
@@ -88,7 +104,7 @@ fn path_of(root: &Path, object: Object) -> PathBuf {
 
 /// Opens a plain file. Symbolic links are refused, and nothing blocks on a
 /// named pipe.
-fn open_file(root: &Path, object: Object, options: &mut OpenOptions) -> Result<File, StoreError> {
+fn open_object(root: &Path, object: Object, options: &mut OpenOptions) -> Result<File, StoreError> {
     if matches!(object, Object::Checkpoint(_)) {
         let folder = root.join(CHECKPOINTS).symlink_metadata();
         if folder.is_ok_and(|found| !found.is_dir()) {
@@ -123,6 +139,18 @@ fn refuse_open(object: Object, problem: io::Error) -> StoreError {
         io::ErrorKind::NotFound => StoreError::Missing { object },
         _ => StoreError::Io { object, problem },
     }
+}
+
+/// Opens a single checkpoint file anywhere, to read it. It is named by the
+/// user, so links are followed.
+pub fn open_file(path: &Path) -> io::Result<Box<dyn ReadAt>> {
+    let file = File::open(path)?;
+    let found = file.metadata()?;
+    if !found.is_file() {
+        return Err(io::Error::other("it is no plain file"));
+    }
+    let object = Object::Checkpoint(Default::default());
+    Ok(Box::new(OpenObject { file, object, byte_len: found.len() }))
 }
 
 struct OpenObject {
@@ -163,7 +191,7 @@ fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io::Res
 
 impl ReadRun for Directory {
     fn open(&self, object: Object) -> Result<Box<dyn ReadAt>, StoreError> {
-        let file = open_file(&self.root, object, OpenOptions::new().read(true))?;
+        let file = open_object(&self.root, object, OpenOptions::new().read(true))?;
         let byte_len = file.metadata().map_err(|problem| StoreError::Io { object, problem })?.len();
         Ok(Box::new(OpenObject { file, object, byte_len }))
     }
@@ -185,13 +213,12 @@ impl WriteRun for Directory {
             Ok(file)
         });
         match written {
-            Ok(file) => self.unsynced.push(file),
+            Ok(file) => self.sync_later(file).map_err(refuse),
             Err(problem) => {
                 let _ = fs::remove_file(&temporary);
-                return Err(refuse(problem));
+                Err(refuse(problem))
             }
         }
-        Ok(())
     }
 
     fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError> {

@@ -7,4 +7,4 @@
 
 mod directory;
 
-pub use directory::Directory;
+pub use directory::{Directory, open_file};

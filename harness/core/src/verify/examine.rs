@@ -1,5 +1,6 @@
 //! Checking a recording without replaying anything.
 
+use super::explain::list;
 use super::finding::{Finding, Place};
 use super::recording::Recording;
 use crate::format::{
@@ -36,6 +37,12 @@ pub fn examine<'a>(run: &'a dyn ReadRun, progress: &mut dyn FnMut(u64, u64)) -> 
             }
         }
     }
+}
+
+/// Reads a recording as far as a replay needs it: spec, journal and commitment,
+/// which have to belong together. Checkpoints are checked as they are used.
+pub fn open_recording(run: &dyn ReadRun) -> Result<Recording<'_>, Box<Finding>> {
+    open(run).map(|(recording, _)| recording)
 }
 
 type Checked<T> = Result<T, Box<Finding>>;
@@ -311,14 +318,5 @@ fn check_against_step(
                 format!("it is not the state that step {} left: {} differs", step - 1, list(names));
             Err(Box::new(Finding::divergent(place(), problem)))
         }
-    }
-}
-
-/// Lists a few names and counts the rest.
-pub(super) fn list(names: &[&str]) -> String {
-    let shown = names.iter().take(3).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    match names.len() {
-        0..=3 => shown,
-        more => format!("{shown} and {} more", more - 3),
     }
 }

@@ -26,7 +26,7 @@ mod verdict;
 pub use challenge::{Challenge, Nonce, NonceError};
 pub use derivation::examine_data;
 pub use divergence::{Divergence, Stage, StepDivergence, StepValues};
-pub use examine::{Examination, examine};
+pub use examine::{Examination, examine, open_recording};
 pub use finding::{Finding, Place, Weight};
 pub use power::{escape_probability, segments_for};
 pub use recording::{Recording, Segment};

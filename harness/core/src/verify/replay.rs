@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::divergence::{Divergence, StepDivergence};
 use super::recording::{Recording, Segment};
-use crate::format::{CheckpointError, JournalError, Object};
+use crate::format::{CheckpointError, JournalError, Object, StoreError};
 use crate::state::{State, StateRoot, TensorDifference, state_differences};
 use crate::trainer::{Trainer, TrainerError};
 
@@ -57,6 +57,20 @@ pub enum ReplayError {
     /// The journal lacks a step.
     #[error("the journal holds no step {0}")]
     NoStep(u64),
+}
+
+impl ReplayError {
+    /// Says whether the recording is to blame: it claims a state that its own
+    /// program cannot hold, or that is not there.
+    pub fn is_in_the_recording(&self) -> bool {
+        match self {
+            Self::Trainer(TrainerError::Restore(_)) | Self::NoStep(_) => true,
+            Self::Checkpoint { problem, .. } => {
+                !matches!(problem, CheckpointError::Store(StoreError::Io { .. }))
+            }
+            Self::Trainer(_) | Self::Journal(_) | Self::Changed(_) => false,
+        }
+    }
 }
 
 /// Replays a segment from its committed opening state with `trainer`, which

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::challenge::Challenge;
+use super::explain::list;
 use super::finding::{Finding, Weight};
 use super::power::escape_probability;
 use super::recording::{Recording, Segment};
@@ -168,7 +169,6 @@ impl Report {
         let (verdict, reasons) = decide(&findings, &segments, &class_differences);
         let total = claim.as_ref().map_or(0, |claim| claim.segments);
         let escape = escapes(total, segments.len() as u64);
-        let run = run.clone();
         Self {
             format: REPORT_FORMAT,
             verdict,
@@ -209,11 +209,20 @@ fn decide(
     };
     let mut against = of_weight(Weight::Divergent);
     let mut unclear = of_weight(Weight::Inconclusive);
-    for report in segments {
-        match weigh(report, class_differences) {
-            Some((Weight::Divergent, reason)) => against.push(reason),
-            Some((_, reason)) => unclear.push(reason),
-            None => {}
+    // Every replay begins with the same initial state: one reason is enough.
+    let began_otherwise = segments.iter().find_map(SegmentReport::wrong_start);
+    let judged = segments.iter().filter_map(SegmentReport::weigh);
+    for (weight, reason) in began_otherwise.into_iter().chain(judged) {
+        if weight == Weight::Inconclusive {
+            unclear.push(reason);
+        } else if class_differences.is_empty() {
+            against.push(reason);
+        } else {
+            let known = class_differences.join("; ");
+            unclear.push(format!(
+                "{reason}; but this machine computes in another way than the one that trained \
+                 ({known}), which alone can cause that: audit on a machine of the same class"
+            ));
         }
     }
     if !against.is_empty() {
@@ -227,35 +236,38 @@ fn decide(
     }
 }
 
-fn weigh(report: &SegmentReport, class_differences: &[String]) -> Option<(Weight, String)> {
-    let Segment { index, .. } = report.segment;
-    match &report.outcome {
-        SegmentOutcome::Replayed { replay } if replay.agrees() => None,
-        SegmentOutcome::Replayed { replay } if class_differences.is_empty() => {
-            Some((Weight::Divergent, replay.explain()))
-        }
-        SegmentOutcome::Replayed { replay } => Some((
-            Weight::Inconclusive,
-            format!(
-                "{} But this machine computes in another way than the recording's ({}), which \
-                 alone can cause that; audit on a machine of the same class",
-                replay.explain(),
-                class_differences.join("; ")
+impl SegmentReport {
+    /// Names the initial state if it is not the one that the spec's seed
+    /// gives. A run that began with other weights may be honest from there on.
+    fn wrong_start(&self) -> Option<(Weight, String)> {
+        let SegmentOutcome::Replayed { replay } = &self.outcome else { return None };
+        let names: Vec<&str> = replay.initial.iter().map(|found| found.name.as_str()).collect();
+        let reason = format!(
+            "step 0: the recorded initial state is not the one that the spec's seed gives: {} \
+             differs",
+            list(&names)
+        );
+        (!names.is_empty()).then_some((Weight::Divergent, reason))
+    }
+
+    fn weigh(&self) -> Option<(Weight, String)> {
+        let Segment { index, step_start, step_end } = self.segment;
+        let place = format!("segment {index} (steps {step_start} to {})", step_end - 1);
+        let (weight, reason) = match &self.outcome {
+            SegmentOutcome::Replayed { replay } => {
+                (Weight::Divergent, replay.divergence.as_ref()?.explain())
+            }
+            SegmentOutcome::Unstable { .. } => (
+                Weight::Inconclusive,
+                "two replays disagree with each other, so this machine does not compute \
+                 reproducibly: test its hardware and audit on another"
+                    .into(),
             ),
-        )),
-        SegmentOutcome::Unstable { .. } => Some((
-            Weight::Inconclusive,
-            format!(
-                "segment {index}: two replays disagree with each other, so this machine does not \
-                 compute reproducibly; test its hardware and audit on another"
-            ),
-        )),
-        SegmentOutcome::Refused { problem } => {
-            Some((Weight::Divergent, format!("segment {index}: {problem}")))
-        }
-        SegmentOutcome::Failed { problem } => Some((
-            Weight::Inconclusive,
-            format!("segment {index} could not be replayed: {problem}"),
-        )),
+            SegmentOutcome::Refused { problem } => (Weight::Divergent, problem.clone()),
+            SegmentOutcome::Failed { problem } => {
+                (Weight::Inconclusive, format!("it could not be replayed: {problem}"))
+            }
+        };
+        Some((weight, format!("{place}: {reason}")))
     }
 }

@@ -1,0 +1,166 @@
+//! `reenact audit`: examine a recording, replay sampled segments, judge.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use reenact_core::format::{Environment, ReadRun};
+use reenact_core::trainer::{Program, Setting};
+use reenact_core::verify::{
+    Examination, Finding, Place, Recording, Report, Segment, Verdict, Weight, examine, examine_data,
+};
+use reenact_store::Directory;
+
+use super::load::{self, Device};
+use super::report;
+use super::segments::{Drawn, Selection};
+use crate::app::App;
+use crate::failure::Failure;
+use crate::worker::Crew;
+use crate::{environment, exit, output, progress};
+
+const EXAMPLES: &str = "\
+Examples:
+  reenact audit runs/cnn                          as the spec's sampling policy says
+  reenact audit runs/cnn --segments all           replay everything
+  reenact audit runs/cnn --confidence 0.95 --tampered 2
+  reenact audit runs/cnn --segments 4 --nonce 2026-11-23T00:00Z --json";
+
+/// Examine a recording, replay sampled segments of it, and give a verdict
+#[derive(Args, Clone)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// Folder of the recording
+    run: PathBuf,
+    #[command(flatten)]
+    selection: Selection,
+    #[command(flatten)]
+    device: Device,
+    /// Segments to replay at a time, each in a process with one thread
+    /// [default: as many as the machine runs at once]
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: Option<u16>,
+    /// Seconds without a step after which a worker is taken for hanging
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
+    stall_seconds: u64,
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
+    let report = audit(app, arguments)?;
+    if arguments.json {
+        output::json(&report);
+    } else {
+        report::show(&report);
+    }
+    Ok(match report.verdict {
+        Verdict::Match { .. } => exit::MATCH,
+        Verdict::Divergent => exit::DIVERGENT,
+        Verdict::Inconclusive => exit::INCONCLUSIVE,
+    })
+}
+
+/// Audits every segment of a recording, or those that `segments` lists.
+pub(super) fn with_defaults(run: &Path, segments: &str) -> Arguments {
+    use clap::Parser;
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+    let run = run.as_os_str();
+    let line = ["audit".as_ref(), run, "--segments".as_ref(), segments.as_ref()];
+    Line::parse_from(line).arguments
+}
+
+pub(super) fn audit(app: &App, arguments: &Arguments) -> Result<Report, Failure> {
+    let store = Directory::open(&arguments.run)?;
+    let bar = progress::bar("examining", "checkpoints", 0, arguments.json);
+    let Examination { mut findings, recording } = examine(&store, &mut |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    });
+    bar.finish_and_clear();
+    let setting = arguments.device.setting(1, None);
+    let Some(recording) = recording else {
+        let auditor = environment::describe(no_engine())?;
+        return Ok(Report::conclude(store.place(), None, None, findings, Vec::new(), auditor));
+    };
+    let drawn = arguments.selection.draw(&recording)?;
+    let program = match app.find(&recording.spec.program.name) {
+        Ok(program) => program,
+        Err(failure) => return without_replay(&recording, findings, failure),
+    };
+    let auditor = match program.engine(&setting) {
+        Ok(engine) => environment::describe(engine)?,
+        Err(error) => return without_replay(&recording, findings, error.into()),
+    };
+    match derived(program, &recording, &setting, arguments.json) {
+        Ok(found) => findings.extend(found),
+        Err(failure) => return without_replay(&recording, findings, failure),
+    }
+    replay(arguments, &recording, drawn, findings, auditor)
+}
+
+/// What the audit lacks itself is never held against the recording.
+fn without_replay(
+    recording: &Recording<'_>,
+    mut findings: Vec<Finding>,
+    failure: Failure,
+) -> Result<Report, Failure> {
+    let hint = failure.hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
+    let place = Place::object(reenact_core::format::Object::Spec);
+    findings.push(Finding::inconclusive(place, format!("{}{hint}", failure.message)));
+    let auditor = environment::describe(no_engine())?;
+    let place = recording.run.place();
+    Ok(Report::conclude(place, Some(recording), None, findings, Vec::new(), auditor))
+}
+
+fn no_engine() -> reenact_core::trainer::Engine {
+    reenact_core::trainer::Engine { class: Default::default(), notes: Default::default() }
+}
+
+/// Compares samples and batches with what the spec derives.
+fn derived(
+    program: &dyn Program,
+    recording: &Recording<'_>,
+    setting: &Setting,
+    quiet: bool,
+) -> Result<Vec<Finding>, Failure> {
+    let data = load::data(program, &recording.spec, setting)?;
+    let bar = progress::bar("deriving", "steps", recording.spec.steps, quiet);
+    let findings = examine_data(recording, data.as_ref(), &mut |step| bar.set_position(step));
+    bar.finish_and_clear();
+    Ok(findings)
+}
+
+fn replay(
+    arguments: &Arguments,
+    recording: &Recording<'_>,
+    drawn: Drawn,
+    findings: Vec<Finding>,
+    auditor: Environment,
+) -> Result<Report, Failure> {
+    let segments: Vec<Segment> =
+        drawn.segments.iter().map(|&index| recording.segment(index)).collect();
+    let steps = segments.iter().map(|segment| segment.step_end - segment.step_start).sum();
+    let bar = progress::bar("replaying", "steps", steps, arguments.json);
+    bar.set_message(format!("{} of {} segments", segments.len(), recording.segment_count()));
+    let crew = Crew {
+        run: arguments.run.clone(),
+        device: arguments.device.clone(),
+        jobs: arguments.jobs.map_or_else(load::available_threads, usize::from),
+        stall: Duration::from_secs(arguments.stall_seconds),
+    };
+    let reports = crew.replay(&segments, &bar)?;
+    bar.finish_and_clear();
+    let place = recording.run.place();
+    Ok(Report::conclude(place, Some(recording), drawn.challenge, findings, reports, auditor))
+}
+
+/// Says whether a finding speaks against the recording.
+pub(super) fn speaks_against(finding: &Finding) -> bool {
+    finding.weight == Weight::Divergent
+}

@@ -1,0 +1,129 @@
+//! `reenact diff`: two states, tensor by tensor, bit by bit.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use comfy_table::{Table, presets};
+use reenact_core::format::{Checkpoint, History, Object, ReadRun};
+use reenact_core::state::{Difference, TensorDifference};
+use reenact_store::{Directory, open_file};
+use serde::Serialize;
+
+use crate::exit;
+use crate::failure::Failure;
+use crate::output::{BAD, GOOD, json, line, styled};
+
+const EXAMPLES: &str = "\
+Examples:
+  reenact diff a.safetensors b.safetensors
+  reenact diff runs/a@200 runs/b@200        the states that open step 200
+  reenact diff runs/a@0 runs/a@200";
+
+/// Compare two states, tensor by tensor and bit by bit
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// A checkpoint file, or RUN@STEP
+    a: String,
+    /// Another
+    b: String,
+    /// Print it as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Comparison<'a> {
+    a: &'a str,
+    b: &'a str,
+    tensors: u64,
+    bytes: u64,
+    differences: Vec<TensorDifference>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<u8, Failure> {
+    let (a, b) = (open(&arguments.a)?, open(&arguments.b)?);
+    let differences = a.differences(&b).map_err(Failure::inconclusive)?;
+    let equal = differences.is_empty();
+    let comparison = Comparison {
+        a: &arguments.a,
+        b: &arguments.b,
+        tensors: a.layout().tensors().len() as u64,
+        bytes: a.byte_len(),
+        differences,
+    };
+    if arguments.json {
+        json(&comparison);
+    } else {
+        show(&comparison);
+    }
+    Ok(if equal { exit::MATCH } else { exit::DIVERGENT })
+}
+
+fn open(name: &str) -> Result<Checkpoint, Failure> {
+    let path = Path::new(name);
+    let at_step = name.rsplit_once('@').and_then(|(run, step)| Some((run, step.parse().ok()?)));
+    let refuse = |error: &dyn std::fmt::Display| Failure::usage(format!("{name}: {error}"));
+    let source = match at_step {
+        Some((run, step)) if !path.exists() => return open_step(&PathBuf::from(run), step),
+        _ => open_file(path).map_err(|error| {
+            refuse(&error).hint("give a checkpoint file, or RUN@STEP for a state of a recording")
+        })?,
+    };
+    Checkpoint::open(source).map_err(|error| refuse(&error))
+}
+
+fn open_step(run: &Path, step: u64) -> Result<Checkpoint, Failure> {
+    let store = Directory::open(run)?;
+    let refuse = |error: &dyn std::fmt::Display| {
+        Failure::inconclusive(format!("{}@{step}: {error}", run.display()))
+    };
+    let history = History::read(store.open(Object::Journal)?).map_err(|error| refuse(&error))?;
+    let Some(&root) = history.checkpoints.get(&step) else {
+        let steps: Vec<String> = history.checkpoints.keys().map(u64::to_string).collect();
+        let message = format!("{} has no checkpoint that opens step {step}", run.display());
+        return Err(Failure::usage(message).hint(format!("it has {}", steps.join(", "))));
+    };
+    let source = store.open(Object::Checkpoint(root)).map_err(|error| refuse(&error))?;
+    Checkpoint::open(source).map_err(|error| refuse(&error))
+}
+
+fn show(comparison: &Comparison<'_>) {
+    let Comparison { tensors, bytes, differences, .. } = comparison;
+    if differences.is_empty() {
+        let equal = styled(GOOD, "equal");
+        return line(format_args!("{equal}  {tensors} tensors, {bytes} bytes, bit for bit"));
+    }
+    let differ = styled(BAD, "different");
+    line(format_args!("{differ}  {} of {tensors} tensors", differences.len()));
+    line(table(differences));
+}
+
+fn table(differences: &[TensorDifference]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["  tensor", "elements", "first", "A", "B", "ulp at most"]);
+    for found in differences {
+        let name = format!("  {}", found.name);
+        table.add_row(match &found.difference {
+            Difference::OnlyRecorded => {
+                [name, "only in A".into(), "".into(), "".into(), "".into(), "".into()]
+            }
+            Difference::OnlyReplayed => {
+                [name, "only in B".into(), "".into(), "".into(), "".into(), "".into()]
+            }
+            Difference::Shape { recorded, replayed } => {
+                [name, "shape".into(), "".into(), recorded.clone(), replayed.clone(), "".into()]
+            }
+            Difference::Elements { count, of, index_first, recorded, replayed, ulp_max } => [
+                name,
+                format!("{count} of {of}"),
+                index_first.to_string(),
+                recorded.clone(),
+                replayed.clone(),
+                ulp_max.map_or_else(|| "NaN".into(), |ulp| ulp.to_string()),
+            ],
+        });
+    }
+    table
+}

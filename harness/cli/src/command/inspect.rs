@@ -1,0 +1,218 @@
+//! `reenact inspect`: what a recording holds, without replay.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use comfy_table::{Table, presets};
+use reenact_core::format::{Checkpoint, History, Object, ReadRun};
+use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
+use reenact_core::verify::{Finding, Weight, examine};
+use reenact_store::Directory;
+use serde::Serialize;
+
+use super::audit::speaks_against;
+use crate::failure::Failure;
+use crate::output::{BAD, BOLD, DIM, GOOD, UNSURE, json, line, styled};
+use crate::{exit, progress};
+
+/// Columns of the loss curve.
+const CURVE_WIDTH: u64 = 60;
+
+/// Show what a recording holds and whether it is whole; replays nothing
+#[derive(Args)]
+#[command(after_help = "Examples:\n  reenact inspect runs/cnn\n  reenact inspect runs/cnn --json")]
+pub(crate) struct Arguments {
+    /// Folder of the recording
+    run: PathBuf,
+    /// Print it as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Says what a recording holds.
+#[derive(Serialize)]
+struct Inspection {
+    run: String,
+    findings: Vec<Finding>,
+    spec: Option<Spec>,
+    steps: u64,
+    finished: bool,
+    resumed: Vec<u64>,
+    interrupted: Vec<u64>,
+    frames: u64,
+    head: Option<String>,
+    checkpoints: Vec<Boundary>,
+    environments: Vec<reenact_core::format::Environment>,
+    /// Step and loss, thinned out for a curve.
+    losses: Vec<(u64, f32)>,
+}
+
+#[derive(Serialize)]
+struct Boundary {
+    step: u64,
+    root: String,
+    tensors: Option<u64>,
+    bytes: Option<u64>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<u8, Failure> {
+    let store = Directory::open(&arguments.run)?;
+    let bar = progress::bar("examining", "checkpoints", 0, arguments.json);
+    let examination = examine(&store, &mut |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    });
+    bar.finish_and_clear();
+    let inspection = inspect(&store, examination.findings);
+    if arguments.json {
+        json(&inspection);
+    } else {
+        show(&inspection);
+    }
+    let findings = &inspection.findings;
+    Ok(if findings.iter().any(speaks_against) {
+        exit::DIVERGENT
+    } else if findings.iter().any(|finding| finding.weight == Weight::Inconclusive) {
+        exit::INCONCLUSIVE
+    } else {
+        exit::MATCH
+    })
+}
+
+/// Reads what can be read, also of a recording that is unfinished or broken.
+fn inspect(store: &Directory, findings: Vec<Finding>) -> Inspection {
+    let history = store.open(Object::Journal).ok().and_then(|source| History::read(source).ok());
+    let text = store.read(Object::Spec, SPEC_BYTES_MAX as u64).unwrap_or_default();
+    let spec = std::str::from_utf8(&text).ok().and_then(|text| Spec::parse(text).ok());
+    let mut inspection = Inspection {
+        run: store.place(),
+        findings,
+        spec,
+        steps: 0,
+        finished: false,
+        resumed: Vec::new(),
+        interrupted: Vec::new(),
+        frames: 0,
+        head: None,
+        checkpoints: Vec::new(),
+        environments: Vec::new(),
+        losses: Vec::new(),
+    };
+    if let Some(history) = history {
+        fill(&mut inspection, &history, store);
+    }
+    inspection
+}
+
+fn fill(inspection: &mut Inspection, history: &History, store: &Directory) {
+    inspection.steps = history.step_count();
+    inspection.finished = history.finished;
+    inspection.resumed = history.resumed().collect();
+    inspection.interrupted = history.interrupted.clone();
+    inspection.frames = history.frames;
+    inspection.head = Some(history.head.to_string());
+    inspection.environments = history.environments.iter().map(|(_, found)| found.clone()).collect();
+    inspection.losses = losses(history);
+    let boundary = |(&step, &root): (&u64, &reenact_core::state::StateRoot)| {
+        let opened =
+            store.open(Object::Checkpoint(root)).ok().and_then(|s| Checkpoint::open(s).ok());
+        Boundary {
+            step,
+            root: root.to_string(),
+            tensors: opened.as_ref().map(|found| found.layout().tensors().len() as u64),
+            bytes: opened.as_ref().map(Checkpoint::byte_len),
+        }
+    };
+    inspection.checkpoints = history.checkpoints.iter().map(boundary).collect();
+}
+
+fn losses(history: &History) -> Vec<(u64, f32)> {
+    let steps = history.step_count();
+    let columns = steps.min(CURVE_WIDTH);
+    let at = |column: u64| {
+        let step = column * steps / columns;
+        let trace = history.step(step).ok().flatten()?;
+        Some((step, trace.loss()))
+    };
+    (0..columns).filter_map(at).collect()
+}
+
+fn show(inspection: &Inspection) {
+    let name = inspection.spec.as_ref().map_or("(no readable spec)", |spec| spec.name.as_str());
+    line(format_args!("{}  {}", styled(BOLD, name), inspection.run));
+    if let Some(spec) = &inspection.spec {
+        line(styled(DIM, indent(&spec.canonical())));
+    }
+    line(format_args!("  steps         {}{}", inspection.steps, state(inspection)));
+    if let Some(curve) = curve(&inspection.losses) {
+        line(format_args!("  loss          {curve}"));
+    }
+    if let Some(environment) = inspection.environments.first() {
+        line(format_args!(
+            "  trained by    reenact {}, {}",
+            environment.reenact, environment.system
+        ));
+        for (name, value) in &environment.engine.class {
+            line(format_args!("                {name}: {value}"));
+        }
+    }
+    line(checkpoint_table(&inspection.checkpoints));
+    show_findings(&inspection.findings);
+}
+
+fn indent(text: &str) -> String {
+    text.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
+}
+
+fn state(inspection: &Inspection) -> String {
+    let list = |steps: &[u64]| steps.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+    let mut state = if inspection.finished { ", finished" } else { ", unfinished" }.to_owned();
+    if !inspection.interrupted.is_empty() {
+        state += &format!(", interrupted before step {}", list(&inspection.interrupted));
+    }
+    if !inspection.resumed.is_empty() {
+        state += &format!(", resumed at step {}", list(&inspection.resumed));
+    }
+    state
+}
+
+/// Draws the loss as a line of bars.
+fn curve(losses: &[(u64, f32)]) -> Option<String> {
+    let finite = || losses.iter().map(|(_, loss)| *loss).filter(|loss| loss.is_finite());
+    let (low, high) = (finite().reduce(f32::min)?, finite().reduce(f32::max)?);
+    let bars = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let draw = |loss: f32| match (loss.is_finite(), high > low) {
+        (false, _) => '!',
+        (true, false) => bars[0],
+        (true, true) => bars[((loss - low) / (high - low) * 7.0).round() as usize],
+    };
+    let line: String = losses.iter().map(|(_, loss)| draw(*loss)).collect();
+    let (first, last) = (losses.first()?.1, losses.last()?.1);
+    Some(format!("{first:.4} {line} {last:.4}"))
+}
+
+fn checkpoint_table(checkpoints: &[Boundary]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(["  step", "tensors", "bytes", "root"]);
+    for found in checkpoints {
+        let number =
+            |value: Option<u64>| value.map_or_else(|| "?".into(), |value| value.to_string());
+        let step = format!("  {}", found.step);
+        table.add_row([step, number(found.tensors), number(found.bytes), found.root.clone()]);
+    }
+    table
+}
+
+fn show_findings(findings: &[Finding]) {
+    if findings.is_empty() {
+        line(format_args!("  {} every digest agrees", styled(GOOD, "whole:")));
+    }
+    for finding in findings {
+        let (style, word) = match finding.weight {
+            Weight::Divergent => (BAD, "divergent:"),
+            Weight::Inconclusive => (UNSURE, "inconclusive:"),
+            Weight::Note => (BOLD, "note:"),
+        };
+        line(format_args!("  {} {finding}", styled(style, word)));
+    }
+}

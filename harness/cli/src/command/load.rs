@@ -1,0 +1,83 @@
+//! Opening what a command is given: spec, program, data set, device.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use reenact_core::attack::InRunAttack;
+use reenact_core::data::DataSet;
+use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
+use reenact_core::trainer::{Program, Setting};
+
+use crate::app::App;
+use crate::failure::Failure;
+
+/// Says where to compute.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Device {
+    /// Device to compute on
+    #[arg(long, default_value = "cpu", value_name = "NAME")]
+    pub(crate) device: String,
+    /// Folder with the files of data sets that do not come with the program
+    #[arg(long, default_value = ".", value_name = "DIR")]
+    pub(crate) data_dir: PathBuf,
+}
+
+impl Device {
+    pub(crate) fn setting(&self, threads: usize, attack: Option<InRunAttack>) -> Setting {
+        let (device, data_dir) = (self.device.clone(), self.data_dir.clone());
+        Setting { device, threads, data_dir, attack }
+    }
+}
+
+/// Reads a spec from a file, or by the name of one that comes with the binary.
+pub(crate) fn spec(app: &App, name: &str) -> Result<Spec, Failure> {
+    let path = Path::new(name);
+    let text = match app.embedded_spec(name).filter(|_| !path.exists()) {
+        Some(text) => text.to_owned(),
+        None => spec_text(app, path)?,
+    };
+    Spec::parse(&text).map_err(|error| Failure::from(error).context(format!("spec {name}")))
+}
+
+fn spec_text(app: &App, path: &Path) -> Result<String, Failure> {
+    let refuse = |problem: String| {
+        let names = app.spec_names();
+        let failure = Failure::usage(format!("spec {}: {problem}", path.display()));
+        if names.is_empty() {
+            return failure;
+        }
+        failure.hint(format!("give a TOML file, or one of {}", names.join(", ")))
+    };
+    let size = fs::metadata(path).map_err(|error| refuse(error.to_string()))?.len();
+    if size > SPEC_BYTES_MAX as u64 {
+        return Err(refuse(format!("{size} bytes are too many for a spec")));
+    }
+    let bytes = fs::read(path).map_err(|error| refuse(error.to_string()))?;
+    String::from_utf8(bytes).map_err(|_| refuse("it is no UTF-8 text".into()))
+}
+
+/// Opens the data set of a spec and checks that it is the declared one.
+pub(crate) fn data(
+    program: &dyn Program,
+    spec: &Spec,
+    setting: &Setting,
+) -> Result<Arc<dyn DataSet>, Failure> {
+    let data = program.data(spec, setting)?;
+    let digest = data.digest();
+    if digest == spec.data.digest {
+        return Ok(data);
+    }
+    let message = format!(
+        "data set `{}`: its digest is {digest}; the spec declares {}",
+        spec.data.name, spec.data.digest
+    );
+    Err(Failure::usage(message)
+        .hint("another version of the data, or a wrong `digest` under [data] in the spec"))
+}
+
+/// Returns how many threads the machine runs at once.
+pub(crate) fn available_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}

@@ -1,0 +1,41 @@
+//! The subcommands, one file each: its arguments, then what it does.
+
+mod audit;
+mod diff;
+mod inspect;
+mod load;
+mod record;
+mod replay;
+mod report;
+mod segments;
+
+use clap::Subcommand;
+
+pub(crate) use load::Device;
+
+use crate::app::App;
+use crate::failure::Failure;
+
+/// Names a subcommand with its arguments.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Record(record::Arguments),
+    Audit(audit::Arguments),
+    Inspect(inspect::Arguments),
+    Diff(diff::Arguments),
+    #[command(hide = true)]
+    Replay(replay::Arguments),
+}
+
+impl Command {
+    /// Runs it and returns the exit code.
+    pub(crate) fn run(self, app: &App) -> Result<u8, Failure> {
+        match self {
+            Self::Record(arguments) => record::run(app, &arguments),
+            Self::Audit(arguments) => audit::run(app, &arguments),
+            Self::Inspect(arguments) => inspect::run(&arguments),
+            Self::Diff(arguments) => diff::run(&arguments),
+            Self::Replay(arguments) => replay::run(app, &arguments),
+        }
+    }
+}

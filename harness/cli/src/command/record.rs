@@ -1,0 +1,177 @@
+//! `reenact record`: train and record.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use reenact_core::attack::InRunAttack;
+use reenact_core::format::{Commitment, Object, ReadRun};
+use reenact_core::record::Recorder;
+use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
+use reenact_core::trainer::Metric;
+use reenact_store::Directory;
+use serde::Serialize;
+
+use super::load::{self, Device};
+use crate::app::App;
+use crate::failure::Failure;
+use crate::output::{self, BOLD, DIM, styled};
+use crate::signal::Stop;
+use crate::{environment, exit, progress};
+
+const EXAMPLES: &str = "\
+Examples:
+  reenact record replay-specs/digits-cnn.toml --out runs/cnn
+  reenact record digits-mlp --out runs/mlp       a spec that comes with reenact
+  reenact record --resume --out runs/cnn         go on after an interruption";
+
+/// Train as a spec says, and record the training
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// Spec to train: a TOML file, or the name of one that comes with reenact
+    #[arg(required_unless_present = "resume")]
+    spec: Option<String>,
+    /// Folder for the recording
+    #[arg(long, short, value_name = "DIR")]
+    out: PathBuf,
+    /// Go on with the recording in DIR from its last checkpoint
+    #[arg(long)]
+    resume: bool,
+    #[command(flatten)]
+    device: Device,
+    /// Threads to train with [default: as many as the machine runs at once]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// Plant an attack into the training and record it as honest, to try an
+    /// audit: ID[@STEP[..STEP]][*STRENGTH]
+    #[arg(long, value_name = "ATTACK", hide_short_help = true)]
+    attack: Option<InRunAttack>,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Says what was recorded.
+#[derive(Serialize)]
+struct Recorded {
+    run: String,
+    name: String,
+    steps: u64,
+    segments: u64,
+    resumed_step: Option<u64>,
+    frames: u64,
+    head: String,
+    metrics: Vec<Metric>,
+}
+
+pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
+    let spec = read_spec(app, arguments)?;
+    let threads = arguments.threads.map_or_else(load::available_threads, usize::from);
+    let setting = arguments.device.setting(threads, arguments.attack.clone());
+    let program = app.find(&spec.program.name)?;
+    let environment = environment::describe(program.engine(&setting)?)?;
+    let data = load::data(program, &spec, &setting)?;
+    let trainer = program.start(&spec, data, &setting)?;
+    let (mut store, recorder);
+    if arguments.resume {
+        store = Directory::resume(&arguments.out)?;
+        recorder = match Recorder::resume(&mut store, spec.clone(), trainer, environment) {
+            Err(reenact_core::record::RecordError::Complete) => return Ok(complete(arguments)),
+            other => other?,
+        };
+    } else {
+        store = Directory::create(&arguments.out)?;
+        recorder = Recorder::start(&mut store, spec.clone(), trainer, environment)?;
+    }
+    let first_step = recorder.next_step();
+    match train(recorder, &spec, arguments.json)? {
+        Some((commitment, metrics)) => {
+            let resumed_step = arguments.resume.then_some(first_step);
+            show(arguments, &spec, &commitment, metrics, resumed_step);
+            Ok(exit::MATCH)
+        }
+        None => Err(Failure::inconclusive("stopped before the end of the run").hint(format!(
+            "nothing is lost; go on with `record --resume --out {}`",
+            arguments.out.display()
+        ))),
+    }
+}
+
+fn read_spec(app: &App, arguments: &Arguments) -> Result<Spec, Failure> {
+    if let Some(name) = &arguments.spec {
+        return load::spec(app, name);
+    }
+    let text = Directory::open(&arguments.out)?.read(Object::Spec, SPEC_BYTES_MAX as u64)?;
+    let place = arguments.out.join("spec.toml");
+    Spec::parse(&String::from_utf8_lossy(&text))
+        .map_err(|error| Failure::from(error).context(place.display()))
+}
+
+/// Trains to the end; none if it was asked to stop before.
+pub(super) fn train(
+    mut recorder: Recorder<'_>,
+    spec: &Spec,
+    quiet: bool,
+) -> Result<Option<(Commitment, Vec<Metric>)>, Failure> {
+    let stop = Stop::listen()?;
+    let bar = progress::bar("recording", "steps", spec.steps, quiet);
+    bar.set_position(recorder.next_step());
+    bar.reset_eta();
+    while !recorder.is_done() {
+        if stop.requested() {
+            bar.abandon();
+            recorder.interrupt()?;
+            return Ok(None);
+        }
+        let trace = recorder.advance()?;
+        bar.inc(1);
+        if trace.step.is_multiple_of(16) {
+            bar.set_message(format!("loss {:.4}", trace.loss()));
+        }
+    }
+    bar.finish_and_clear();
+    Ok(Some(recorder.finish()?))
+}
+
+fn complete(arguments: &Arguments) -> u8 {
+    let place = arguments.out.display();
+    output::note(format_args!("{place} is complete; there is nothing to resume"));
+    exit::MATCH
+}
+
+fn show(
+    arguments: &Arguments,
+    spec: &Spec,
+    commitment: &Commitment,
+    metrics: Vec<Metric>,
+    resumed_step: Option<u64>,
+) {
+    let recorded = Recorded {
+        run: arguments.out.display().to_string(),
+        name: spec.name.clone(),
+        steps: spec.steps,
+        segments: commitment.checkpoints.len() as u64 - 1,
+        resumed_step,
+        frames: commitment.frames,
+        head: commitment.head.to_string(),
+        metrics,
+    };
+    if arguments.json {
+        return output::json(&recorded);
+    }
+    describe(&recorded, &arguments.out);
+}
+
+fn describe(recorded: &Recorded, out: &Path) {
+    let Recorded { name, steps, segments, head, .. } = recorded;
+    let name = styled(BOLD, name);
+    output::line(format_args!("Recorded {name}: {steps} steps in {segments} segments"));
+    if let Some(step) = recorded.resumed_step {
+        output::line(format_args!("  resumed at step {step}"));
+    }
+    for metric in &recorded.metrics {
+        output::line(format_args!("  {:<24} {:.4}", metric.name, metric.value));
+    }
+    output::line(format_args!("  {:<24} {}", "in", out.display()));
+    output::line(format_args!("  {:<24} {}", "committed to", styled(DIM, head)));
+}

@@ -1,0 +1,192 @@
+//! An audit's report, for people.
+
+use anstyle::Style;
+use reenact_core::state::TensorDifference;
+use reenact_core::verify::{
+    Claim, Independence, Report, SegmentOutcome, SegmentReport, Verdict, Weight,
+};
+
+use crate::output::{BAD, BOLD, DIM, GOOD, UNSURE, line, styled};
+
+/// Segments drawn on one line of the map.
+const MAP_WIDTH: u64 = 64;
+/// Reasons, and divergent segments, shown in full.
+const REASONS_MAX: usize = 4;
+/// Tensors shown of each divergent segment.
+const TENSORS_MAX: usize = 6;
+
+/// Writes a report to standard output.
+pub(super) fn show(report: &Report) {
+    line(headline(report));
+    show_reasons(report);
+    if let Some(claim) = &report.claim {
+        show_claim(report, claim);
+    } else {
+        line(format_args!("  {:<13} {}", "recording", report.run));
+    }
+    show_notes(report);
+}
+
+fn show_reasons(report: &Report) {
+    for reason in report.reasons.iter().take(REASONS_MAX) {
+        line(format_args!("  {}", wrap(reason)));
+    }
+    if let Some(more @ 1..) = report.reasons.len().checked_sub(REASONS_MAX) {
+        line(format_args!("  and {more} more reasons; --json lists all"));
+    }
+    for segment in divergent(report).take(REASONS_MAX) {
+        if let SegmentOutcome::Replayed { replay } = &segment.outcome {
+            let closing = replay.divergence.iter().flat_map(|found| &found.closing);
+            show_closing(segment.segment.step_end, &closing.collect::<Vec<_>>());
+        }
+    }
+}
+
+fn divergent(report: &Report) -> impl Iterator<Item = &SegmentReport> {
+    let diverges = |found: &&SegmentReport| match &found.outcome {
+        SegmentOutcome::Replayed { replay } => replay.divergence.is_some(),
+        _ => false,
+    };
+    report.segments.iter().filter(diverges)
+}
+
+/// Lists the tensors that differ at the end of a segment.
+fn show_closing(step: u64, differences: &[&TensorDifference]) {
+    if differences.is_empty() {
+        return;
+    }
+    line(format_args!("  In the state that opens step {step}:"));
+    let width = differences.iter().map(|found| found.name.len()).max().unwrap_or_default();
+    for found in differences.iter().take(TENSORS_MAX) {
+        line(format_args!("    {:<width$}  {}", found.name, found.explain()));
+    }
+    if let Some(more @ 1..) = differences.len().checked_sub(TENSORS_MAX) {
+        line(format_args!("    and {more} more tensors; --json lists all"));
+    }
+}
+
+fn style(verdict: Verdict) -> Style {
+    match verdict {
+        Verdict::Match { .. } => GOOD,
+        Verdict::Divergent => BAD,
+        Verdict::Inconclusive => UNSURE,
+    }
+}
+
+fn headline(report: &Report) -> String {
+    let verdict = styled(style(report.verdict), report.verdict);
+    match (&report.claim, report.segments.len()) {
+        (Some(claim), 0) => format!("{verdict}  {}: no segment replayed", claim.name),
+        (Some(claim), drawn) => {
+            format!("{verdict}  {}: {drawn} of {} segments replayed", claim.name, claim.segments)
+        }
+        (None, _) => format!("{verdict}  {}", report.run),
+    }
+}
+
+/// Breaks a long reason into indented lines.
+fn wrap(text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let last = lines.last_mut().expect("there is always a line");
+        if !last.is_empty() && last.chars().count() + word.chars().count() > 90 {
+            lines.push(word.to_owned());
+        } else {
+            last.extend((!last.is_empty()).then_some(' '));
+            last.push_str(word);
+        }
+    }
+    lines.join("\n  ")
+}
+
+fn show_claim(report: &Report, claim: &Claim) {
+    if !report.segments.is_empty() {
+        show_map(report, claim.segments);
+    }
+    fact("recording", &report.run);
+    fact("claims", format_args!("{} steps of {}", claim.steps, claim.program));
+    if !claim.resumed.is_empty() {
+        let steps: Vec<String> = claim.resumed.iter().map(u64::to_string).collect();
+        fact("resumed", format_args!("at step {}", steps.join(", ")));
+    }
+    show_sample(report);
+    match report.independence {
+        Some(Independence::SelfCheck) => {
+            fact("independence", "self-check: this very binary also trained the run, and would");
+            fact("", "reproduce a sabotage of its own; audit with a separate build as well");
+        }
+        Some(Independence::Independent) => {
+            fact("independence", "independent: another build than the one that trained");
+        }
+        None => {}
+    }
+    if report.class_differences.is_empty() && !report.segments.is_empty() {
+        fact("environment", "the same class of device and engine");
+    }
+    for difference in &report.class_differences {
+        fact("environment", format_args!("trained / here: {difference}"));
+    }
+}
+
+fn fact(name: &str, value: impl std::fmt::Display) {
+    line(format_args!("  {} {value}", styled(DIM, format_args!("{name:<13}"))));
+}
+
+fn show_sample(report: &Report) {
+    match &report.challenge {
+        Some(challenge) => {
+            fact("nonce", &challenge.nonce);
+            for escape in report.escape.iter().take(3).filter(|_| challenge.count < challenge.total)
+            {
+                let segments = if escape.tampered == 1 { "segment" } else { "segments" };
+                let chance = 100.0 * escape.probability;
+                fact(
+                    "escape",
+                    format_args!(
+                        "{chance:.1} % if {} {segments} had been tampered with",
+                        escape.tampered
+                    ),
+                );
+            }
+        }
+        None if !report.segments.is_empty() => {
+            fact("sample", "chosen by hand, not drawn: it proves nothing about the other segments");
+        }
+        None => {}
+    }
+}
+
+/// Draws each segment as one character.
+fn show_map(report: &Report, total: u64) {
+    if total > 16 * MAP_WIDTH {
+        return;
+    }
+    let mark = |index: u64| {
+        let found = report.segments.iter().find(|report| report.segment.index == index);
+        found.map_or_else(|| styled(DIM, "·"), segment_mark)
+    };
+    for start in (0..total).step_by(MAP_WIDTH as usize) {
+        let row: String = (start..total.min(start + MAP_WIDTH)).map(mark).collect();
+        fact(if start == 0 { "segments" } else { "" }, row);
+    }
+}
+
+fn segment_mark(report: &SegmentReport) -> String {
+    match &report.outcome {
+        SegmentOutcome::Replayed { replay } if replay.divergence.is_none() => styled(GOOD, "■"),
+        SegmentOutcome::Replayed { .. } | SegmentOutcome::Refused { .. } => styled(BAD, "✗"),
+        SegmentOutcome::Unstable { .. } | SegmentOutcome::Failed { .. } => styled(UNSURE, "?"),
+    }
+}
+
+fn show_notes(report: &Report) {
+    for finding in report.findings.iter().filter(|finding| finding.weight == Weight::Note) {
+        line(format_args!("  {} {finding}", styled(BOLD, "note:")));
+    }
+    for segment in &report.segments {
+        for incident in &segment.incidents {
+            let index = segment.segment.index;
+            line(format_args!("  {} segment {index}: {incident}", styled(BOLD, "incident:")));
+        }
+    }
+}

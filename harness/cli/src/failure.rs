@@ -1,0 +1,99 @@
+//! Why a command could not do what it was asked to, and what to do about it.
+
+use reenact_core::format::StoreError;
+use reenact_core::record::RecordError;
+use reenact_core::spec::SpecError;
+use reenact_core::trainer::TrainerError;
+
+use crate::exit;
+
+/// Says why a command failed.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    exit_code: u8,
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
+}
+
+impl Failure {
+    /// The user asked for something impossible.
+    pub(crate) fn usage(message: impl ToString) -> Self {
+        Self { exit_code: exit::USAGE, message: message.to_string(), hint: None }
+    }
+
+    /// The machine, or the state of a recording, stands in the way.
+    pub(crate) fn inconclusive(message: impl ToString) -> Self {
+        Self { exit_code: exit::INCONCLUSIVE, message: message.to_string(), hint: None }
+    }
+
+    /// Says what to do about it.
+    pub(crate) fn hint(mut self, hint: impl ToString) -> Self {
+        self.hint = Some(hint.to_string());
+        self
+    }
+
+    /// Says what was being done.
+    pub(crate) fn context(mut self, context: impl std::fmt::Display) -> Self {
+        self.message = format!("{context}: {}", self.message);
+        self
+    }
+
+    pub(crate) fn exit_code(&self) -> u8 {
+        self.exit_code
+    }
+}
+
+impl From<SpecError> for Failure {
+    fn from(error: SpecError) -> Self {
+        Self::usage(error.to_string().trim_end())
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Exists { .. } | StoreError::NoRecording { .. } => Self::usage(error),
+            StoreError::Io { ref problem, .. } => {
+                let hint = hint_for(problem.kind());
+                let failure = Self::inconclusive(&error);
+                hint.into_iter().fold(failure, Self::hint)
+            }
+            _ => Self::inconclusive(error),
+        }
+    }
+}
+
+fn hint_for(kind: std::io::ErrorKind) -> Option<&'static str> {
+    use std::io::ErrorKind::{FileTooLarge, PermissionDenied, QuotaExceeded, StorageFull};
+    match kind {
+        StorageFull | QuotaExceeded | FileTooLarge => {
+            Some("nothing recorded so far is lost; make room, then go on with `record --resume`")
+        }
+        PermissionDenied => Some("check who may read and write there"),
+        _ => None,
+    }
+}
+
+impl From<TrainerError> for Failure {
+    fn from(error: TrainerError) -> Self {
+        match error {
+            TrainerError::Hyperparameter(_)
+            | TrainerError::Data { .. }
+            | TrainerError::Attack(_) => Self::usage(error),
+            TrainerError::Device { .. }
+            | TrainerError::Restore(_)
+            | TrainerError::Engine { .. } => Self::inconclusive(error),
+        }
+    }
+}
+
+impl From<RecordError> for Failure {
+    fn from(error: RecordError) -> Self {
+        match error {
+            RecordError::Store(error) => error.into(),
+            RecordError::Trainer(error) => error.into(),
+            RecordError::OtherSpec => Self::usage(error).hint("resume with the spec it began with"),
+            error => Self::inconclusive(error),
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Being asked to stop, and panics.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use crate::failure::Failure;
+use crate::{exit, output};
+
+/// Says whether the user has asked the process to stop.
+#[derive(Clone)]
+pub(crate) struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// From here on, an interrupt or a termination only sets a flag; a second
+    /// one ends the process at once.
+    pub(crate) fn listen() -> Result<Self, Failure> {
+        static LISTENING: OnceLock<Stop> = OnceLock::new();
+        if let Some(stop) = LISTENING.get() {
+            return Ok(stop.clone());
+        }
+        let flag = Arc::new(AtomicBool::new(false));
+        let seen = flag.clone();
+        ctrlc::set_handler(move || {
+            if seen.swap(true, Ordering::SeqCst) {
+                std::process::exit(i32::from(exit::INCONCLUSIVE));
+            }
+        })
+        .map_err(|error| Failure::inconclusive(format!("cannot listen for signals: {error}")))?;
+        Ok(LISTENING.get_or_init(|| Self(flag)).clone())
+    }
+
+    pub(crate) fn requested(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// Makes a panic say that it is a bug, and exit with the code for one.
+pub(crate) fn report_bugs() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        usual(panic);
+        output::note("this is a bug of reenact or of a training program; please report it");
+        std::process::exit(i32::from(exit::BUG));
+    }));
+}

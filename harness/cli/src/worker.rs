@@ -1,0 +1,193 @@
+//! Replaying segments in processes of their own.
+//!
+//! Each segment is replayed by a fresh process of this very binary, with one
+//! thread: a fresh process carries nothing over from a segment before, a crash
+//! takes only one segment with it, and several processes use all cores. A
+//! worker reports each step; one that stays silent for too long is killed. A
+//! segment whose worker died is given to a second one.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
+
+use indicatif::ProgressBar;
+use reenact_core::verify::{Segment, SegmentOutcome, SegmentReport};
+use serde::{Deserialize, Serialize};
+
+use crate::command::Device;
+use crate::failure::Failure;
+
+/// Limits a line from a worker: an outcome names at most a few hundred
+/// tensors.
+const LINE_BYTES_MAX: u64 = 1 << 26;
+/// How much of what a worker said on standard error is kept.
+const WORDS_BYTES_MAX: usize = 2000;
+
+/// Holds one line that a worker writes.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Message {
+    /// A step is replayed.
+    Step(u64),
+    /// The segment is done.
+    Outcome(SegmentOutcome),
+}
+
+/// Says how to replay segments.
+#[derive(Clone, Debug)]
+pub(crate) struct Crew {
+    /// The recording.
+    pub(crate) run: PathBuf,
+    /// Where to compute.
+    pub(crate) device: Device,
+    /// Workers at a time.
+    pub(crate) jobs: usize,
+    /// Silence after which a worker is taken for hanging.
+    pub(crate) stall: Duration,
+}
+
+impl Crew {
+    /// Replays the segments and returns their reports in the same order.
+    pub(crate) fn replay(
+        &self,
+        segments: &[Segment],
+        bar: &ProgressBar,
+    ) -> Result<Vec<SegmentReport>, Failure> {
+        let queue = Mutex::new(segments.iter().copied().enumerate().collect::<VecDeque<_>>());
+        let done = Mutex::new(Vec::with_capacity(segments.len()));
+        std::thread::scope(|scope| {
+            for _ in 0..self.jobs.min(segments.len()) {
+                scope.spawn(|| {
+                    while let Some((place, segment)) = lock(&queue).pop_front() {
+                        let report = self.replay_confirmed(segment, bar);
+                        lock(&done).push((place, report));
+                    }
+                });
+            }
+        });
+        let mut done = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        done.sort_by_key(|(place, _)| *place);
+        Ok(done.into_iter().map(|(_, report)| report).collect())
+    }
+
+    /// Replays a segment; if it diverges, replays it once more. Only what two
+    /// processes agree on is held against a recording.
+    fn replay_confirmed(&self, segment: Segment, bar: &ProgressBar) -> SegmentReport {
+        let mut report = self.replay_retrying(segment, bar);
+        let SegmentOutcome::Replayed { replay: first } = &report.outcome else { return report };
+        if first.agrees() {
+            return report;
+        }
+        let second = self.replay_retrying(segment, &ProgressBar::hidden());
+        report.incidents.extend(second.incidents);
+        match second.outcome {
+            SegmentOutcome::Replayed { replay: second } if second != *first => {
+                let first = first.clone();
+                report.outcome = SegmentOutcome::Unstable { first, second };
+            }
+            SegmentOutcome::Replayed { .. } => {}
+            other => report.outcome = other,
+        }
+        report
+    }
+
+    fn replay_retrying(&self, segment: Segment, bar: &ProgressBar) -> SegmentReport {
+        let mut incidents = Vec::new();
+        for attempt in ["first", "second"] {
+            let position = bar.position();
+            match self.replay_once(segment, bar) {
+                Ok(outcome) => return SegmentReport { segment, outcome, incidents },
+                Err(problem) => incidents.push(format!("{attempt} worker: {problem}")),
+            }
+            bar.set_position(position);
+        }
+        let problem = format!("two workers failed; {}", incidents.join("; "));
+        SegmentReport { segment, outcome: SegmentOutcome::Failed { problem }, incidents }
+    }
+
+    fn replay_once(&self, segment: Segment, bar: &ProgressBar) -> Result<SegmentOutcome, String> {
+        let mut child =
+            self.start(segment).map_err(|error| format!("it did not start: {error}"))?;
+        let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
+            return Err("it has no output".into());
+        };
+        let words = std::thread::spawn(move || last_words(stderr));
+        let (sender, messages) = channel();
+        std::thread::spawn(move || {
+            let mut lines = BufReader::new(stdout);
+            while let Some(message) = read_message(&mut lines) {
+                if sender.send(message).is_err() {
+                    break;
+                }
+            }
+        });
+        let outcome = self.follow(&messages, bar);
+        if outcome.is_err() {
+            // It may have gone already.
+            let _ = child.kill();
+        }
+        let status = child.wait().map_err(|error| error.to_string())?;
+        let words = words.join().unwrap_or_default();
+        outcome.map_err(|problem| format!("it {problem} ({status}){words}"))
+    }
+
+    fn start(&self, segment: Segment) -> std::io::Result<Child> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("replay").arg(&self.run).args(["--segment", &segment.index.to_string()]);
+        command
+            .args(["--device", &self.device.device])
+            .arg("--data-dir")
+            .arg(&self.device.data_dir);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
+    }
+
+    fn follow(
+        &self,
+        messages: &Receiver<Result<Message, String>>,
+        bar: &ProgressBar,
+    ) -> Result<SegmentOutcome, String> {
+        loop {
+            match messages.recv_timeout(self.stall) {
+                Ok(Ok(Message::Step(_))) => bar.inc(1),
+                Ok(Ok(Message::Outcome(outcome))) => return Ok(outcome),
+                Ok(Err(problem)) => return Err(problem),
+                Err(RecvTimeoutError::Timeout) => {
+                    return Err(format!("was silent for {} s and was ended", self.stall.as_secs()));
+                }
+                Err(RecvTimeoutError::Disconnected) => return Err("died".into()),
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn read_message(lines: &mut impl BufRead) -> Option<Result<Message, String>> {
+    let mut line = Vec::new();
+    match lines.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line) {
+        Ok(0) => None,
+        Ok(_) => {
+            Some(serde_json::from_slice(&line).map_err(|error| format!("wrote nonsense: {error}")))
+        }
+        Err(error) => Some(Err(format!("cannot be read: {error}"))),
+    }
+}
+
+/// Returns the end of what a worker said, as a part of a sentence.
+fn last_words(mut stderr: impl Read) -> String {
+    let mut kept = Vec::new();
+    let mut piece = [0; 4096];
+    while let Ok(read @ 1..) = stderr.read(&mut piece) {
+        kept.extend_from_slice(&piece[..read]);
+        kept.drain(..kept.len().saturating_sub(WORDS_BYTES_MAX));
+    }
+    let text = String::from_utf8_lossy(&kept);
+    let text = text.trim();
+    if text.is_empty() { String::new() } else { format!("; it said: {text}") }
+}
