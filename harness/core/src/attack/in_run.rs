@@ -1,12 +1,12 @@
 //! Attacks that a training process can plant in itself while its journal
 //! claims honesty.
-//!
-//! They exist to be caught: the tests and the demonstration train with one and
-//! show where an audit finds it.
 
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
+
+use super::AttackError;
+use super::text::{show_strength, split};
 
 /// Names what a sabotaged training does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,15 +59,6 @@ pub struct InRunAttack {
     pub strength: f64,
 }
 
-/// Says why a text names no attack.
-#[derive(Debug, thiserror::Error)]
-#[error("`{0}` is no attack: write ID[@STEP[..STEP]][*STRENGTH], where ID is one of {list}", list = known())]
-pub struct AttackError(String);
-
-fn known() -> String {
-    KINDS.map(|(_, name, _)| name).join(", ")
-}
-
 impl InRunAttack {
     /// Says whether the attack acts at `step`, and of this kind.
     pub fn acts(&self, kind: InRunKind, step: u64) -> bool {
@@ -79,23 +70,19 @@ impl FromStr for InRunAttack {
     type Err = AttackError;
 
     fn from_str(text: &str) -> Result<Self, AttackError> {
-        parse(text).ok_or_else(|| AttackError(text.to_owned()))
+        parse(text).ok_or_else(|| AttackError::Unknown {
+            text: text.to_owned(),
+            usage: "ID[@STEP[..STEP]][*STRENGTH]",
+            known: KINDS.map(|(_, name, _)| name).join(", "),
+        })
     }
 }
 
 fn parse(text: &str) -> Option<InRunAttack> {
-    let (head, strength) = match text.split_once('*') {
-        Some((head, strength)) => (head, Some(strength.parse::<f64>().ok()?)),
-        None => (text, None),
-    };
-    let (id, place) = match head.split_once('@') {
-        Some((id, place)) => (id, Some(place)),
-        None => (head, None),
-    };
-    let &(kind, _, usual) = KINDS.iter().find(|(_, name, _)| *name == id)?;
-    let strength = strength.unwrap_or(usual);
-    let steps = place.map_or(Some(0..u64::MAX), steps)?;
-    strength.is_finite().then_some(InRunAttack { kind, steps, strength })
+    let parts = split(text)?;
+    let &(kind, _, usual) = KINDS.iter().find(|(_, name, _)| *name == parts.id)?;
+    let steps = parts.place.map_or(Some(0..u64::MAX), steps)?;
+    Some(InRunAttack { kind, steps, strength: parts.strength.unwrap_or(usual) })
 }
 
 fn steps(place: &str) -> Option<Range<u64>> {
@@ -108,15 +95,39 @@ fn steps(place: &str) -> Option<Range<u64>> {
     }
 }
 
+impl InRunKind {
+    /// Returns every kind.
+    pub fn all() -> impl Iterator<Item = Self> {
+        KINDS.into_iter().map(|(kind, ..)| kind)
+    }
+
+    fn entry(self) -> &'static (Self, &'static str, f64) {
+        KINDS.iter().find(|(kind, ..)| *kind == self).expect("every kind is listed")
+    }
+}
+
 impl fmt::Display for InRunKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = KINDS.iter().find(|(kind, ..)| kind == self).map_or("", |(_, name, _)| name);
-        f.write_str(name)
+        f.write_str(self.entry().1)
+    }
+}
+
+impl fmt::Display for InRunAttack {
+    /// Writes what `FromStr` reads.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Range { start, end } = self.steps;
+        write!(f, "{}", self.kind)?;
+        if self.steps != (0..u64::MAX) {
+            write!(f, "@{start}..{end}")?;
+        }
+        show_strength(f, self.strength, self.kind.entry().2)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -130,6 +141,15 @@ mod tests {
         let attack: InRunAttack = "sign-flip@3".parse().unwrap();
         assert_eq!(attack.steps, 3..4);
         assert_eq!("seed-swap".parse::<InRunAttack>().unwrap().steps, 0..u64::MAX);
+    }
+
+    #[test]
+    fn reads_what_it_writes() {
+        for text in ["lr-tamper@7..20*1.5", "sign-flip@3..4", "seed-swap"] {
+            assert_eq!(text.parse::<InRunAttack>().unwrap().to_string(), text);
+        }
+        let names: BTreeSet<String> = InRunKind::all().map(|kind| kind.to_string()).collect();
+        assert_eq!(names.len(), KINDS.len());
     }
 
     #[test]

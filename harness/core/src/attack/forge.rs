@@ -1,0 +1,148 @@
+//! The states that an insider puts in.
+
+use super::{AttackError, PostHocAttack, PostHocKind};
+use crate::format::{Checkpoint, History, Object, ReadRun};
+use crate::state::{DType, State};
+
+/// Limits a state; the recordings that attacks are planted into are our own.
+const STATE_BYTES_MAX: u64 = 1 << 40;
+
+const MODEL: &str = "model.";
+const OPTIMIZER: &str = "optimizer.";
+
+/// Gives the content of a finished recording.
+pub(super) struct Source<'a> {
+    pub(super) run: &'a dyn ReadRun,
+    pub(super) history: History,
+}
+
+impl<'a> Source<'a> {
+    pub(super) fn open(run: &'a dyn ReadRun) -> Result<Self, AttackError> {
+        Ok(Self { run, history: History::read(run.open(Object::Journal)?)? })
+    }
+
+    fn has(&self, step: u64) -> bool {
+        self.history.checkpoints.contains_key(&step)
+    }
+
+    fn state(&self, step: u64) -> Result<State, AttackError> {
+        let root = self.history.checkpoints.get(&step).copied().unwrap_or_default();
+        let source = self.run.open(Object::Checkpoint(root))?;
+        Checkpoint::open(source)
+            .and_then(|checkpoint| checkpoint.load(STATE_BYTES_MAX))
+            .map_err(|problem| AttackError::Checkpoint { step, problem })
+    }
+}
+
+/// Makes the forged states of one attack.
+pub(super) struct Forger<'a> {
+    pub(super) attack: &'a PostHocAttack,
+    pub(super) source: &'a Source<'a>,
+    pub(super) other: Option<&'a Source<'a>>,
+}
+
+impl Forger<'_> {
+    /// Returns the state that is put in at a boundary, with the names of the
+    /// tensors that are not the recorded ones; none if it is left alone.
+    pub(super) fn forge(&self, step: u64) -> Result<Option<(State, Vec<String>)>, AttackError> {
+        if !self.touches(step) {
+            return Ok(None);
+        }
+        let honest = self.source.state(step)?;
+        let forged = match self.attack.kind {
+            PostHocKind::WeightEdit => self.move_weight(honest.clone())?,
+            PostHocKind::MomentEdit => self.scale_moments(honest.clone()),
+            PostHocKind::Splice => self.other_state(&honest, step)?,
+            PostHocKind::NoTraining => {
+                with_model_of(honest.clone(), &self.source.state(0)?, |_, initial| initial)
+            }
+            PostHocKind::Interpolation => self.interpolate(honest.clone(), step)?,
+            PostHocKind::BitFlip | PostHocKind::Truncated | PostHocKind::Withheld => honest.clone(),
+        };
+        let changed = changed(&honest, &forged);
+        Ok((!changed.is_empty()).then_some((forged, changed)))
+    }
+
+    fn touches(&self, step: u64) -> bool {
+        let edits_state = !self.attack.kind.is_seen_by_integrity();
+        edits_state && step > 0 && self.attack.step.is_none_or(|place| place == step)
+    }
+
+    fn move_weight(&self, mut state: State) -> Result<State, AttackError> {
+        let floats = state.tensors().filter(|(spec, bytes)| {
+            spec.dtype == DType::F32 && !bytes.is_empty() && spec.name.starts_with(MODEL)
+        });
+        let first = floats.map(|(spec, _)| spec.name.clone()).next();
+        let name = self.attack.tensor.clone().or(first).unwrap_or_default();
+        let float = state.tensor(&name).is_some_and(|(spec, _)| spec.dtype == DType::F32);
+        let element = state.tensor_mut(&name).and_then(|bytes| bytes.first_chunk_mut::<4>());
+        let Some(element) = element.filter(|_| float) else {
+            return Err(self.no_place(format!("the state has no `F32` weight `{name}`")));
+        };
+        let bits = u32::from_le_bytes(*element);
+        *element = bits.wrapping_add(self.attack.strength as i64 as u32).to_le_bytes();
+        Ok(state)
+    }
+
+    fn scale_moments(&self, state: State) -> State {
+        let factor = self.attack.strength as f32;
+        edit_floats(state, OPTIMIZER, |_, _, value| value * factor)
+    }
+
+    fn other_state(&self, honest: &State, step: u64) -> Result<State, AttackError> {
+        let other = self.other.ok_or_else(|| self.no_place("no other recording is given"))?;
+        if !other.has(step) {
+            return Err(self.no_place(format!("the other recording holds no state {step}")));
+        }
+        let state = other.state(step)?;
+        if state.layout() != honest.layout() {
+            return Err(self.no_place("the other recording's state has other tensors"));
+        }
+        Ok(state)
+    }
+
+    fn interpolate(&self, state: State, step: u64) -> Result<State, AttackError> {
+        let checkpoints = &self.source.history.checkpoints;
+        let before = checkpoints.range(..step).next_back();
+        let after = checkpoints.range(step + 1..).next();
+        let (Some((&before, _)), Some((&after, _))) = (before, after) else {
+            return Err(self.no_place("a boundary on either side is needed"));
+        };
+        let (before, after) = (self.source.state(before)?, self.source.state(after)?);
+        let with_before = with_model_of(state, &before, |_, value| value);
+        Ok(with_model_of(with_before, &after, |a, b| (a + b) / 2.0))
+    }
+
+    pub(super) fn no_place(&self, problem: impl Into<String>) -> AttackError {
+        AttackError::NoPlace { attack: self.attack.to_string(), problem: problem.into() }
+    }
+}
+
+/// Joins every float of the model with that of another state.
+fn with_model_of(state: State, other: &State, join: impl Fn(f32, f32) -> f32) -> State {
+    edit_floats(state, MODEL, |name, index, value| {
+        let theirs = other.tensor(name).and_then(|(_, bytes)| bytes.as_chunks().0.get(index));
+        theirs.map_or(value, |theirs| join(value, f32::from_le_bytes(*theirs)))
+    })
+}
+
+/// Replaces every element of the `F32` tensors whose names begin with `prefix`.
+fn edit_floats(mut state: State, prefix: &str, edit: impl Fn(&str, usize, f32) -> f32) -> State {
+    let names: Vec<String> = state
+        .tensors()
+        .filter(|(spec, _)| spec.dtype == DType::F32 && spec.name.starts_with(prefix))
+        .map(|(spec, _)| spec.name.clone())
+        .collect();
+    for name in names {
+        let elements = state.tensor_mut(&name).unwrap_or_default().as_chunks_mut().0;
+        for (index, element) in elements.iter_mut().enumerate() {
+            *element = edit(&name, index, f32::from_le_bytes(*element)).to_le_bytes();
+        }
+    }
+    state
+}
+
+fn changed(honest: &State, forged: &State) -> Vec<String> {
+    let pairs = honest.tensors().zip(forged.tensors());
+    pairs.filter(|(a, b)| a.1 != b.1).map(|((spec, _), _)| spec.name.clone()).collect()
+}
