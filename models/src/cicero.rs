@@ -115,7 +115,7 @@ mod tests {
             bytes.iter().map(|token| VOCABULARY[usize::from(*token)] as char).collect()
         };
         assert_eq!(text(&batch.tensors[0].bytes), "Non eram eram ne");
-        assert_eq!(text(&batch.tensors[1].bytes), "on eram  eram nes");
+        assert_eq!(text(&batch.tensors[1].bytes), "on eram eram nes");
     }
 
     #[test]

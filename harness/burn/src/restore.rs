@@ -63,6 +63,9 @@ fn check_value(state: &State, item: &Item) -> Result<(), String> {
     }
 }
 
+/// A parameter that never had a gradient has no moments, so all of them may be
+/// missing together. Where they were taken away from a checkpoint, the replay
+/// that ends there has a tensor more.
 fn check_slot(state: &State, item: &Item, rule: &Rule) -> Result<bool, String> {
     let wanted = if item.trainable { slot_specs(item, rule) } else { Vec::new() };
     if wanted.iter().all(|spec| state.tensor(&spec.name).is_none()) {
