@@ -1,0 +1,197 @@
+//! What the tests share: a small run of the toy program, and a whole audit.
+
+// Each test file uses its own part of this.
+#![allow(dead_code)]
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use reenact_core::attack::{InRunAttack, Planted, PostHocAttack, plant};
+use reenact_core::data::DataSet;
+use reenact_core::digest::Digest;
+use reenact_core::format::{Environment, Event, FrameReader, Object, ReadRun, Tail};
+use reenact_core::memory::{MemoryFile, MemoryRun};
+use reenact_core::record::Recorder;
+use reenact_core::spec::Spec;
+use reenact_core::toy::Toy;
+use reenact_core::trainer::{Engine, Program, Setting, Trainer};
+use reenact_core::verify::{
+    Examination, Recording, Replay, Report, SegmentOutcome, SegmentReport, Stage, Verdict, Weight,
+    examine, examine_data, replay,
+};
+
+/// Trains 12 steps in 4 segments of 3.
+const SPEC: &str = r#"
+format = 1
+name = "toy"
+root_seed = 7
+steps = 12
+checkpoint_every = 3
+device = "cpu"
+comparison = "bit-exact"
+program.name = "toy-plane"
+data = { name = "toy-points", digest = "DIGEST" }
+batch.size = 4
+optimizer = { kind = "sgd", momentum = 0.9, nesterov = false, weight_decay = 0.0 }
+learning_rate = { kind = "constant", value = 0.05 }
+sampling.kind = "all"
+"#;
+
+pub(crate) fn spec() -> Spec {
+    // The digest of the data does not depend on the rest of the spec.
+    let any = Spec::parse(&SPEC.replace("DIGEST", &Digest::default().to_string())).unwrap();
+    let digest = Toy.data(&any, &setting(None)).unwrap().digest();
+    Spec::parse(&SPEC.replace("DIGEST", &digest.to_string())).unwrap()
+}
+
+/// Changes the usual spec, and checks it again.
+pub(crate) fn spec_with(change: impl FnOnce(&mut Spec)) -> Spec {
+    let mut spec = spec();
+    change(&mut spec);
+    Spec::parse(&spec.canonical()).unwrap()
+}
+
+pub(crate) fn setting(attack: Option<InRunAttack>) -> Setting {
+    Setting { device: "cpu".into(), threads: 1, data_dir: PathBuf::new(), attack }
+}
+
+pub(crate) fn environment() -> Environment {
+    let class = BTreeMap::from([("engine".to_owned(), "toy 1".to_owned())]);
+    Environment {
+        engine: Engine { class, notes: BTreeMap::new() },
+        reenact: "0".into(),
+        rustc: "0".into(),
+        lock: Digest([1; 32]),
+        binary: Digest([2; 32]),
+        system: "any".into(),
+    }
+}
+
+/// Starts the program, honest unless it is attacked.
+pub(crate) fn trainer(spec: &Spec, attack: Option<InRunAttack>) -> Box<dyn Trainer> {
+    let setting = setting(attack);
+    let data = Toy.data(spec, &setting).unwrap();
+    Toy.start(spec, data, &setting).unwrap()
+}
+
+pub(crate) fn record_attacked(spec: &Spec, attack: Option<InRunAttack>) -> MemoryRun {
+    let mut run = MemoryRun::default();
+    let trainer = trainer(spec, attack);
+    let mut recorder = Recorder::start(&mut run, spec.clone(), trainer, environment()).unwrap();
+    while !recorder.is_done() {
+        recorder.advance().unwrap();
+    }
+    recorder.finish().unwrap();
+    run
+}
+
+pub(crate) fn record(spec: &Spec) -> MemoryRun {
+    record_attacked(spec, None)
+}
+
+/// Goes on with a recording and brings it to its end.
+pub(crate) fn resume(run: &mut MemoryRun, spec: &Spec) {
+    let trainer = trainer(spec, None);
+    let mut recorder = Recorder::resume(run, spec.clone(), trainer, environment()).unwrap();
+    while !recorder.is_done() {
+        recorder.advance().unwrap();
+    }
+    recorder.finish().unwrap();
+}
+
+/// Plants an attack into a finished recording.
+pub(crate) fn planted(attack: &str, run: &MemoryRun) -> (Planted, MemoryRun) {
+    planted_with(attack, run, None)
+}
+
+pub(crate) fn planted_with(
+    attack: &str,
+    run: &MemoryRun,
+    other: Option<&MemoryRun>,
+) -> (Planted, MemoryRun) {
+    let attack: PostHocAttack = attack.parse().unwrap();
+    let mut into = MemoryRun::default();
+    let other = other.map(|other| other as &dyn ReadRun);
+    let planted = plant(&attack, run, other, &mut into).unwrap();
+    (planted, into)
+}
+
+pub(crate) fn examined(run: &MemoryRun) -> Examination<'_> {
+    examine(run, &mut |_, _| ())
+}
+
+/// Examines a recording that has to be whole, with its data.
+pub(crate) fn whole(run: &MemoryRun) -> Recording<'_> {
+    let Examination { findings, recording } = examined(run);
+    assert_eq!(findings, []);
+    let recording = recording.unwrap();
+    assert_eq!(examine_data(&recording, data(&recording.spec).as_ref(), &mut |_| ()), []);
+    recording
+}
+
+pub(crate) fn data(spec: &Spec) -> std::sync::Arc<dyn DataSet> {
+    Toy.data(spec, &setting(None)).unwrap()
+}
+
+pub(crate) fn replayed(recording: &Recording<'_>, segment: u64) -> Replay {
+    let mut trainer = trainer(&recording.spec, None);
+    replay(recording, trainer.as_mut(), recording.segment(segment), &mut |_| ()).unwrap()
+}
+
+/// Audits as the command does: examines, derives the data, replays `segments`
+/// (or all), and concludes.
+pub(crate) fn audit(run: &MemoryRun, segments: Option<&[u64]>) -> Report {
+    let Examination { mut findings, recording } = examined(run);
+    let mut reports = Vec::new();
+    if let Some(recording) = &recording {
+        findings.extend(examine_data(recording, data(&recording.spec).as_ref(), &mut |_| ()));
+        let all: Vec<u64> = (0..recording.segment_count()).collect();
+        let drawn = segments.unwrap_or(&all).iter();
+        reports.extend(drawn.map(|&segment| segment_report(recording, segment)));
+    }
+    let place = run.place();
+    Report::conclude(place, recording.as_ref(), None, findings, reports, environment())
+}
+
+fn segment_report(recording: &Recording<'_>, index: u64) -> SegmentReport {
+    let mut trainer = trainer(&recording.spec, None);
+    let segment = recording.segment(index);
+    let outcome = match replay(recording, trainer.as_mut(), segment, &mut |_| ()) {
+        Ok(replay) => SegmentOutcome::Replayed { replay: Box::new(replay) },
+        Err(error) if error.is_in_the_recording() => {
+            SegmentOutcome::Refused { problem: error.to_string() }
+        }
+        Err(error) => SegmentOutcome::Failed { problem: error.to_string() },
+    };
+    SegmentReport { segment, outcome, incidents: Vec::new() }
+}
+
+pub(crate) fn matches(report: &Report) -> bool {
+    matches!(report.verdict, Verdict::Match { .. })
+}
+
+/// Says whether an examination found something that counts.
+pub(crate) fn objects(examination: &Examination<'_>) -> bool {
+    examination.findings.iter().any(|finding| finding.weight != Weight::Note)
+}
+
+/// Asserts that a replay agrees in everything up to `step`, and first differs
+/// there, in this stage; returns the tensors that differ after the step.
+pub(crate) fn first_difference(replay: &Replay, step: u64, stage: Stage) -> Vec<String> {
+    let divergence = replay.divergence.as_ref().expect("the replay diverges");
+    let first = divergence.step.as_ref().expect("a step differs");
+    assert_eq!((first.step, first.stage), (step, stage), "{replay:?}");
+    first.tensors.clone()
+}
+
+/// Reads a journal's events, with the offsets at which their frames begin.
+pub(crate) fn events(run: &MemoryRun) -> Vec<(usize, Event)> {
+    let source = MemoryFile::new(run.objects[&Object::Journal].clone());
+    let mut reader = FrameReader::open(&source).unwrap();
+    let mut events = Vec::new();
+    while let Some(frame) = reader.next_frame().unwrap() {
+        events.push((frame.at as usize, frame.event));
+    }
+    assert_eq!(reader.tail(), Tail::Whole);
+    events
+}
