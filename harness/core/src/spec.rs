@@ -140,6 +140,7 @@ fn is_one(value: &u64) -> bool {
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum OptimizerSpec {
     /// Adam with decoupled weight decay (Loshchilov and Hutter 2019).
+    #[serde(rename = "adamw")]
     AdamW {
         /// Decay of the first moment.
         beta_1: f64,
