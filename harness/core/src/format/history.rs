@@ -143,10 +143,12 @@ struct Fold {
     spec: Digest,
     environments: Vec<(u64, Environment)>,
     steps: Vec<u64>,
-    /// Places of the steps that a resumption replaces, from this step on.
+    /// Places of the steps that resumptions replace, from this step on.
     replaced: (u64, Vec<u64>),
     layouts: Vec<(u64, StepLayouts)>,
     checkpoints: BTreeMap<u64, StateRoot>,
+    /// Checkpoints that resumptions replace.
+    replaced_checkpoints: BTreeMap<u64, StateRoot>,
     interrupted: Vec<u64>,
     contradictions: Vec<Contradiction>,
     stopped: bool,
@@ -170,6 +172,7 @@ impl Fold {
             replaced: (0, Vec::new()),
             layouts: Vec::new(),
             checkpoints: BTreeMap::new(),
+            replaced_checkpoints: BTreeMap::new(),
             interrupted: Vec::new(),
             contradictions: Vec::new(),
             stopped: false,
@@ -260,7 +263,9 @@ impl Fold {
 
     fn take_checkpoint(&mut self, step: u64, root: StateRoot) -> Result<(), String> {
         self.expect_next(step)?;
-        if self.checkpoints.insert(step, root).is_some_and(|earlier| earlier != root) {
+        let earlier =
+            self.checkpoints.insert(step, root).or(self.replaced_checkpoints.get(&step).copied());
+        if earlier.is_some_and(|earlier| earlier != root) {
             self.contradictions.push(Contradiction { step, what: "checkpoint" });
         }
         Ok(())
@@ -274,9 +279,22 @@ impl Fold {
             return Err(format!("the run was resumed more than {RESUMED_MAX} times"));
         }
         self.environments.push((step, environment.clone()));
-        self.replaced = (step, self.steps.split_off(step as usize));
+        self.replace_from(step);
         self.layouts.retain(|(first, _)| *first < step);
         self.stopped = false;
         Ok(())
+    }
+
+    /// Takes back what was recorded from `step` on, and keeps it to be compared
+    /// with what is recorded again. Where an earlier resumption had come
+    /// further, its records stay.
+    fn replace_from(&mut self, step: u64) {
+        let next = self.next_step();
+        let mut places = self.steps.split_off(step as usize);
+        let (first, earlier) = &self.replaced;
+        places.extend(earlier.iter().skip((next - first) as usize));
+        self.replaced = (step, places);
+        // A state that is not reached again is not there to go on from.
+        self.replaced_checkpoints.extend(self.checkpoints.split_off(&(step + 1)));
     }
 }
