@@ -1,6 +1,5 @@
 //! Rewriting a finished recording as an insider would.
 
-use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use super::forge::{Forger, Source};
@@ -20,9 +19,12 @@ const PIECE_BYTES: u64 = 1 << 18;
 pub struct Planted {
     /// Every place that was changed, by step.
     pub changes: Vec<Change>,
-    /// The segments whose replay has to diverge: those that end or start at a
-    /// changed state. Empty where integrity alone has to catch the attack.
+    /// The segments that end at a changed state: their replay has to diverge.
+    /// Empty where integrity alone has to catch the attack.
     pub segments: Vec<u64>,
+    /// Further segments, which only start at a changed state: their replay
+    /// diverges too, unless rounding swallows the edit at once.
+    pub segments_after: Vec<u64>,
 }
 
 /// Names one changed place.
@@ -208,19 +210,18 @@ impl Insider<'_> {
         if self.changes.is_empty() {
             return Err(self.forger.no_place("it would change nothing"));
         }
-        let segments = match self.forger.attack.kind.is_seen_by_integrity() {
-            true => Vec::new(),
-            false => self.touched_segments(),
-        };
-        Ok(Planted { changes: self.changes, segments })
-    }
-
-    fn touched_segments(&self) -> Vec<u64> {
-        let segments = self.checkpoints.len().saturating_sub(1) as u64;
-        let changed = |step: u64| self.changes.iter().any(|change| change.step == step);
-        let boundaries = (0u64..).zip(&self.checkpoints).filter(|(_, (step, _))| changed(*step));
-        let around = boundaries.flat_map(|(index, _)| [index.saturating_sub(1), index]);
-        around.filter(|&segment| segment < segments).collect::<BTreeSet<_>>().into_iter().collect()
+        let edits_state = !self.forger.attack.kind.is_seen_by_integrity();
+        let changed = |step: u64| edits_state && self.changes.iter().any(|c| c.step == step);
+        let mut planted = Planted::default();
+        for (segment, ends) in (0u64..).zip(self.checkpoints.windows(2)) {
+            let (start, end) = (ends[0].0, ends[1].0);
+            if changed(end) {
+                planted.segments.push(segment);
+            } else if changed(start) {
+                planted.segments_after.push(segment);
+            }
+        }
+        Ok(Planted { changes: self.changes, ..planted })
     }
 }
 
