@@ -5,7 +5,7 @@ use super::finding::{Finding, Place};
 use super::recording::Recording;
 use crate::format::{
     COMMITMENT_BYTES_MAX, Checkpoint, CheckpointError, Commitment, History, HistoryError,
-    JournalError, Object, ReadRun, StoreError,
+    JournalError, Object, ReadRun, StoreError, Tail,
 };
 use crate::spec::{SPEC_BYTES_MAX, Spec};
 use crate::state::{Fingerprint, StateRoot};
@@ -138,6 +138,8 @@ fn check_head(history: &History, commitment: &Commitment) -> Checked<()> {
         )
     } else if history.head != commitment.head || history.frames != commitment.frames {
         "its head is not the committed one; it was altered".to_owned()
+    } else if let Tail::Torn { bytes } = history.tail {
+        format!("{bytes} bytes that nothing vouches for follow its committed end")
     } else {
         return Ok(());
     };
