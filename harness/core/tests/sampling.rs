@@ -1,0 +1,128 @@
+//! The challenge draws uniformly, and tampering escapes as often as is said.
+
+mod common;
+
+use common::{audit, matches, planted, record, spec};
+use reenact_core::digest::{Digest, Hasher};
+use reenact_core::memory::MemoryRun;
+use reenact_core::verify::{Challenge, Nonce, Recording, escape_probability, segments_for};
+
+fn nonce(round: u64) -> Nonce {
+    Nonce::from_bytes(Hasher::new("reenact test nonce").u64(round).finish().0)
+}
+
+fn draw(round: u64, total: u64, count: u64) -> Vec<u64> {
+    Challenge { commitment: Digest([5; 32]), nonce: nonce(round), total, count }.draw()
+}
+
+/// Returns chi-squared of how often each segment was drawn. Drawing without
+/// replacement spreads less than drawing with; the factor makes up for it.
+fn chi_squared(total: u64, count: u64, rounds: u64) -> f64 {
+    let mut drawn = vec![0u64; total as usize];
+    for round in 0..rounds {
+        for segment in draw(round, total, count) {
+            drawn[segment as usize] += 1;
+        }
+    }
+    let expected = (rounds * count) as f64 / total as f64;
+    let sum: f64 = drawn.iter().map(|&n| (n as f64 - expected).powi(2) / expected).sum();
+    sum * (total - 1) as f64 / (total - count) as f64
+}
+
+#[test]
+fn every_segment_is_equally_likely() {
+    // At 19 degrees of freedom, p = 0.001 lies at 43.8, and p = 0.999 at 5.4.
+    for count in [1, 5, 19] {
+        let found = chi_squared(20, count, 10_000);
+        assert!((5.4..43.8).contains(&found), "{count} of 20: {found}");
+    }
+}
+
+#[test]
+fn every_pair_is_equally_likely() {
+    let mut drawn = std::collections::BTreeMap::new();
+    for round in 0..10_000 {
+        *drawn.entry(draw(round, 7, 2)).or_insert(0u64) += 1;
+    }
+    let expected = 10_000.0 / 21.0;
+    let sum: f64 = drawn.values().map(|&n| (n as f64 - expected).powi(2) / expected).sum();
+    // At 20 degrees of freedom.
+    assert!(drawn.len() == 21 && (5.9..45.3).contains(&sum), "{sum}");
+}
+
+#[test]
+fn draws_are_ascending_distinct_and_in_range() {
+    for round in 0..1000 {
+        let segments = draw(round, 11, round % 13);
+        assert_eq!(segments.len() as u64, (round % 13).min(11));
+        assert!(segments.windows(2).all(|pair| pair[0] < pair[1]));
+        assert!(segments.iter().all(|&segment| segment < 11));
+    }
+    assert_eq!(draw(0, 0, 5), [0; 0]);
+}
+
+#[test]
+fn tampering_escapes_as_often_as_reported() {
+    const AUDITS: u64 = 2000;
+    for (total, tampered, drawn) in [(20, 1, 5), (20, 3, 4), (100, 10, 10), (8, 2, 3), (50, 1, 49)]
+    {
+        // Which segments were tampered with does not matter.
+        let bad = |segment: u64| segment < tampered;
+        let escaped = |round: &u64| !draw(*round, total, drawn).into_iter().any(bad);
+        let found = (0..AUDITS).filter(escaped).count() as f64;
+        let chance = escape_probability(total, tampered, drawn);
+        let spread = (AUDITS as f64 * chance * (1.0 - chance)).sqrt();
+        let expected = AUDITS as f64 * chance;
+        assert!(
+            (found - expected).abs() <= 4.0 * spread,
+            "{drawn} of {total}, {tampered} tampered: {found} escaped, {expected} expected"
+        );
+    }
+}
+
+#[test]
+fn the_planned_number_of_segments_is_enough() {
+    let drawn = segments_for(40, 2, 0.9);
+    let caught = (0..2000).filter(|&round| draw(round, 40, drawn).iter().any(|s| *s < 2)).count();
+    // 90 % of 2,000, less four standard deviations.
+    assert!(caught as f64 >= 1800.0 - 4.0 * (2000.0f64 * 0.9 * 0.1).sqrt(), "{caught}");
+}
+
+fn challenge_of(recording: &Recording<'_>, round: u64, count: u64) -> Challenge {
+    let total = recording.segment_count();
+    Challenge { commitment: recording.commitment, nonce: nonce(round), total, count }
+}
+
+/// Audits with drawn segments, and says whether the audit was a match.
+fn passes(run: &MemoryRun, round: u64, count: u64) -> (bool, Vec<u64>) {
+    let recording = common::examined(run).recording.unwrap();
+    let drawn = challenge_of(&recording, round, count).draw();
+    (matches(&audit(run, Some(&drawn))), drawn)
+}
+
+#[test]
+fn an_audit_catches_what_it_draws_and_nothing_else() {
+    let (planted, run) = planted("weight-edit@6*1", &record(&spec()));
+    let touched = [planted.segments, planted.segments_after].concat();
+    let mut escaped = 0;
+    for round in 0..200 {
+        let (passed, drawn) = passes(&run, round, 1);
+        assert_eq!(passed, !touched.contains(&drawn[0]), "{drawn:?}");
+        escaped += u64::from(passed);
+    }
+    // Half of 200, within four standard deviations.
+    assert!((72..=128).contains(&escaped), "{escaped}");
+}
+
+#[test]
+fn an_edit_changes_the_draw() {
+    // The trainer cannot keep a sample that it liked: whatever it edits, the
+    // commitment is another.
+    let honest = record(&spec());
+    let (_, run) = planted("weight-edit@6*1", &honest);
+    let of = |run: &MemoryRun| {
+        let recording = common::examined(run).recording.unwrap();
+        (0..64).map(|round| challenge_of(&recording, round, 2).draw()).collect::<Vec<_>>()
+    };
+    assert_ne!(of(&honest), of(&run));
+}
