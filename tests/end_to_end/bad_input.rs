@@ -1,0 +1,129 @@
+//! Bad input gets one clear message that names the file, the place and what to
+//! do, and loses nothing.
+
+use std::fs;
+use std::path::Path;
+
+use tempfile::tempdir;
+
+use crate::common::{INCONCLUSIVE, MATCH, Ran, USAGE, audit, binary, record, reenact, toy_spec};
+
+fn try_record(spec: &Path, out: &Path) -> Ran {
+    Ran::from(&binary().arg("record").arg(spec).arg("--out").arg(out).output().unwrap())
+}
+
+#[test]
+fn specs_that_cannot_be() {
+    let folder = tempdir().unwrap();
+    let out = folder.path().join("run");
+    let cases: &[(&[(&str, &str)], &[&str])] = &[
+        (&[("steps = 60", "steps = 60\nstep = 3")], &["line 5", "unknown field `step`"]),
+        (&[("steps = 60", "steps = \"many\"")], &["line 4", "invalid type"]),
+        (&[("size = 8", "size = 0")], &["`batch.size`", "0 is out of range"]),
+        (&[("size = 8", "size = 65")], &["65 samples", "only 64"]),
+        (&[("every = 10", "every = 61")], &["`checkpoint_every`", "1 to 60"]),
+        (&[("format = 1", "format = 2")], &["format = 2", "reads format 1"]),
+        (&[("momentum = 0.9", "momentum = 1.5")], &["`optimizer.momentum`", "below 1"]),
+        (&[("peak = 0.05", "peak = nan")], &["`learning_rate.peak`"]),
+        (&[("kind = \"sgd\"", "kind = \"sdg\"")], &["sdg", "adamw"]),
+        (&[("weight_decay = 0.0", "weight_decay = 0.0\nbeta = 1.0")], &["beta"]),
+        (&[("toy-plane", "toy-plan")], &["toy-plan", "toy-plane"]),
+        (&[("toy-points", "points")], &["points", "toy-points"]),
+        (&[("d734", "d735")], &["toy-points", "d735", "digest"]),
+        (&[("segments = 3", "segments = 0")], &["`sampling.segments`"]),
+        (&[("name = \"toy\"", "name = \"../x\"")], &["`name`", "no name"]),
+    ];
+    for (replace, says) in cases {
+        let ran = try_record(&toy_spec(folder.path(), replace), &out);
+        let ran = ran.expect(USAGE).says(says);
+        assert_eq!(ran.stderr.matches("error:").count(), 1, "{}", ran.stderr);
+        assert!(!out.exists(), "a refused spec leaves nothing behind");
+    }
+}
+
+#[test]
+fn files_that_are_not_there() {
+    let folder = tempdir().unwrap();
+    let missing = folder.path().join("none.toml");
+    try_record(&missing, &folder.path().join("run")).expect(USAGE).says(&["none.toml", "No such file"]);
+    for command in ["audit", "inspect"] {
+        let ran = Ran::from(&binary().arg(command).arg(&missing).output().unwrap());
+        ran.expect(USAGE).says(&["none.toml", "no recording"]);
+    }
+    reenact(&["diff", "a.safetensors", "b.safetensors"]).expect(USAGE).says(&["a.safetensors"]);
+    reenact(&["audit"]).expect(USAGE);
+    reenact(&["levitate"]).expect(USAGE);
+}
+
+#[test]
+fn a_folder_that_holds_a_run_is_left_alone() {
+    let folder = tempdir().unwrap();
+    let (spec, run) = (toy_spec(folder.path(), &[]), folder.path().join("run"));
+    record(&spec, &run, &[]);
+    let before = fs::read(run.join("journal")).unwrap();
+    try_record(&spec, &run).expect(USAGE).says(&["already holds a recording", "--resume"]);
+    assert_eq!(fs::read(run.join("journal")).unwrap(), before);
+    audit(&run, &[]).expect(MATCH);
+}
+
+#[test]
+fn devices_that_do_not_exist() {
+    let folder = tempdir().unwrap();
+    let (spec, run) = (toy_spec(folder.path(), &[]), folder.path().join("run"));
+    let output = binary().arg("record").arg(&spec).args(["--device", "tpu:0", "--out"]).arg(&run).output();
+    Ran::from(&output.unwrap()).expect(INCONCLUSIVE).says(&["tpu:0", "cpu"]);
+    assert!(!run.exists());
+}
+
+#[test]
+fn selections_that_make_no_sense() {
+    let folder = tempdir().unwrap();
+    let run = folder.path().join("run");
+    record(&toy_spec(folder.path(), &[]), &run, &[]);
+    audit(&run, &["--segments", "6-9"]).expect(USAGE).says(&["no segment 9", "has 6"]);
+    audit(&run, &["--segments", "none"]).expect(USAGE).says(&["--segments"]);
+    audit(&run, &["--segments", "1", "--confidence", "0.9"]).expect(USAGE);
+    audit(&run, &["--segments", "1", "--nonce", ""]).expect(USAGE).says(&["nonce"]);
+}
+
+#[test]
+fn recordings_of_other_formats_are_told_apart() {
+    let folder = tempdir().unwrap();
+    let run = folder.path().join("run");
+    record(&toy_spec(folder.path(), &[]), &run, &[]);
+    let journal = run.join("journal");
+    let honest = fs::read(&journal).unwrap();
+    for (format, says) in [(0u8, "older"), (2, "newer")] {
+        let mut other = honest.clone();
+        other[16] = format;
+        fs::write(&journal, other).unwrap();
+        let report = audit(&run, &[]).expect(INCONCLUSIVE).json();
+        let reason = report["reasons"][0].as_str().unwrap();
+        assert!(reason.contains(says), "{reason}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_recording_reaches_nothing_outside_its_folder() {
+    let folder = tempdir().unwrap();
+    let run = folder.path().join("run");
+    record(&toy_spec(folder.path(), &[]), &run, &[]);
+    let outside = folder.path().join("outside");
+    fs::rename(run.join("spec.toml"), &outside).unwrap();
+    std::os::unix::fs::symlink(&outside, run.join("spec.toml")).unwrap();
+    let report = audit(&run, &[]).expect(INCONCLUSIVE).json();
+    assert!(report["reasons"][0].as_str().unwrap().contains("no plain file"), "{report}");
+}
+
+#[test]
+fn a_journal_that_claims_much_costs_little() {
+    let folder = tempdir().unwrap();
+    let run = folder.path().join("run");
+    record(&toy_spec(folder.path(), &[]), &run, &[]);
+    let journal = run.join("journal");
+    // 64 GiB that are not there, and none of them read.
+    fs::OpenOptions::new().write(true).open(&journal).unwrap().set_len(64 << 30).unwrap();
+    let report = audit(&run, &[]).json();
+    assert_ne!(report["verdict"]["kind"], "match");
+}

@@ -1,0 +1,12 @@
+//! The whole command on the toy program: fast, and without burn.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod bad_input;
+mod bit_flip;
+mod commands;
+mod honest;
+mod killed;
+#[cfg(target_os = "linux")]
+mod workers;
