@@ -67,8 +67,8 @@ pub struct StepDivergence {
 /// Holds the values of a step that a person can read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StepValues {
-    /// Learning rate.
-    pub learning_rate: f64,
+    /// Learning rate; none if it is not finite, as JSON has no NaN.
+    pub learning_rate: Option<f64>,
     /// Loss; none if it is not finite, as JSON has no NaN.
     pub loss: Option<f32>,
     /// Bits of the loss.
@@ -78,7 +78,8 @@ pub struct StepValues {
 impl StepValues {
     fn of(trace: &StepTrace) -> Self {
         let loss = Some(trace.loss()).filter(|loss| loss.is_finite());
-        Self { learning_rate: trace.learning_rate(), loss, loss_bits: trace.loss_bits }
+        let learning_rate = Some(trace.learning_rate()).filter(|rate| rate.is_finite());
+        Self { learning_rate, loss, loss_bits: trace.loss_bits }
     }
 }
 

@@ -23,8 +23,9 @@ impl StepDivergence {
                 "the model was given other samples, or other content for them".to_owned()
             }
             Stage::LearningRate => format!(
-                "{:e} was recorded, the spec derives {:e}",
-                self.recorded.learning_rate, self.replayed.learning_rate
+                "{} was recorded, the spec derives {}",
+                show_rate(self.recorded.learning_rate),
+                show_rate(self.replayed.learning_rate)
             ),
             Stage::Loss => format!(
                 "from the same state and batch, the forward pass gives {} instead of the \
@@ -56,6 +57,10 @@ pub(super) fn list(names: &[&str]) -> String {
         0 => shown,
         more => format!("{shown} and {more} more"),
     }
+}
+
+fn show_rate(rate: Option<f64>) -> String {
+    rate.map_or_else(|| "NaN or infinity".to_owned(), |rate| format!("{rate:e}"))
 }
 
 fn show_loss(loss: Option<f32>, bits: u32) -> String {
