@@ -17,7 +17,7 @@ pub const VALUE_BYTES_MAX: usize = 1 << 23;
 #[derive(Debug, thiserror::Error)]
 pub enum CodecError {
     /// The value does not fit the limit.
-    #[error("the value takes more than {VALUE_BYTES_MAX} bytes when encoded")]
+    #[error("the value takes more bytes than one of its kind may; at most {VALUE_BYTES_MAX}")]
     TooLarge,
     /// The bytes do not decode.
     #[error("the bytes do not decode: {0}")]

@@ -263,9 +263,10 @@ impl Fold {
 
     fn take_checkpoint(&mut self, step: u64, root: StateRoot) -> Result<(), String> {
         self.expect_next(step)?;
-        let earlier =
-            self.checkpoints.insert(step, root).or(self.replaced_checkpoints.get(&step).copied());
-        if earlier.is_some_and(|earlier| earlier != root) {
+        if self.checkpoints.insert(step, root).is_some() {
+            return Err(format!("the state before step {step} stands there twice"));
+        }
+        if self.replaced_checkpoints.get(&step).is_some_and(|earlier| *earlier != root) {
             self.contradictions.push(Contradiction { step, what: "checkpoint" });
         }
         Ok(())

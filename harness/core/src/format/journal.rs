@@ -124,7 +124,7 @@ impl Event {
         fn read<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecError> {
             codec::decode(payload)
         }
-        Ok(match kind {
+        let event = match kind {
             0 => {
                 let (spec, environment) = read(payload)?;
                 Self::RunStarted { spec, environment }
@@ -141,7 +141,13 @@ impl Event {
             }
             5 => Self::RunInterrupted { step: read(payload)? },
             _ => Self::RunFinished { steps: read(payload)? },
-        })
+        };
+        // Only maps can be encoded in more than one way.
+        let has_maps = matches!(event, Self::RunStarted { .. } | Self::RunResumed { .. });
+        if has_maps && event.payload()? != payload {
+            return Err(CodecError::Malformed("a map is not in its one order".into()));
+        }
+        Ok(event)
     }
 }
 
@@ -255,6 +261,10 @@ impl JournalWriter {
     pub fn frame(&mut self, event: &Event) -> Result<Vec<u8>, CodecError> {
         let payload = event.payload()?;
         let kind = event.kind();
+        // What no reader would take must not be written.
+        if payload.len() > PAYLOAD_BYTES_MAX[usize::from(kind)] {
+            return Err(CodecError::TooLarge);
+        }
         let mut frame = Vec::with_capacity(FRAME_HEAD_BYTES + payload.len() + CHAIN_BYTES);
         frame.extend_from_slice(&(payload.len() as u32).to_le_bytes());
         frame.extend_from_slice(&kind.to_le_bytes());

@@ -111,7 +111,12 @@ fn read_spec(text: &[u8], expected: crate::digest::Digest) -> Checked<Spec> {
     let parsed = std::str::from_utf8(text)
         .map_err(|error| error.to_string())
         .and_then(|text| Spec::parse(text).map_err(|error| error.to_string()));
-    parsed.map_err(|problem| Box::new(Finding::inconclusive(place, problem)))
+    let spec = parsed.map_err(|problem| Finding::inconclusive(place.clone(), problem))?;
+    if spec.canonical().as_bytes() != text {
+        let problem = "it is not in its canonical form, in which every recorder writes it";
+        return Err(Box::new(Finding::divergent(place, problem)));
+    }
+    Ok(spec)
 }
 
 fn unfinished(history: &History) -> Finding {
