@@ -8,11 +8,14 @@ use std::path::PathBuf;
 
 use reenact_core::attack::{InRunAttack, Planted, PostHocAttack, plant};
 use reenact_core::data::DataSet;
-use reenact_core::digest::Digest;
-use reenact_core::format::{Environment, Event, FrameReader, Object, ReadRun, Tail};
+use reenact_core::digest::{Digest, Hasher};
+use reenact_core::format::{
+    Commitment, Environment, Event, FrameReader, JournalWriter, Object, ReadRun, Tail,
+};
 use reenact_core::memory::{MemoryFile, MemoryRun};
 use reenact_core::record::Recorder;
 use reenact_core::spec::Spec;
+use reenact_core::state::StateRoot;
 use reenact_core::toy::Toy;
 use reenact_core::trainer::{Engine, Program, Setting, Trainer};
 use reenact_core::verify::{
@@ -194,4 +197,76 @@ pub(crate) fn events(run: &MemoryRun) -> Vec<(usize, Event)> {
     }
     assert_eq!(reader.tail(), Tail::Whole);
     events
+}
+
+/// One domain a frame kind, as `harness/core/src/format/journal.rs` says.
+const DOMAINS: [&str; 7] = [
+    "reenact v1 journal run-started",
+    "reenact v1 journal layouts",
+    "reenact v1 journal step",
+    "reenact v1 journal checkpoint",
+    "reenact v1 journal run-resumed",
+    "reenact v1 journal run-interrupted",
+    "reenact v1 journal run-finished",
+];
+
+/// The kind and payload of one frame, whatever they hold.
+pub(crate) type RawFrame = (u16, Vec<u8>);
+
+/// Reads a journal's frames without decoding them.
+pub(crate) fn raw_frames(run: &MemoryRun) -> Vec<RawFrame> {
+    let journal = &run.objects[&Object::Journal];
+    let (mut at, mut frames) = (20, Vec::new());
+    while at < journal.len() {
+        let bytes = u32::from_le_bytes(journal[at..at + 4].try_into().unwrap()) as usize;
+        let kind = u16::from_le_bytes(journal[at + 4..at + 6].try_into().unwrap());
+        frames.push((kind, journal[at + 14..][..bytes].to_vec()));
+        at += 14 + bytes + 32;
+    }
+    frames
+}
+
+/// Writes frames as a journal, chained anew, and commits to them. Written
+/// beside the crate's own writer, from the format's description.
+pub(crate) fn reforged(run: &MemoryRun, frames: &[RawFrame]) -> MemoryRun {
+    let mut journal = [&b"reenact journal\n"[..], &1u32.to_le_bytes()].concat();
+    let mut chain = Hasher::new("reenact v1 journal header").fixed(&journal).finish();
+    let mut checkpoints = BTreeMap::new();
+    for ((kind, payload), sequence) in frames.iter().zip(0u64..) {
+        let start = journal.len();
+        journal.extend_from_slice(&(payload.len() as u32).to_le_bytes());
+        journal.extend_from_slice(&kind.to_le_bytes());
+        journal.extend_from_slice(&sequence.to_le_bytes());
+        journal.extend_from_slice(payload);
+        let domain = DOMAINS.get(usize::from(*kind)).copied().unwrap_or(DOMAINS[0]);
+        chain = Hasher::new(domain).fixed(&chain.0).fixed(&journal[start..]).finish();
+        journal.extend_from_slice(&chain.0);
+        if let (3, Some((step, root))) = (kind, payload.split_first_chunk()) {
+            let root = root.try_into().map(Digest).unwrap_or_default();
+            checkpoints.insert(u64::from_le_bytes(*step), StateRoot(root));
+        }
+    }
+    let commitment = Commitment {
+        spec: run.objects.get(&Object::Spec).map_or(Digest::default(), |t| Spec::digest_of_text(t)),
+        frames: frames.len() as u64,
+        head: chain,
+        checkpoints: checkpoints.into_iter().collect(),
+    };
+    let mut forged = run.clone();
+    forged.objects.insert(Object::Journal, journal);
+    forged.objects.insert(Object::Commitment, commitment.encode().into_bytes());
+    forged
+}
+
+/// Writes events as a journal, chained anew, and commits to them.
+pub(crate) fn retold(run: &MemoryRun, events: &[Event]) -> MemoryRun {
+    let (mut writer, header) = JournalWriter::start();
+    let mut journal = header;
+    for event in events {
+        journal.extend(writer.frame(event).unwrap());
+    }
+    let mut told = run.clone();
+    told.objects.insert(Object::Journal, journal);
+    let frames = raw_frames(&told);
+    reforged(&told, &frames)
 }
