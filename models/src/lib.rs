@@ -11,10 +11,10 @@ mod loss;
 mod mlp;
 
 pub use cicero::Cicero;
-pub use cnn::DigitsCnn;
-pub use gpt::CiceroGpt;
+pub use cnn::{Cnn, CnnHyper, DigitsCnn};
+pub use gpt::{CiceroGpt, Gpt, GptHyper};
 pub use idx::{Idx, IdxError};
-pub use mlp::DigitsMlp;
+pub use mlp::{DigitsMlp, Mlp, MlpHyper};
 
 use reenact_burn::Burn;
 use reenact_core::trainer::Program;
