@@ -10,9 +10,7 @@ use std::io::{self, Write};
 use std::ops::Range;
 use std::sync::Arc;
 
-use serde::Deserialize;
-use serde_json::Value;
-
+use super::header::Header;
 use super::pieces::read_ahead;
 use super::{ReadAt, StoreError};
 use crate::state::{
@@ -113,15 +111,6 @@ pub struct Checkpoint {
     layout: Arc<Layout>,
     /// Offset of each tensor's bytes, in canonical order.
     offsets: Vec<u64>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Entry {
-    dtype: DType,
-    shape: Vec<u64>,
-    #[serde(rename = "data_offsets")]
-    _data_offsets: [u64; 2],
 }
 
 impl Checkpoint {
@@ -293,15 +282,8 @@ fn read_header(source: &dyn ReadAt) -> Result<Vec<u8>, CheckpointError> {
 }
 
 fn parse_header(header: &[u8]) -> Result<Layout, CheckpointError> {
-    let refuse = |error: serde_json::Error| CheckpointError::Header(error.to_string());
-    let mut json: serde_json::Map<String, Value> =
-        serde_json::from_slice(header).map_err(refuse)?;
-    json.remove("__metadata__");
-    let mut specs = Vec::with_capacity(json.len());
-    for (name, value) in json {
-        let entry: Entry = serde_json::from_value(value).map_err(refuse)?;
-        specs.push(TensorSpec { name, dtype: entry.dtype, shape: entry.shape });
-    }
+    let parsed = serde_json::from_slice(header);
+    let Header(mut specs) = parsed.map_err(|error| CheckpointError::Header(error.to_string()))?;
     specs.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(Layout::new(specs)?)
 }
@@ -402,6 +384,12 @@ mod tests {
         let nested = format!("{}{}", "[".repeat(5000), "]".repeat(5000));
         let deep = [&(nested.len() as u64).to_le_bytes(), nested.as_bytes()].concat();
         assert!(matches!(open(deep), Err(CheckpointError::Header(_))));
+        let rank = format!(
+            r#"{{"a":{{"dtype":"F32","shape":[1{}],"data_offsets":[0,4]}}}}"#,
+            ",1".repeat(1 << 20)
+        );
+        let rank = [&(rank.len() as u64).to_le_bytes(), rank.as_bytes()].concat();
+        assert!(matches!(open(rank), Err(CheckpointError::Header(_))));
         let huge = r#"{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}}"#;
         let huge = [&(huge.len() as u64).to_le_bytes(), huge.as_bytes()].concat();
         assert!(matches!(open(huge), Err(CheckpointError::Layout(_))));

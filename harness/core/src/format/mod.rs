@@ -17,6 +17,7 @@
 mod checkpoint;
 mod commitment;
 mod environment;
+mod header;
 mod history;
 mod journal;
 mod object;

@@ -11,7 +11,7 @@ pub const TENSORS_MAX: usize = 100_000;
 pub(super) const NAME_BYTES_MAX: usize = 256;
 
 /// Limits a tensor's rank.
-pub(super) const RANK_MAX: usize = 16;
+pub(crate) const RANK_MAX: usize = 16;
 
 /// Limits one tensor's size: 2^46 bytes.
 pub(super) const TENSOR_BYTES_MAX: u64 = 1 << 46;

@@ -15,6 +15,7 @@ pub use difference::{Difference, TensorDifference, state_differences, ulp_distan
 pub(crate) use difference::{LayoutPair, Scan, layout_pairs};
 pub use dtype::DType;
 pub use fingerprint::{Fingerprint, Fingerprinter, fingerprint};
+pub(crate) use layout::RANK_MAX;
 pub use layout::{Layout, LayoutError, TENSORS_MAX, TensorSpec};
 pub use root::{LeafHasher, StateRoot, merkle_root};
 
