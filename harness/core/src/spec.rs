@@ -22,6 +22,9 @@ pub const SPEC_BYTES_MAX: usize = 64 << 10;
 /// Limits the steps of a run; a journal of more would not be replayed anyway.
 pub const STEPS_MAX: u64 = 1 << 32;
 
+/// Limits the checkpoints after the first, so that one commitment lists them.
+pub const CHECKPOINTS_MAX: u64 = 100_000;
+
 /// Limits the samples that one step consumes.
 pub const SAMPLES_PER_STEP_MAX: u64 = 1 << 20;
 
@@ -237,7 +240,11 @@ impl Spec {
         let spec: Self =
             toml::from_str(text).map_err(|error| SpecError::Syntax(error.to_string()))?;
         spec.check()?;
-        Ok(spec)
+        // What is written has to be readable again.
+        match spec.canonical().len() {
+            bytes if bytes > SPEC_BYTES_MAX => Err(SpecError::TooLarge { bytes }),
+            _ => Ok(spec),
+        }
     }
 
     /// Gives the one text of this spec, whatever its author's spacing, key
@@ -282,7 +289,8 @@ impl Spec {
         check_name("data.name", &self.data.name)?;
         in_range("root_seed", self.root_seed, 0, i64::MAX as u64)?;
         in_range("steps", self.steps, 1, STEPS_MAX)?;
-        in_range("checkpoint_every", self.checkpoint_every, 1, self.steps)?;
+        let least = self.steps.div_ceil(CHECKPOINTS_MAX).max(1);
+        in_range("checkpoint_every", self.checkpoint_every, least, self.steps)?;
         self.check_batch()?;
         self.check_hyperparameters()?;
         self.check_optimizer()?;
