@@ -66,7 +66,8 @@ pub fn reenact<S: AsRef<OsStr>>(arguments: &[S]) -> Ran {
 /// Records a spec into `out`.
 #[track_caller]
 pub fn record(spec: &Path, out: &Path, more: &[&str]) -> Value {
-    let output = binary().arg("record").arg(spec).arg("--out").arg(out).arg("--json").args(more).output();
+    let output =
+        binary().arg("record").arg(spec).arg("--out").arg(out).arg("--json").args(more).output();
     Ran::from(&output.unwrap()).expect(MATCH).json()
 }
 
@@ -92,7 +93,12 @@ pub fn divergent_segments(report: &Value) -> Vec<Found> {
             step: step["step"].as_u64(),
             stage: step["stage"].as_str().unwrap_or_default().to_owned(),
             tensors: names(&step["tensors"]),
-            closing: divergence["closing"].as_array().unwrap().iter().map(|d| name(&d["name"])).collect(),
+            closing: divergence["closing"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|d| name(&d["name"]))
+                .collect(),
         })
     };
     segments.iter().filter_map(found).collect()
@@ -170,7 +176,7 @@ pub fn roots(run: &Path) -> Vec<String> {
 
 /// Writes a spec of the toy program with some keys replaced.
 pub fn toy_spec(folder: &Path, replace: &[(&str, &str)]) -> PathBuf {
-    let mut text = include_str!("toy.toml").to_owned();
+    let mut text = include_str!("../../replay-specs/toy-plane.toml").to_owned();
     for (from, to) in replace {
         assert!(text.contains(from), "{from}");
         text = text.replace(from, to);

@@ -17,8 +17,8 @@ fn specs_that_cannot_be() {
     let folder = tempdir().unwrap();
     let out = folder.path().join("run");
     let cases: &[(&[(&str, &str)], &[&str])] = &[
-        (&[("steps = 60", "steps = 60\nstep = 3")], &["line 5", "unknown field `step`"]),
-        (&[("steps = 60", "steps = \"many\"")], &["line 4", "invalid type"]),
+        (&[("steps = 60", "steps = 60\nstep = 3")], &["line 7", "unknown field `step`"]),
+        (&[("steps = 60", "steps = \"many\"")], &["line 6", "invalid type"]),
         (&[("size = 8", "size = 0")], &["`batch.size`", "0 is out of range"]),
         (&[("size = 8", "size = 65")], &["65 samples", "only 64"]),
         (&[("every = 10", "every = 61")], &["`checkpoint_every`", "1 to 60"]),
@@ -27,11 +27,14 @@ fn specs_that_cannot_be() {
         (&[("peak = 0.05", "peak = nan")], &["`learning_rate.peak`"]),
         (&[("kind = \"sgd\"", "kind = \"sdg\"")], &["sdg", "adamw"]),
         (&[("weight_decay = 0.0", "weight_decay = 0.0\nbeta = 1.0")], &["beta"]),
-        (&[("toy-plane", "toy-plan")], &["toy-plan", "toy-plane"]),
+        (
+            &[("[program]\nname = \"toy-plane\"", "[program]\nname = \"toy-plan\"")],
+            &["toy-plan", "toy-plane"],
+        ),
         (&[("toy-points", "points")], &["points", "toy-points"]),
         (&[("d734", "d735")], &["toy-points", "d735", "digest"]),
         (&[("segments = 3", "segments = 0")], &["`sampling.segments`"]),
-        (&[("name = \"toy\"", "name = \"../x\"")], &["`name`", "no name"]),
+        (&[("name = \"toy-plane\"\nroot", "name = \"../x\"\nroot")], &["`name`", "no name"]),
     ];
     for (replace, says) in cases {
         let ran = try_record(&toy_spec(folder.path(), replace), &out);
@@ -45,7 +48,9 @@ fn specs_that_cannot_be() {
 fn files_that_are_not_there() {
     let folder = tempdir().unwrap();
     let missing = folder.path().join("none.toml");
-    try_record(&missing, &folder.path().join("run")).expect(USAGE).says(&["none.toml", "No such file"]);
+    try_record(&missing, &folder.path().join("run"))
+        .expect(USAGE)
+        .says(&["none.toml", "No such file"]);
     for command in ["audit", "inspect"] {
         let ran = Ran::from(&binary().arg(command).arg(&missing).output().unwrap());
         ran.expect(USAGE).says(&["none.toml", "no recording"]);
@@ -70,7 +75,8 @@ fn a_folder_that_holds_a_run_is_left_alone() {
 fn devices_that_do_not_exist() {
     let folder = tempdir().unwrap();
     let (spec, run) = (toy_spec(folder.path(), &[]), folder.path().join("run"));
-    let output = binary().arg("record").arg(&spec).args(["--device", "tpu:0", "--out"]).arg(&run).output();
+    let output =
+        binary().arg("record").arg(&spec).args(["--device", "tpu:0", "--out"]).arg(&run).output();
     Ran::from(&output.unwrap()).expect(INCONCLUSIVE).says(&["tpu:0", "cpu"]);
     assert!(!run.exists());
 }

@@ -12,8 +12,14 @@ use crate::common::{MATCH, Ran, audit, copy, files, record, toy_spec};
 fn no_flipped_bit_passes() {
     let folder = tempdir().unwrap();
     let run = folder.path().join("run");
-    let spec =
-        toy_spec(folder.path(), &[("steps = 60", "steps = 4"), ("every = 10", "every = 2"), ("warmup_steps = 5", "warmup_steps = 1")]);
+    let spec = toy_spec(
+        folder.path(),
+        &[
+            ("steps = 60", "steps = 4"),
+            ("every = 10", "every = 2"),
+            ("warmup_steps = 5", "warmup_steps = 1"),
+        ],
+    );
     record(&spec, &run, &[]);
     audit(&run, &[]).expect(MATCH);
     let places: Vec<(usize, usize)> = files(&run)

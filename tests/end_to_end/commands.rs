@@ -41,8 +41,12 @@ fn diff_shows_tensors_and_values() {
     let same = reenact(&["diff", &at(10), &at(10)]).expect(MATCH);
     assert!(same.stdout.contains("equal"), "{}", same.stdout);
     let differ = reenact(&["diff", &at(10), &at(20), "--json"]).expect(DIVERGENT).json();
-    let names: Vec<&str> =
-        differ["differences"].as_array().unwrap().iter().map(|d| d["name"].as_str().unwrap()).collect();
+    let names: Vec<&str> = differ["differences"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|d| d["name"].as_str().unwrap())
+        .collect();
     assert_eq!(names.len(), 5);
     assert!(names.contains(&"run.step"));
     reenact(&["diff", &at(10), &at(11)]).expect(USAGE).says(&["10, 20, 30"]);

@@ -50,7 +50,8 @@ fn killed_at_many_points_and_resumed_it_ends_in_the_same_state() {
     let mut killed = 0;
     for point in 0..12 {
         let run = folder.path().join(format!("run-{point}"));
-        killed += u32::from(kill_at(start(&spec, &run, false), &run, 1 + journal_bytes * point / 12));
+        killed +=
+            u32::from(kill_at(start(&spec, &run, false), &run, 1 + journal_bytes * point / 12));
         // And once more, on the way.
         let grown = fs::metadata(run.join("journal")).map_or(0, |found| found.len());
         killed += u32::from(kill_at(start(&spec, &run, true), &run, grown + journal_bytes / 20));

@@ -14,8 +14,10 @@ use crate::common::{INCONCLUSIVE, MATCH, Ran, binary, record, toy_spec};
 /// A run of two segments that take a worker long enough to be caught.
 fn long_run() -> (TempDir, PathBuf) {
     let folder = tempdir().unwrap();
-    let spec =
-        toy_spec(folder.path(), &[("steps = 60", "steps = 60000"), ("every = 10", "every = 30000")]);
+    let spec = toy_spec(
+        folder.path(),
+        &[("steps = 60", "steps = 60000"), ("every = 10", "every = 30000")],
+    );
     let run = folder.path().join("run");
     record(&spec, &run, &[]);
     (folder, run)
@@ -52,7 +54,8 @@ fn signal(id: u32, name: &str) {
 
 fn incidents(report: &Value) -> Vec<String> {
     let segments = report["segments"].as_array().unwrap();
-    let all = segments.iter().flat_map(|segment| segment["incidents"].as_array().into_iter().flatten());
+    let all =
+        segments.iter().flat_map(|segment| segment["incidents"].as_array().into_iter().flatten());
     all.map(|incident| incident.as_str().unwrap().to_owned()).collect()
 }
 

@@ -2,9 +2,11 @@
 
 use std::process::ExitCode;
 
+const TOY: (&str, &str) = ("toy-plane", include_str!("../../../replay-specs/toy-plane.toml"));
+
 fn main() -> ExitCode {
-    let app = reenact::App::new().program(reenact_core::toy::Toy);
+    let app = reenact::App::new();
     #[cfg(feature = "models")]
     let app = app.programs(reenact_models::programs()).specs(reenact_models::SPECS);
-    app.run()
+    app.program(reenact_core::toy::Toy).specs(&[TOY]).run()
 }

@@ -26,6 +26,8 @@ Examples:
   reenact audit runs/cnn --confidence 0.95 --tampered 2
   reenact audit runs/cnn --segments 4 --nonce 2026-11-23T00:00Z --json";
 
+const STALL_SECONDS: u64 = 600;
+
 /// Examine a recording, replay sampled segments of it, and give a verdict
 #[derive(Args, Clone)]
 #[command(after_help = EXAMPLES)]
@@ -41,11 +43,11 @@ pub(crate) struct Arguments {
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
     /// Seconds without a step after which a worker is taken for hanging
-    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "SECONDS", default_value_t = STALL_SECONDS, value_parser = clap::value_parser!(u64).range(1..))]
     stall_seconds: u64,
     /// Print the report as JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
@@ -62,17 +64,19 @@ pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
     })
 }
 
-/// Audits every segment of a recording, or those that `segments` lists.
-pub(super) fn with_defaults(run: &Path, segments: &str) -> Arguments {
-    use clap::Parser;
-    #[derive(Parser)]
-    struct Line {
-        #[command(flatten)]
-        arguments: Arguments,
+impl Arguments {
+    /// Asks for every segment, and otherwise for what is usual.
+    pub(super) fn of_all(run: &Path, device: Device) -> Self {
+        let selection = Selection::all();
+        Self {
+            run: run.into(),
+            selection,
+            device,
+            jobs: None,
+            stall_seconds: STALL_SECONDS,
+            json: false,
+        }
     }
-    let run = run.as_os_str();
-    let line = ["audit".as_ref(), run, "--segments".as_ref(), segments.as_ref()];
-    Line::parse_from(line).arguments
 }
 
 pub(super) fn audit(app: &App, arguments: &Arguments) -> Result<Report, Failure> {

@@ -1,6 +1,7 @@
 //! The subcommands, one file each: its arguments, then what it does.
 
 mod audit;
+mod demo;
 mod diff;
 mod inspect;
 mod load;
@@ -19,6 +20,7 @@ use crate::failure::Failure;
 /// Names a subcommand with its arguments.
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    Demo(demo::Arguments),
     Record(record::Arguments),
     Audit(audit::Arguments),
     Inspect(inspect::Arguments),
@@ -31,6 +33,7 @@ impl Command {
     /// Runs it and returns the exit code.
     pub(crate) fn run(self, app: &App) -> Result<u8, Failure> {
         match self {
+            Self::Demo(arguments) => demo::run(app, &arguments),
             Self::Record(arguments) => record::run(app, &arguments),
             Self::Audit(arguments) => audit::run(app, &arguments),
             Self::Inspect(arguments) => inspect::run(&arguments),

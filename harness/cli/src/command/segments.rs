@@ -69,6 +69,11 @@ pub(crate) struct Drawn {
 }
 
 impl Selection {
+    /// Selects every segment.
+    pub(crate) fn all() -> Self {
+        Self { segments: Some(Choice::All), confidence: None, tampered: None, nonce: None }
+    }
+
     /// Draws from a recording.
     pub(crate) fn draw(&self, recording: &Recording<'_>) -> Result<Drawn, Failure> {
         let total = recording.segment_count();
