@@ -66,11 +66,6 @@ impl InRunAttack {
         Self { kind, steps, strength: usual.unwrap_or(1.0) }
     }
 
-    /// Describes an attack of the usual strength.
-    pub fn new(kind: InRunKind, steps: Range<u64>) -> Self {
-        let usual = KINDS.iter().find(|(known, ..)| *known == kind).map(|(.., usual)| *usual);
-        Self { kind, steps, strength: usual.unwrap_or(1.0) }
-    }
 
     /// Says whether the attack acts at `step`, and of this kind.
     pub fn acts(&self, kind: InRunKind, step: u64) -> bool {
