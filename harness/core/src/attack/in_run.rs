@@ -66,7 +66,6 @@ impl InRunAttack {
         Self { kind, steps, strength: usual.unwrap_or(1.0) }
     }
 
-
     /// Says whether the attack acts at `step`, and of this kind.
     pub fn acts(&self, kind: InRunKind, step: u64) -> bool {
         self.kind == kind && self.steps.contains(&step)
