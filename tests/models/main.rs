@@ -1,0 +1,10 @@
+//! Real models through the real binary: honest runs, and every attack with the
+//! place where it must be caught.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod attacks;
+mod dependencies;
+mod honest;
+mod run;

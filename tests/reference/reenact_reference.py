@@ -1,0 +1,1009 @@
+"""Slow, readable reference auditor of reenact recordings.
+
+It was written from replay-specs/README.md alone and shares no code with
+reenact. It replays nothing: it checks what can be checked from the files, and
+draws challenges. Section numbers below are those of that page.
+"""
+
+import argparse
+import json
+import math
+import os
+import stat
+import struct
+import sys
+import tomllib
+from decimal import Decimal
+
+import blake3
+import numpy
+import safetensors
+
+U64 = 2**64
+
+DTYPES = ["BOOL", "U8", "I8", "I16", "U16", "F16", "BF16", "I32", "U32", "F32", "F64", "I64", "U64"]
+ELEMENT_BYTES = dict(zip(DTYPES, [1, 1, 1, 2, 2, 2, 2, 4, 4, 4, 8, 8, 8]))
+
+
+class Disagreement(Exception):
+    """The recording contradicts itself or the format."""
+
+
+class Inconclusive(Exception):
+    """It cannot be told whether the recording is right."""
+
+
+def demand(condition, problem):
+    if not condition:
+        raise Disagreement(problem)
+
+
+# Section 3: notation
+
+
+def u32(value):
+    return struct.pack("<I", value)
+
+
+def u64(value):
+    return struct.pack("<Q", value)
+
+
+def prefixed(data):
+    return u64(len(data)) + data
+
+
+def text(string):
+    return prefixed(string.encode())
+
+
+def H(context, message):
+    return blake3.blake3(message, derive_key_context=context).digest()
+
+
+def first64(digest):
+    return struct.unpack("<Q", digest[:8])[0]
+
+
+class ChaCha20:
+    """The key stream, word by word."""
+
+    def __init__(self, key):
+        self.key = struct.unpack("<8I", key)
+        self.counter = 0
+        self.words = []
+
+    def next_u32(self):
+        if not self.words:
+            self.words = self.block()[::-1]
+        return self.words.pop()
+
+    def next_u64(self):
+        low = self.next_u32()
+        return low | self.next_u32() << 32
+
+    def block(self):
+        constants = struct.unpack("<4I", b"expand 32-byte k")
+        counter = [self.counter & 0xFFFFFFFF, self.counter >> 32]
+        start = [*constants, *self.key, *counter, 0, 0]
+        self.counter += 1
+        x = list(start)
+        for _ in range(10):
+            for column in range(4):
+                quarter_round(x, column, column + 4, column + 8, column + 12)
+            quarter_round(x, 0, 5, 10, 15)
+            quarter_round(x, 1, 6, 11, 12)
+            quarter_round(x, 2, 7, 8, 13)
+            quarter_round(x, 3, 4, 9, 14)
+        return [(a + b) & 0xFFFFFFFF for a, b in zip(x, start)]
+
+
+def quarter_round(x, a, b, c, d):
+    for i, j, k, turn in ((a, b, d, 16), (c, d, b, 12), (a, b, d, 8), (c, d, b, 7)):
+        x[i] = (x[i] + x[j]) & 0xFFFFFFFF
+        word = x[k] ^ x[i]
+        x[k] = (word << turn | word >> (32 - turn)) & 0xFFFFFFFF
+
+
+# Section 5: spec
+
+
+def real_at_least_0(x):
+    return x >= 0
+
+
+def real_above_0(x):
+    return x > 0
+
+
+def share(x):
+    return 0 <= x < 1
+
+
+BARE_CHARACTERS = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
+CONTROLS = {chr(code) for code in [*range(0x20), 0x7F]} - {"\t", "\n"}
+ESCAPES = {"\b": "\\b", "\t": "\\t", "\f": "\\f", "\r": "\\r", "\\": "\\\\"}
+ESCAPES |= {control: f"\\u{ord(control):04X}" for control in CONTROLS - ESCAPES.keys()}
+
+
+def canonical_key(key):
+    return key if set(key) <= BARE_CHARACTERS else f'"{key}"'
+
+
+def canonical_value(value):
+    if type(value) is bool:
+        return "true" if value else "false"
+    if type(value) is int:
+        return str(value)
+    if type(value) is float:
+        plain = f"{Decimal(repr(value)):f}"
+        return plain if "." in plain else plain + ".0"
+    return canonical_text(value)
+
+
+def canonical_text(value):
+    """Writes a text in the first form that fits."""
+    used = set(value)
+    control = bool(used & CONTROLS)
+    line = "\n" if "\n" in used else ""
+    if not used & {'"', "\\", "\n"} and not control:
+        return '"' + value.replace("\t", "\\t") + '"'
+    if not used & {"'", "\n"} and not control:
+        return f"'{value}'"
+    if "\\" not in used and '"""' not in value and not control:
+        return '"""' + line + value.replace("\t", "\\t") + '"""'
+    if "'''" not in value and not control:
+        return "'''" + line + value + "'''"
+    escaped = "".join(ESCAPES.get(character, character) for character in value)
+    if not line:
+        return '"' + escaped.replace('"', '\\"') + '"'
+    return '"""' + line + escaped.replace('"""', '""\\"') + '"""'
+
+
+class Table:
+    """Takes keys out of a TOML table in canonical order, and writes them anew.
+
+    What is left over is unknown.
+    """
+
+    def __init__(self, table, path, lines):
+        demand(isinstance(table, dict), f"`{path}` is no table")
+        self.left, self.path, self.lines = dict(table), path, lines
+        if path:
+            lines += ["", f"[{path}]"]
+
+    def take(self, key, default=None):
+        value = self.left.pop(key, default)
+        demand(value is not None, f"`{key}` is missing in [{self.path}]")
+        return value
+
+    def write(self, key, value, good, wanted):
+        demand(good, f"`{key}` = {value!r} in [{self.path}]: {wanted} is expected")
+        self.lines.append(f"{canonical_key(key)} = {canonical_value(value)}")
+        return value
+
+    def integer(self, key, low, high):
+        value = self.take(key)
+        good = type(value) is int and low <= value <= high
+        return self.write(key, value, good, f"an integer from {low} to {high}")
+
+    def real(self, key, in_range):
+        value = self.take(key)
+        good = type(value) in (int, float) and math.isfinite(value) and in_range(float(value))
+        return self.write(key, float(value) if good else value, good, "another real")
+
+    def flag(self, key):
+        value = self.take(key)
+        return self.write(key, value, type(value) is bool, "true or false")
+
+    def choice(self, key, *values):
+        value = self.take(key)
+        return self.write(key, value, value in values, " or ".join(values))
+
+    def name(self, key):
+        value = self.take(key)
+        return self.write(key, value, is_name(value), "a name")
+
+    def digest(self, key):
+        value = self.take(key)
+        return self.write(key, value, is_digest(value), "a digest")
+
+    def hyperparameter(self, key):
+        value = self.take(key)
+        good = is_name(key) and type(value) in (bool, int, float, str)
+        if type(value) is int:
+            good = good and -(2**63) <= value < 2**63
+        if type(value) is float:
+            good = good and math.isfinite(value)
+        return self.write(key, value, good, "a hyperparameter")
+
+    def table(self, key):
+        path = f"{self.path}.{key}" if self.path else key
+        return Table(self.take(key), path, self.lines)
+
+    def done(self):
+        demand(not self.left, f"unknown keys in [{self.path}]: {', '.join(self.left)}")
+
+
+def is_name(value):
+    characters = BARE_CHARACTERS | {"."}
+    return isinstance(value, str) and 1 <= len(value) <= 64 and set(value) <= characters
+
+
+def is_digest(value):
+    return isinstance(value, str) and len(value) == 64 and set(value) <= set("0123456789abcdef")
+
+
+class Spec:
+    def __init__(self, stored):
+        demand(len(stored) <= 65536, "more than 65,536 bytes")
+        try:
+            table = tomllib.loads(stored.decode())
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise Disagreement(f"no TOML: {error}") from None
+        lines = []
+        self.read(Table(table, "", lines))
+        written = "".join(line + "\n" for line in lines).encode()
+        demand(stored == written, "not in canonical form: " + first_difference(stored, written))
+
+    def read(self, top):
+        top.integer("format", 1, 1)
+        self.name = top.name("name")
+        self.root_seed = top.integer("root_seed", 0, 2**63 - 1)
+        self.steps = top.integer("steps", 1, 2**32)
+        fewest = -(-self.steps // 100_000)
+        self.checkpoint_every = top.integer("checkpoint_every", fewest, self.steps)
+        top.choice("device", "cpu", "cuda")
+        top.choice("comparison", "bit-exact")
+        self.read_program(top.table("program"))
+        self.read_data(top.table("data"))
+        self.read_batch(top.table("batch"))
+        self.read_optimizer(top.table("optimizer"))
+        if "clipping" in top.left:
+            self.read_clipping(top.table("clipping"))
+        self.read_learning_rate(top.table("learning_rate"))
+        self.read_sampling(top.table("sampling"))
+        top.done()
+
+    def read_program(self, table):
+        table.name("name")
+        if table.left.get("hyperparameters"):
+            hyperparameters = table.table("hyperparameters")
+            for key in sorted(hyperparameters.left):
+                hyperparameters.hyperparameter(key)
+        table.done()
+
+    def read_data(self, table):
+        table.name("name")
+        table.digest("digest")
+        table.done()
+
+    def read_batch(self, table):
+        size, accumulation = table.integer("size", 1, 2**20), 1
+        if table.left.get("accumulation") != 1 and "accumulation" in table.left:
+            accumulation = table.integer("accumulation", 1, 2**20 // size)
+        self.samples_per_step = size * accumulation
+        table.left.pop("accumulation", None)
+        table.done()
+
+    def read_optimizer(self, table):
+        if table.choice("kind", "adamw", "sgd") == "adamw":
+            table.real("beta_1", share)
+            table.real("beta_2", share)
+            table.real("epsilon", real_above_0)
+        else:
+            table.real("momentum", share)
+            table.flag("nesterov")
+        table.real("weight_decay", real_at_least_0)
+        table.done()
+
+    def read_clipping(self, table):
+        table.choice("kind", "global-norm", "value")
+        table.real("limit", real_above_0)
+        table.done()
+
+    def read_learning_rate(self, table):
+        if table.choice("kind", "constant", "warmup-cosine") == "constant":
+            value = table.real("value", real_at_least_0)
+            self.learning_rate = lambda step: value
+        else:
+            peak = table.real("peak", real_above_0)
+            floor = table.real("floor", lambda x: 0 <= x <= peak)
+            warmup = table.integer("warmup_steps", 0, self.steps)
+            self.learning_rate = lambda step: warmup_cosine(peak, floor, warmup, self.steps, step)
+        table.done()
+
+    def read_sampling(self, table):
+        kind = table.choice("kind", "all", "count", "confidence")
+        self.sampling = (kind,)
+        if kind == "count":
+            self.sampling = (kind, table.integer("segments", 1, 2**32))
+        if kind == "confidence":
+            confidence = table.real("confidence", lambda x: 0 < x < 1)
+            self.sampling = (kind, confidence, table.integer("tampered", 1, 2**32))
+        table.done()
+
+    def boundaries(self):
+        return [*range(0, self.steps, self.checkpoint_every), self.steps]
+
+    def segment_count(self):
+        return -(-self.steps // self.checkpoint_every)
+
+
+# Section 6: steering
+
+
+def initial_seed(root_seed):
+    return first64(H("reenact v1 initial seed", u64(root_seed)))
+
+
+def step_seed(root_seed, step):
+    return first64(H("reenact v1 step seed", u64(root_seed) + u64(step)))
+
+
+def below(stream, bound):
+    excess = U64 % bound
+    while True:
+        word = stream.next_u64()
+        if word <= U64 - 1 - excess:
+            return word % bound
+
+
+def shuffle(stream, items, count):
+    for i in range(min(count, len(items))):
+        j = i + below(stream, len(items) - i)
+        items[i], items[j] = items[j], items[i]
+
+
+class DataOrder:
+    def __init__(self, root_seed, samples, samples_per_step):
+        demand(samples_per_step <= samples < 2**32, f"{samples} samples cannot be ordered")
+        self.root_seed, self.count, self.size = root_seed, samples, samples_per_step
+        self.epoch, self.order = None, []
+
+    def samples(self, step):
+        steps_per_epoch = self.count // self.size
+        epoch, place = divmod(step, steps_per_epoch)
+        if epoch != self.epoch:
+            key = H("reenact v1 data order", u64(self.root_seed) + u64(epoch))
+            self.epoch, self.order = epoch, list(range(self.count))
+            shuffle(ChaCha20(key), self.order, self.count)
+        return self.order[place * self.size : (place + 1) * self.size]
+
+
+def double(bits):
+    return struct.unpack("<d", u64(bits))[0]
+
+
+def bits_of(value):
+    return struct.unpack("<Q", struct.pack("<d", value))[0]
+
+
+PI = double(0x400921FB54442D18)
+P1, T1 = double(0x3FF921FB54400000), double(0x3DD0B4611A626331)
+P2, T2 = double(0x3DD0B4611A600000), double(0x3BA3198A2E037073)
+P3, T3 = double(0x3BA3198A2E000000), double(0x397B839A252049C1)
+V, M = double(0x3FE45F306DC9C883), double(0x4338000000000000)
+C1, C2 = double(0x3FA555555555554C), double(0xBF56C16C16C15177)
+C3, C4 = double(0x3EFA01A019CB1590), double(0xBE927E4F809C52AD)
+C5, C6 = double(0x3E21EE9EBDB4B1C4), double(0xBDA8FAE9BE8838D4)
+S1, S2 = double(0xBFC5555555555549), double(0x3F8111111110F8A6)
+S3, S4 = double(0xBF2A01A019C161D5), double(0x3EC71DE357B1FE7D)
+S5, S6 = double(0xBE5AE5E68A2B9CEB), double(0x3DE5D93A5ACFD57C)
+
+
+def warmup_cosine(peak, floor, warmup, steps, step):
+    if step < warmup:
+        return peak * ((step + 1) / warmup)
+    span = float(max(steps - warmup, 1))
+    turn = PI * ((step - warmup) / span)
+    return floor + (peak - floor) * (0.5 * (1.0 + cos(turn)))
+
+
+def cos(x):
+    high = bits_of(x) >> 32
+    if high <= 0x3FE921FB:
+        return k_cos(x, 0.0)
+    if high in (0x3FF921FB, 0x400921FB):
+        n, y0, y1 = medium(x)
+    elif high <= 0x4002D97C:
+        z = x - P1
+        y0 = z - T1
+        n, y1 = 1, (z - y0) - T1
+    else:
+        z = x - 2 * P1
+        y0 = z - 2 * T1
+        n, y1 = 2, (z - y0) - 2 * T1
+    return -k_sin(y0, y1) if n == 1 else -k_cos(y0, y1)
+
+
+def exponent(x):
+    return bits_of(x) >> 52 & 0x7FF
+
+
+def medium(x):
+    f = (x * V + M) - M
+    r = x - f * P1
+    w = f * T1
+    y0 = r - w
+    if exponent(x) - exponent(y0) > 16:
+        t = r
+        w = f * P2
+        r = t - w
+        w = f * T2 - ((t - r) - w)
+        y0 = r - w
+        if exponent(x) - exponent(y0) > 49:
+            t = r
+            w = f * P3
+            r = t - w
+            w = f * T3 - ((t - r) - w)
+            y0 = r - w
+    return int(f), y0, (r - y0) - w
+
+
+def k_cos(x, y):
+    z = x * x
+    w = z * z
+    r = z * (C1 + z * (C2 + z * C3)) + w * w * (C4 + z * (C5 + z * C6))
+    h = 0.5 * z
+    w = 1.0 - h
+    return w + (((1.0 - w) - h) + (z * r - x * y))
+
+
+def k_sin(x, y):
+    z = x * x
+    w = z * z
+    r = S2 + z * (S3 + z * S4) + z * w * (S5 + z * S6)
+    v = z * x
+    return x - ((z * (0.5 * y - v * r) - y) - v * S1)
+
+
+# Section 7: samples
+
+
+def samples_digest(samples):
+    return H("reenact v1 samples", u64(len(samples)) + b"".join(map(u32, samples)))
+
+
+# Section 8: fingerprints
+
+
+def key_table():
+    stream = ChaCha20(H("reenact v1 fingerprint keys", b""))
+    return numpy.array([stream.next_u32() for _ in range(1040)], dtype="<u4")
+
+
+KEYS = key_table()
+
+
+def sums(block):
+    padded = block + bytes(-len(block) % 64)
+    groups = numpy.frombuffer(padded, dtype="<u4").reshape(-1, 16)
+    emitted = b""
+    for shift in (0, 16):
+        keyed = groups + KEYS[shift : shift + groups.size].reshape(-1, 16)  # modulo 2^32
+        low, high = keyed[:, :8].astype("<u8"), keyed[:, 8:].astype("<u8")
+        emitted += u64(int((low * high).sum(dtype="<u8")))  # modulo 2^64
+    return emitted
+
+
+def fold(data):
+    return b"".join(sums(data[at : at + 4096]) for at in range(0, len(data), 4096))
+
+
+def fingerprint(data):
+    level = fold(data)
+    while len(level) > 4096:
+        level = fold(level)
+    return first64(H("reenact v1 fingerprint", u64(len(data)) + prefixed(level)))
+
+
+# Section 9: state and root. A tensor's description is (name, dtype, shape).
+
+
+def check_layout(layout):
+    demand(len(layout) <= 100_000, f"{len(layout)} tensors")
+    for name, dtype, shape in layout:
+        printable = all("!" <= c <= "~" and c not in '"\\' for c in name)
+        good = 1 <= len(name) <= 256 and printable and name != "__metadata__"
+        demand(good, f"{name!r} is no tensor name")
+        demand(len(shape) <= 16, f"tensor `{name}` has {len(shape)} dimensions")
+        size = ELEMENT_BYTES[dtype]
+        for dimension in shape:
+            size *= dimension
+            demand(size <= 2**46, f"tensor `{name}` is too large")
+    names = [name for name, _, _ in layout]
+    demand(all(a < b for a, b in zip(names, names[1:])), "tensors twice or out of order")
+    return layout
+
+
+def byte_len(dtype, shape):
+    return ELEMENT_BYTES[dtype] * math.prod(shape)
+
+
+def leaf(name, dtype, shape, data):
+    dimensions = u64(len(shape)) + b"".join(map(u64, shape))
+    return H("reenact v1 state leaf", text(name) + text(dtype) + dimensions + prefixed(data))
+
+
+def tree(leaves):
+    if not leaves:
+        return bytes(32)
+    if len(leaves) == 1:
+        return leaves[0]
+    split = 1
+    while 2 * split < len(leaves):
+        split *= 2
+    return H("reenact v1 state node", tree(leaves[:split]) + tree(leaves[split:]))
+
+
+def root_of_leaves(leaves):
+    return H("reenact v1 state root", u64(len(leaves)) + tree(leaves))
+
+
+# Section 10: checkpoint
+
+
+def encode_header(layout):
+    entries = ['"__metadata__":{"format":"reenact-state","version":"1"}']
+    offset = 0
+    for name, dtype, shape in sorted(layout, key=lambda t: (-ELEMENT_BYTES[t[1]], t[0])):
+        end = offset + byte_len(dtype, shape)
+        dimensions = ",".join(map(str, shape))
+        entries.append(
+            f'"{name}":{{"dtype":"{dtype}","shape":[{dimensions}],"data_offsets":[{offset},{end}]}}'
+        )
+        offset = end
+    header = "{" + ",".join(entries) + "}"
+    header += " " * (-len(header) % 8)
+    return u64(len(header)) + header.encode()
+
+
+class Checkpoint:
+    """A checkpoint whose form has been checked: tensors in canonical order."""
+
+    def __init__(self, file):
+        try:
+            found = safetensors.deserialize(file)
+        except (safetensors.SafetensorError, ValueError) as error:
+            raise Disagreement(f"no safetensors file: {error}") from None
+        self.tensors = sorted(
+            (name, str(t["dtype"]), tuple(t["shape"]), bytes(t["data"])) for name, t in found
+        )
+        demand(all(t[1] in ELEMENT_BYTES for t in self.tensors), "an unknown dtype")
+        self.layout = check_layout([tensor[:3] for tensor in self.tensors])
+        header = encode_header(self.layout)
+        demand(len(header) <= 8 + 2**26, "the header is too long")
+        demand(file.startswith(header), "the header is not in canonical form")
+        size = len(header) + sum(byte_len(*tensor[1:3]) for tensor in self.tensors)
+        demand(len(file) == size, f"{len(file)} bytes instead of {size}")
+
+    def root(self):
+        return root_of_leaves([leaf(*tensor) for tensor in self.tensors])
+
+    def fingerprints(self):
+        return [fingerprint(data) for _, _, _, data in self.tensors]
+
+    def step(self):
+        found = [data for name, dtype, shape, data in self.tensors
+                 if (name, dtype, shape) == ("run.step", "U64", ())]
+        demand(found, "no scalar `run.step`")
+        return first64(found[0])
+
+
+# Section 11: journal
+
+KINDS = [
+    ("run-started", 2**16), ("layouts", 2**23), ("step", 2**23), ("checkpoint", 2**8),
+    ("run-resumed", 2**16), ("run-interrupted", 2**8), ("run-finished", 2**8),
+]
+JOURNAL_HEADER = b"reenact journal\n" + u32(1)
+
+
+class Payload:
+    """Takes fields off the front of a payload."""
+
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def raw(self, size):
+        demand(self.at + size <= len(self.data), "the payload ends too early")
+        self.at += size
+        return self.data[self.at - size : self.at]
+
+    def u32(self):
+        return struct.unpack("<I", self.raw(4))[0]
+
+    def u64(self):
+        return struct.unpack("<Q", self.raw(8))[0]
+
+    def digest(self):
+        return self.raw(32)
+
+    def text(self):
+        try:
+            return self.raw(self.u64()).decode()
+        except UnicodeDecodeError:
+            raise Disagreement("a text is not UTF-8") from None
+
+    def list(self, item):
+        count = self.u64()
+        demand(count <= len(self.data), "a list is longer than its payload")
+        return [item() for _ in range(count)]
+
+    def map(self):
+        pairs = self.list(lambda: (self.text(), self.text()))
+        keys = [key.encode() for key, _ in pairs]
+        demand(all(a < b for a, b in zip(keys, keys[1:])), "the keys of a map are out of order")
+        return dict(pairs)
+
+    def environment(self):
+        return {
+            "class": self.map(), "notes": self.map(), "reenact": self.text(), "rustc": self.text(),
+            "lock": self.digest(), "binary": self.digest(), "system": self.text(),
+        }
+
+    def tensor(self):
+        name, index = self.text(), self.u32()
+        demand(index < len(DTYPES), f"there is no dtype {index}")
+        return name, DTYPES[index], tuple(self.list(self.u64))
+
+    def layout(self):
+        return check_layout(self.list(self.tensor))
+
+    def trace(self):
+        return {
+            "step": self.u64(), "samples": self.digest(), "batch": self.digest(),
+            "learning_rate_bits": self.u64(), "loss_bits": self.u32(),
+            "gradient": self.list(self.u64), "state": self.list(self.u64),
+        }
+
+    def event(self, kind):
+        if kind == "run-started":
+            event = self.digest(), self.environment()
+        elif kind == "layouts":
+            event = self.layout(), self.layout()
+        elif kind == "step":
+            event = self.trace()
+        elif kind == "checkpoint":
+            event = self.u64(), self.digest()
+        elif kind == "run-resumed":
+            event = self.u64(), self.environment()
+        else:
+            event = self.u64()
+        demand(self.at == len(self.data), "bytes are left over in the payload")
+        return event
+
+
+class Journal:
+    """Reads frames: `events` holds (kind, event), `torn` the bytes after them."""
+
+    def __init__(self, file):
+        self.file, self.at = file, 0
+        self.events, self.torn = [], 0
+        self.head = H("reenact v1 journal header", JOURNAL_HEADER)
+        if len(file) < 20:
+            demand(JOURNAL_HEADER.startswith(file), "this is no journal")
+            self.torn = len(file)
+            return
+        demand(file[:16] == JOURNAL_HEADER[:16], "this is no journal")
+        if (found := struct.unpack("<I", file[16:20])[0]) != 1:
+            raise Inconclusive(f"journal: format {found}; this reader reads 1")
+        self.at = 20
+        while self.at < len(file) and not self.torn:
+            try:
+                self.read_frame()
+            except Disagreement as error:
+                place = f"frame {len(self.events)} at byte {self.at}"
+                raise Disagreement(f"{place}: {error}") from None
+
+    def read_frame(self):
+        left = len(self.file) - self.at
+        if left < 14:
+            self.torn = left
+            return
+        length, kind, sequence = struct.unpack_from("<IHQ", self.file, self.at)
+        demand(kind < len(KINDS), f"there is no kind {kind}")
+        name, limit = KINDS[kind]
+        demand(length <= limit, f"a payload of {length} bytes is too long")
+        demand(sequence == len(self.events), f"its number is {sequence}")
+        if left < 14 + length + 32:
+            self.torn = left
+            return
+        end = self.at + 14 + length
+        chain = H(f"reenact v1 journal {name}", self.head + self.file[self.at : end])
+        demand(self.file[end : end + 32] == chain, "the hash chain is broken")
+        self.events.append((name, Payload(self.file[self.at + 14 : end]).event(name)))
+        self.at, self.head = end + 32, chain
+
+
+class History:
+    """Folds the frames of a journal."""
+
+    def __init__(self, journal):
+        demand(journal.events, "the journal is empty")
+        self.steps = []
+        self.layouts = []  # (first step, state layout, gradient layout)
+        self.checkpoints = {}
+        self.environments = []
+        self.contradictions = []
+        self.finished = self.stopped = False
+        self.earlier_steps, self.earlier_checkpoints = {}, {}
+        for number, (kind, event) in enumerate(journal.events):
+            try:
+                demand((kind == "run-started") == (number == 0), "a journal starts once, at 0")
+                demand(not self.finished, "a frame follows the end")
+                demand(not self.stopped or kind == "run-resumed", "only a resumption may follow")
+                getattr(self, "take_" + kind.replace("-", "_"))(event)
+            except Disagreement as error:
+                raise Disagreement(f"frame {number} ({kind}): {error}") from None
+
+    def expect_next(self, step):
+        demand(step == len(self.steps), f"step {step} stands where {len(self.steps)} belongs")
+
+    def take_run_started(self, event):
+        self.spec = event[0]
+        self.environments.append(event[1])
+
+    def take_layouts(self, event):
+        if self.layouts and self.layouts[-1][1:] == event:
+            return
+        demand(len(self.layouts) < 64, "the layouts change too often")
+        self.layouts.append((len(self.steps), *event))
+
+    def take_step(self, trace):
+        self.expect_next(trace["step"])
+        demand(self.layouts, "no layouts are in force")
+        _, state, gradient = self.layouts[-1]
+        sizes = len(state), len(gradient)
+        demand(sizes == (len(trace["state"]), len(trace["gradient"])), "fingerprints do not fit")
+        if self.earlier_steps.get(trace["step"], trace) != trace:
+            self.contradictions.append(f"step {trace['step']}")
+        self.earlier_steps[trace["step"]] = trace
+        self.steps.append(trace)
+
+    def take_checkpoint(self, event):
+        step, root = event
+        self.expect_next(step)
+        demand(step not in self.checkpoints, f"a second checkpoint opens step {step}")
+        if self.earlier_checkpoints.get(step, root) != root:
+            self.contradictions.append(f"checkpoint {step}")
+        self.earlier_checkpoints[step] = self.checkpoints[step] = root
+
+    def take_run_resumed(self, event):
+        step, environment = event
+        demand(step <= len(self.steps), f"step {step} was not reached")
+        demand(step in self.checkpoints, f"no checkpoint opens step {step}")
+        demand(len(self.environments) <= 4095, "resumed too often")
+        self.environments.append(environment)
+        del self.steps[step:]
+        self.layouts = [layouts for layouts in self.layouts if layouts[0] < step]
+        self.checkpoints = {at: root for at, root in self.checkpoints.items() if at <= step}
+        self.stopped = False
+
+    def take_run_interrupted(self, step):
+        self.expect_next(step)
+        self.stopped = True
+
+    def take_run_finished(self, steps):
+        self.expect_next(steps)
+        self.finished = True
+
+    def state_layout(self, step):
+        return [state for first, state, _ in self.layouts if first <= step][-1]
+
+
+# Section 12: commitment
+
+
+def encode_commitment(spec, frames, head, checkpoints):
+    lines = ["reenact commitment 1", f"spec {spec.hex()}", f"frames {frames}", f"head {head.hex()}"]
+    lines += [f"checkpoint {step} {root.hex()}" for step, root in sorted(checkpoints.items())]
+    return "".join(line + "\n" for line in lines).encode()
+
+
+def commitment_digest(file):
+    return H("reenact v1 commitment", prefixed(file))
+
+
+# Section 13: challenge
+
+
+def draw(commitment, nonce, total, count):
+    printable = 1 <= len(nonce) <= 256 and all(" " <= c <= "~" for c in nonce)
+    demand(printable, "a nonce is 1 to 256 printable ASCII characters")
+    key = H("reenact v1 challenge", commitment + text(nonce) + u64(total))
+    segments = list(range(total))
+    shuffle(ChaCha20(key), segments, count)
+    return sorted(segments[:count])
+
+
+def escape(total, tampered, drawn):
+    if tampered + drawn > total:
+        return 0.0
+    few, many = min(tampered, drawn), max(tampered, drawn)
+    product = 1.0
+    for i in range(few):
+        product *= (total - many - i) / (total - i)
+    return product
+
+
+def count_by_policy(sampling, total):
+    kind, *values = sampling
+    if kind == "all":
+        return total
+    if kind == "count":
+        return min(values[0], total)
+    confidence, tampered = values[0], min(values[1], total)
+    enough = (n for n in range(1, total) if escape(total, tampered, n) <= 1.0 - confidence)
+    return next(enough, total)
+
+
+# Section 14: the audit
+
+
+def read_object(run, name, limit=None):
+    """Reads a plain file; follows no symbolic link."""
+    path = os.path.join(run, name)
+    try:
+        for part in (os.path.dirname(path), path):
+            demand(part == run or not stat.S_ISLNK(os.lstat(part).st_mode), "a symbolic link")
+        demand(stat.S_ISREG(os.lstat(path).st_mode), "no plain file")
+        demand(limit is None or os.path.getsize(path) <= limit, f"more than {limit} bytes")
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        raise Disagreement(f"{name}: it is missing") from None
+    except OSError as error:
+        raise Inconclusive(f"{name}: {error}") from None
+    except Disagreement as error:
+        raise Disagreement(f"{name}: {error}") from None
+
+
+def at(place, work):
+    """Does `work` and says where it disagreed."""
+    try:
+        return work()
+    except Disagreement as error:
+        raise Disagreement(f"{place}: {error}") from None
+
+
+def audit(run, samples=None):
+    """Returns the recording and what is wrong with it."""
+    run = os.path.normpath(run)
+    if not os.path.lexists(os.path.join(run, "commitment")):
+        raise Inconclusive("commitment: there is none; the recording is unfinished")
+    file = read_object(run, "journal")  # first: its number says how to read the rest
+    journal = at("journal", lambda: Journal(file))
+    history = at("journal", lambda: History(journal))
+    commitment = read_object(run, "commitment", 2**24)
+    spec_text = read_object(run, "spec.toml", 65536)
+    demand(H("reenact v1 spec", prefixed(spec_text)) == history.spec,
+           "spec.toml: it is not the spec that the journal began with")
+    spec = at("spec.toml", lambda: Spec(spec_text))
+    findings = list(check_end(spec, history, journal, commitment))
+    if not findings:
+        findings += check_contradictions(history)
+        findings += check_learning_rates(spec, history)
+        findings += check_checkpoints(run, history)
+        if samples is not None:
+            findings += check_samples(spec, history, samples)
+    recording = {"spec": spec, "journal": journal, "history": history,
+                 "commitment": commitment_digest(commitment)}
+    return recording, findings
+
+
+def check_end(spec, history, journal, commitment):
+    written = encode_commitment(
+        history.spec, len(journal.events), journal.head, history.checkpoints
+    )
+    if commitment != written:
+        yield "commitment: " + first_difference(commitment, written)
+    if journal.torn:
+        yield f"journal: {journal.torn} bytes follow the last frame"
+    if not history.finished:
+        yield f"journal: it has no end; its last step is {len(history.steps) - 1}"
+    if len(history.steps) != spec.steps:
+        yield f"journal: {len(history.steps)} steps; the spec declares {spec.steps}"
+    if sorted(history.checkpoints) != spec.boundaries():
+        yield "journal: its checkpoints are not at the boundaries"
+
+
+def first_difference(found, expected):
+    pairs = zip(found.splitlines(), expected.splitlines())
+    number = next((i for i, (a, b) in enumerate(pairs, 1) if a != b), None)
+    return f"line {number} is not what the journal gives" if number else "its length differs"
+
+
+def check_contradictions(history):
+    one_class = all(e["class"] == history.environments[0]["class"] for e in history.environments)
+    if one_class:
+        for what in history.contradictions:
+            yield f"journal: {what} was recorded twice and differs"
+
+
+def check_learning_rates(spec, history):
+    for step, trace in enumerate(history.steps):
+        derived = bits_of(spec.learning_rate(step))
+        if trace["learning_rate_bits"] != derived:
+            recorded = trace["learning_rate_bits"]
+            yield f"journal, step {step}: learning rate {recorded:016x}, derived {derived:016x}"
+
+
+def check_checkpoints(run, history):
+    for step, root in sorted(history.checkpoints.items()):
+        try:
+            name = f"checkpoints/{root.hex()}.safetensors"
+            file = read_object(run, name)
+            at(name, lambda: check_checkpoint(history, Checkpoint(file), step, root))
+        except Disagreement as error:
+            yield f"{error} (step {step})"
+
+
+def check_checkpoint(history, checkpoint, step, root):
+    demand(checkpoint.root() == root, "the root is another")
+    demand(checkpoint.step() == step, f"`run.step` is {checkpoint.step()}")
+    if step == 0:
+        return
+    layout = history.state_layout(step - 1)
+    demand(layout == checkpoint.layout, f"its tensors are not those that step {step - 1} left")
+    pairs = zip(layout, checkpoint.fingerprints(), history.steps[step - 1]["state"])
+    differing = [spec[0] for spec, stored, recorded in pairs if stored != recorded]
+    demand(not differing, f"not what step {step - 1} left: {', '.join(differing)}")
+
+
+def check_samples(spec, history, samples):
+    order = at("spec.toml", lambda: DataOrder(spec.root_seed, samples, spec.samples_per_step))
+    for step, trace in enumerate(history.steps):
+        if trace["samples"] != samples_digest(order.samples(step)):
+            yield f"journal, step {step}: the samples are not those that the spec derives"
+
+
+def report(run, arguments):
+    recording, findings = audit(run, arguments.samples)
+    spec = recording["spec"]
+    answer = {
+        "agrees": not findings,
+        "findings": findings,
+        "spec": recording["history"].spec.hex(),
+        "commitment": recording["commitment"].hex(),
+        "head": recording["journal"].head.hex(),
+        "frames": len(recording["journal"].events),
+        "steps": len(recording["history"].steps),
+        "samples_checked": arguments.samples is not None,
+    }
+    if arguments.nonce is not None:
+        total = spec.segment_count()
+        count = arguments.count or count_by_policy(spec.sampling, total)
+        challenge = {"commitment": answer["commitment"], "nonce": arguments.nonce,
+                     "total": total, "count": min(count, total)}
+        answer["challenge"] = challenge
+        answer["segments"] = draw(recording["commitment"], arguments.nonce, total, count)
+    return answer
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Checks a recording without replaying it.")
+    parser.add_argument("run", help="folder of the recording")
+    parser.add_argument("--samples", type=int, help="training samples of the data set")
+    parser.add_argument("--nonce", help="draw the challenge of this nonce")
+    parser.add_argument("--count", type=int, help="segments to draw [default: the spec's policy]")
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    try:
+        answer = report(arguments.run, arguments)
+    except Disagreement as error:
+        answer = {"agrees": False, "findings": [str(error)]}
+    except Inconclusive as error:
+        answer = {"agrees": None, "findings": [str(error)]}
+    if arguments.json:
+        print(json.dumps(answer, indent=2))
+    else:
+        print("\n".join(answer["findings"]) if answer["findings"] else "everything agrees")
+        if "segments" in answer:
+            print("segments", *answer["segments"])
+    return {True: 0, False: 1, None: 2}[answer["agrees"]]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
