@@ -8,6 +8,9 @@ use tempfile::tempdir;
 
 use crate::common::{INCONCLUSIVE, MATCH, Ran, USAGE, audit, binary, record, reenact, toy_spec};
 
+/// What is replaced in a good spec, and what the message has to say.
+type Case = (&'static [(&'static str, &'static str)], &'static [&'static str]);
+
 fn try_record(spec: &Path, out: &Path) -> Ran {
     Ran::from(&binary().arg("record").arg(spec).arg("--out").arg(out).output().unwrap())
 }
@@ -16,7 +19,7 @@ fn try_record(spec: &Path, out: &Path) -> Ran {
 fn specs_that_cannot_be() {
     let folder = tempdir().unwrap();
     let out = folder.path().join("run");
-    let cases: &[(&[(&str, &str)], &[&str])] = &[
+    let cases: &[Case] = &[
         (&[("steps = 60", "steps = 60\nstep = 3")], &["line 7", "unknown field `step`"]),
         (&[("steps = 60", "steps = \"many\"")], &["line 6", "invalid type"]),
         (&[("size = 8", "size = 0")], &["`batch.size`", "0 is out of range"]),

@@ -194,7 +194,9 @@ fn no_training() {
         assert_eq!(found.len() as u64, steps / EVERY, "{program}: every segment");
         assert_eq!((found[0].segment, found[0].step), (0, Some(9)), "{program}");
         let notes = report["findings"].as_array().unwrap();
-        assert!(notes.iter().any(|note| note["problem"].as_str().unwrap().contains("no parameter")));
+        assert!(
+            notes.iter().any(|note| note["problem"].as_str().unwrap().contains("no parameter"))
+        );
     }
 }
 
@@ -220,6 +222,9 @@ fn withheld() {
     planted("withheld@20", &run.path, None, &copy);
     let report = audit(&copy, &[]).expect(DIVERGENT).json();
     let (object, step, problem) = findings(&report).remove(0);
-    assert!(object.starts_with("checkpoints/") && problem.contains("missing"), "{object} {problem}");
+    assert!(
+        object.starts_with("checkpoints/") && problem.contains("missing"),
+        "{object} {problem}"
+    );
     assert_eq!(step, Some(20));
 }

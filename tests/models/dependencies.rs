@@ -30,7 +30,9 @@ fn core_store_and_command_do_without_burn() {
 #[test]
 fn verifying_and_recording_side_do_not_know_each_other() {
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../core/src");
-    for (side, other) in [("verify", "record"), ("record", "verify"), ("format", "verify"), ("format", "record")] {
+    for (side, other) in
+        [("verify", "record"), ("record", "verify"), ("format", "verify"), ("format", "record")]
+    {
         for entry in std::fs::read_dir(format!("{source}/{side}")).unwrap() {
             let path = entry.unwrap().path();
             let text = std::fs::read_to_string(&path).unwrap();

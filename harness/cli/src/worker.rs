@@ -137,11 +137,13 @@ impl Crew {
 
     fn start(&self, segment: Segment) -> std::io::Result<Child> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.arg("replay").arg(&self.run).args(["--segment", &segment.index.to_string()]);
+        command.args(["replay", "--segment", &segment.index.to_string()]);
         command
             .args(["--device", &self.device.device])
             .arg("--data-dir")
             .arg(&self.device.data_dir);
+        // A folder may be called `-x`.
+        command.arg("--").arg(&self.run);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
     }
 

@@ -1,6 +1,7 @@
 //! An audit's report, for people.
 
 use anstyle::Style;
+use reenact_core::format::Environment;
 use reenact_core::state::TensorDifference;
 use reenact_core::verify::{
     Claim, Independence, Report, SegmentOutcome, SegmentReport, Verdict, Weight,
@@ -117,6 +118,7 @@ fn show_claim(report: &Report, claim: &Claim) {
         }
         Some(Independence::Independent) => {
             fact("independence", "independent: another build than the one that trained");
+            fact("", shared_toolchain(report, claim));
         }
         None => {}
     }
@@ -126,6 +128,18 @@ fn show_claim(report: &Report, claim: &Claim) {
     for difference in &report.class_differences {
         fact("environment", format_args!("trained / here: {difference}"));
     }
+}
+
+/// Says what the two builds still have in common.
+fn shared_toolchain(report: &Report, claim: &Claim) -> String {
+    let same = |of: fn(&Environment) -> String| {
+        let ours = of(&report.auditor);
+        let all = claim.environments.iter().all(|(_, found)| of(found) == ours);
+        if all { "the same" } else { "another" }
+    };
+    let compiler = same(|found| found.rustc.clone());
+    let lock = same(|found| found.lock.to_string());
+    format!("({compiler} compiler, {lock} Cargo.lock)")
 }
 
 fn fact(name: &str, value: impl std::fmt::Display) {
