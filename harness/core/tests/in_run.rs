@@ -4,8 +4,11 @@ mod common;
 
 use common::{audit, data, examined, first_difference, record_attacked, replayed, spec, whole};
 use reenact_core::attack::InRunKind;
+use reenact_core::format::ReadRun;
 use reenact_core::memory::MemoryRun;
-use reenact_core::verify::{Finding, Place, Stage, Verdict, Weight, examine_data};
+use reenact_core::verify::{
+    Finding, Place, Report, SegmentOutcome, SegmentReport, Stage, Verdict, Weight, examine_data,
+};
 
 /// Step 4 lies in the middle of segment 1.
 const STEP: u64 = 4;
@@ -150,6 +153,29 @@ fn a_resumption_that_loses_the_moments() {
     let run = sabotaged("moment-edit@5*0");
     let replay = replayed(&whole(&run), SEGMENT);
     assert_eq!(first_difference(&replay, 5, Stage::Update).len(), 2);
+}
+
+#[test]
+fn another_class_of_machine_cannot_tell() {
+    let run = sabotaged("sign-flip@4");
+    let recording = whole(&run);
+    let concluded = |outcome| {
+        let segment = recording.segment(SEGMENT);
+        let report = SegmentReport { segment, outcome, incidents: Vec::new() };
+        let mut auditor = common::environment();
+        auditor.engine.class.insert("engine".into(), "toy 2".into());
+        Report::conclude(run.place(), Some(&recording), None, vec![], vec![report], auditor).verdict
+    };
+    let replay = Box::new(replayed(&recording, SEGMENT));
+    assert_eq!(concluded(SegmentOutcome::Replayed { replay }), Verdict::Inconclusive);
+    // Another engine may name the tensors of an honest state otherwise.
+    let problem = String::new();
+    assert_eq!(concluded(SegmentOutcome::Refused { problem }), Verdict::Inconclusive);
+    let agreeing = Box::new(replayed(&recording, 0));
+    assert!(matches!(
+        concluded(SegmentOutcome::Replayed { replay: agreeing }),
+        Verdict::Match { .. }
+    ));
 }
 
 #[test]

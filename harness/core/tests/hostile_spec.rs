@@ -1,0 +1,109 @@
+//! Specs made to break their reader, and the one text of those that are not.
+
+mod common;
+
+use common::{audit, examined, matches, raw_frames, record, reforged, spec};
+use proptest::prelude::*;
+use reenact_core::format::Object;
+use reenact_core::memory::MemoryRun;
+use reenact_core::spec::{Hyperparameter, SPEC_BYTES_MAX, Spec};
+use reenact_core::steering::LearningRate;
+
+#[test]
+fn a_spec_of_one_mebibyte() {
+    let mut run = record(&spec());
+    let text = format!("{}#{}", spec().canonical(), "x".repeat(1 << 20));
+    run.objects.insert(Object::Spec, text.into_bytes());
+    let report = audit(&run, None);
+    assert!(!matches(&report));
+    assert!(report.reasons[0].contains("at most 65536 are read"), "{:?}", report.reasons);
+}
+
+/// Puts in another spec, and binds it everywhere.
+fn with_spec(text: &[u8]) -> MemoryRun {
+    let mut run = record(&spec());
+    run.objects.insert(Object::Spec, text.to_vec());
+    let mut frames = raw_frames(&run);
+    frames[0].1[..32].copy_from_slice(&Spec::digest_of_text(text).0);
+    reforged(&run, &frames)
+}
+
+#[test]
+fn specs_that_do_not_parse() {
+    let deep = format!("a = {}{}", "[".repeat(20_000), "]".repeat(20_000));
+    let dotted = format!("{} = 1", vec!["a"; 10_000].join("."));
+    for text in [deep.as_bytes(), dotted.as_bytes(), b"\xff\xfe", b"", b"format = 2"] {
+        let report = audit(&with_spec(text), None);
+        assert_ne!(report.reasons, Vec::<String>::new());
+        assert!(!matches(&report));
+    }
+}
+
+#[test]
+fn a_spec_of_more_steps_than_the_journal_holds() {
+    // Told apart by numbers alone: nothing runs over the declared steps.
+    let text = spec().canonical().replace("steps = 12", "steps = 4294967296");
+    let text = text.replace("checkpoint_every = 3", "checkpoint_every = 42950");
+    let examination = examined_text(&with_spec(text.as_bytes()));
+    assert!(examination.contains("it holds 12 steps; the spec declares 4294967296"));
+}
+
+fn examined_text(run: &MemoryRun) -> String {
+    let examination = examined(run);
+    assert!(examination.recording.is_none());
+    examination.findings.iter().map(|found| format!("{found}\n")).collect()
+}
+
+#[test]
+fn hyperparameters_have_plain_names() {
+    for name in ["", "a b", "../x", "ä", "a\u{0}", &"n".repeat(65)] {
+        let mut spec = spec();
+        spec.program.hyperparameters.insert(name.into(), Hyperparameter::Flag(true));
+        assert!(Spec::parse(&spec.canonical()).is_err(), "{name:?}");
+    }
+}
+
+#[test]
+fn a_spec_whose_text_grows_beyond_its_limit() {
+    let tabs = "\t".repeat(SPEC_BYTES_MAX - 1200);
+    let text = spec().canonical();
+    let text = text.replace("[program]\n", &format!("[program]\nhyperparameters.a = \"{tabs}\"\n"));
+    let spec = Spec::parse(&text);
+    assert!(spec.is_err_and(|error| error.to_string().contains("at most 65536")));
+}
+
+#[test]
+fn more_checkpoints_than_a_commitment_lists() {
+    let text = spec().canonical().replace("steps = 12", "steps = 300001");
+    assert!(Spec::parse(&text).unwrap_err().to_string().contains("checkpoint_every"));
+    let text = text.replace("checkpoint_every = 3", "checkpoint_every = 4");
+    assert!(Spec::parse(&text).is_ok());
+}
+
+fn hyperparameter() -> impl Strategy<Value = Hyperparameter> {
+    let real = any::<f64>().prop_filter("finite", |value| value.is_finite());
+    prop_oneof![
+        any::<bool>().prop_map(Hyperparameter::Flag),
+        any::<i64>().prop_map(Hyperparameter::Integer),
+        real.prop_map(Hyperparameter::Real),
+        any::<String>().prop_map(Hyperparameter::Text),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_spec_survives_its_canonical_text(
+        seed in 0..=i64::MAX as u64,
+        hyperparameters in prop::collection::btree_map("[a-z][a-z0-9_.-]{0,9}", hyperparameter(), 0..4),
+        (peak, floor) in (1e-300f64..1e300, 0f64..1e-300),
+    ) {
+        let mut spec = spec();
+        (spec.root_seed, spec.program.hyperparameters) = (seed, hyperparameters);
+        spec.learning_rate =
+            LearningRate::WarmupCosine { peak, floor, warmup_steps: 3 };
+        let text = spec.canonical();
+        let read = Spec::parse(&text).unwrap();
+        prop_assert_eq!(&read, &spec);
+        prop_assert_eq!(read.canonical(), text);
+    }
+}
