@@ -7,4 +7,5 @@ mod common;
 mod attacks;
 mod dependencies;
 mod honest;
+mod hostile;
 mod run;

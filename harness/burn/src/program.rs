@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use burn::module::Module;
 use reenact_core::data::DataSet;
 use reenact_core::spec::Spec;
 use reenact_core::trainer::{Engine, Program, Setting, Trainer, TrainerError};
@@ -41,6 +42,19 @@ impl<T: Training> Program for Burn<T> {
 
     fn data(&self, spec: &Spec, setting: &Setting) -> Result<Arc<dyn DataSet>, TrainerError> {
         self.0.data(&hyperparameters::<T>(spec)?, spec, setting)
+    }
+
+    fn parameter_count(
+        &self,
+        spec: &Spec,
+        data: &dyn DataSet,
+        setting: &Setting,
+    ) -> Result<Option<u64>, TrainerError> {
+        let hyper = hyperparameters::<T>(spec)?;
+        self.0.check(&hyper, data).map_err(TrainerError::Hyperparameter)?;
+        // burn draws parameters when they are first used, and not before.
+        let model = self.0.model(&hyper, &device::open(setting)?.training);
+        Ok(Some(model.num_params() as u64))
     }
 
     fn start(

@@ -41,6 +41,19 @@ pub trait Program: Send + Sync {
     /// Opens the data set that the spec names. The caller compares its digest.
     fn data(&self, spec: &Spec, setting: &Setting) -> Result<Arc<dyn DataSet>, TrainerError>;
 
+    /// Returns the number of parameters that [`Program::start`] would allocate,
+    /// without allocating them; none if the program cannot tell. An auditor
+    /// compares it with what was recorded before building what a hostile spec
+    /// asks for.
+    fn parameter_count(
+        &self,
+        _spec: &Spec,
+        _data: &dyn DataSet,
+        _setting: &Setting,
+    ) -> Result<Option<u64>, TrainerError> {
+        Ok(None)
+    }
+
     /// Builds the model with its derived initial weights, ready for step 0.
     fn start(
         &self,

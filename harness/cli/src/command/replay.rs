@@ -4,7 +4,9 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
-use reenact_core::verify::{SegmentOutcome, open_recording, replay};
+use reenact_core::data::DataSet;
+use reenact_core::trainer::{Program, Setting};
+use reenact_core::verify::{Recording, SegmentOutcome, open_recording, replay};
 use reenact_store::Directory;
 
 use super::load::{self, Device};
@@ -38,6 +40,9 @@ fn replay_segment(app: &App, arguments: &Arguments) -> Result<SegmentOutcome, Fa
     let setting = arguments.device.setting(1, None);
     let program = app.find(&spec.program.name)?;
     let data = load::data(program, spec, &setting)?;
+    if let Some(problem) = too_large(program, &recording, data.as_ref(), &setting)? {
+        return Ok(SegmentOutcome::Refused { problem });
+    }
     let mut trainer = program.start(spec, data, &setting)?;
     let segment = recording.segment(arguments.segment);
     // A step that cannot be reported means that the audit is gone.
@@ -53,6 +58,23 @@ fn replay_segment(app: &App, arguments: &Arguments) -> Result<SegmentOutcome, Fa
         }
         Err(error) => SegmentOutcome::Failed { problem: error.to_string() },
     })
+}
+
+/// A spec may ask for a model of any size; one that the recording does not hold
+/// is not built.
+fn too_large(
+    program: &dyn Program,
+    recording: &Recording<'_>,
+    data: &dyn DataSet,
+    setting: &Setting,
+) -> Result<Option<String>, Failure> {
+    let Some(parameters) = program.parameter_count(&recording.spec, data, setting)? else {
+        return Ok(None);
+    };
+    let fits = recording.can_hold(parameters).map_err(Failure::inconclusive)?;
+    Ok((!fits).then(|| {
+        format!("the spec declares {parameters} parameters, more than the recorded states hold")
+    }))
 }
 
 fn send(message: &Message) -> Result<(), Failure> {

@@ -42,6 +42,12 @@ impl Recording<'_> {
         Segment { index, step_start, step_end: (step_start + every).min(self.spec.steps) }
     }
 
+    /// Says whether a model of so many parameters, of at least one byte each,
+    /// can be the recorded one.
+    pub fn can_hold(&self, parameters: u64) -> Result<bool, CheckpointError> {
+        Ok(parameters <= self.checkpoint(0)?.byte_len())
+    }
+
     /// Opens the checkpoint that opens `step`.
     pub fn checkpoint(&self, step: u64) -> Result<Checkpoint, CheckpointError> {
         let root = self.history.checkpoints.get(&step).copied().unwrap_or_default();
