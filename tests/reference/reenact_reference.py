@@ -468,21 +468,21 @@ def samples_digest(samples):
 # Section 8: fingerprints
 
 
-def key_table():
+def key_tables():
     stream = ChaCha20(H("reenact v1 fingerprint keys", b""))
-    return numpy.array([stream.next_u32() for _ in range(1040)], dtype="<u4")
+    return numpy.array([stream.next_u32() for _ in range(2 * 528)], dtype="<u4").reshape(2, 528)
 
 
-KEYS = key_table()
+KEYS = key_tables()
 
 
 def sums(block):
     padded = block + bytes(-len(block) % 64)
-    groups = numpy.frombuffer(padded, dtype="<u4").reshape(-1, 16)
+    halves = numpy.frombuffer(padded, dtype="<u4").reshape(2, -1)
     emitted = b""
     for shift in (0, 16):
-        keyed = groups + KEYS[shift : shift + groups.size].reshape(-1, 16)  # modulo 2^32
-        low, high = keyed[:, :8].astype("<u8"), keyed[:, 8:].astype("<u8")
+        keyed = halves + KEYS[:, shift : shift + halves.shape[1]]  # modulo 2^32
+        low, high = keyed.astype("<u8")
         emitted += u64(int((low * high).sum(dtype="<u8")))  # modulo 2^64
     return emitted
 

@@ -1,0 +1,103 @@
+"""Checks that reenact and the reference agree about recordings.
+
+    python3 check_recording.py REENACT [--changes N] [--seed N]
+
+Records toy.toml with the binary REENACT. Both have to accept the recording and
+to draw the same segments for several nonces; then both have to notice every
+one of N small changes of its files.
+"""
+
+import argparse
+import json
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+
+import reenact_reference as reference
+
+SPEC = pathlib.Path(__file__).parent / "toy.toml"
+SAMPLES = 64
+
+
+def reenact(binary, *arguments):
+    return subprocess.run([binary, *map(str, arguments)], capture_output=True, text=True)
+
+
+def reference_code(run):
+    try:
+        _, findings = reference.audit(str(run), SAMPLES)
+    except reference.Disagreement:
+        return 1
+    except reference.Inconclusive:
+        return 2
+    return 1 if findings else 0
+
+
+def compare_draws(binary, run):
+    recording, findings = reference.audit(str(run), SAMPLES)
+    yield from findings
+    total = recording["spec"].segment_count()
+    for count in range(1, total + 1):
+        nonce = f"nonce {count}"
+        audit = reenact(binary, "audit", run, "--nonce", nonce, "--segments", count, "--json")
+        found = [segment["segment"]["index"] for segment in json.loads(audit.stdout)["segments"]]
+        expected = reference.draw(recording["commitment"], nonce, total, count)
+        if audit.returncode != 0 or found != expected:
+            yield f"{nonce}: reenact draws {found}, the reference {expected}"
+
+
+def changed(content, chance):
+    """Flips a bit, cuts the end off, appends, removes or inserts bytes."""
+    content, at = bytearray(content), chance.randrange(len(content))
+    some = chance.randbytes(chance.randint(1, 40))
+    match chance.randrange(8):
+        case 0:
+            del content[at:]
+        case 1:
+            content += some
+        case 2:
+            del content[at : at + len(some)]
+        case 3:
+            content[at:at] = some
+        case _:
+            content[at] ^= 1 << chance.randrange(8)
+    return bytes(content)
+
+
+def compare_changes(binary, run, count, chance):
+    files = sorted(path for path in run.rglob("*") if path.is_file())
+    for _ in range(count):
+        path = chance.choice(files)
+        before = path.read_bytes()
+        after = changed(before, chance)
+        if after == before:
+            continue
+        path.write_bytes(after)
+        codes = reenact(binary, "inspect", run).returncode, reference_code(run)
+        if 0 in codes or codes[0] != codes[1]:
+            yield f"{path.name}: reenact exits {codes[0]}, the reference {codes[1]}"
+        path.write_bytes(before)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("reenact", help="the binary")
+    parser.add_argument("--changes", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        run = pathlib.Path(folder) / "run"
+        recorded = reenact(arguments.reenact, "record", SPEC, "--out", run)
+        if recorded.returncode != 0:
+            sys.exit(recorded.stderr)
+        problems = list(compare_draws(arguments.reenact, run))
+        chance = random.Random(arguments.seed)
+        problems += compare_changes(arguments.reenact, run, arguments.changes, chance)
+    print("\n".join(problems) or "reenact and the reference agree")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

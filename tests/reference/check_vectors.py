@@ -1,0 +1,85 @@
+"""Checks the reference against the test vectors of replay-specs/README.md.
+
+The same values stand in the unit tests of harness/core.
+"""
+
+import sys
+
+import reenact_reference as reference
+from reenact_reference import H, bits_of, u32, u64
+
+
+def ramp(length):
+    return bytes((31 * i + i // 251) % 256 for i in range(length))
+
+
+def odd_state():
+    """NaN payloads, negative zero, denormals, an infinity, an empty tensor."""
+    odd = [0x7FC01234, 0xFFA55AA5, 0x80000000, 1, 0x807FFFFF, 0x7F800000]
+    return [
+        ("model.flags", "BOOL", (3,), bytes([0, 1, 1])),
+        ("model.none", "F32", (0, 4), b""),
+        ("model.w", "F32", (2, 3), b"".join(map(u32, odd))),
+        ("run.step", "U64", (), u64(7)),
+    ]
+
+
+def rate_bits(step):
+    return f"{bits_of(reference.warmup_cosine(3e-3, 1e-4, 20, 400, step)):016x}"
+
+
+def one_frame_journal():
+    frame = u32(8) + b"\x06\0" + u64(0) + u64(9)
+    header = H("reenact v1 journal header", reference.JOURNAL_HEADER)
+    return H("reenact v1 journal run-finished", header + frame).hex()
+
+
+def commitment_text():
+    roots = {0: bytes([3] * 32), 10: bytes([4] * 32)}
+    return reference.encode_commitment(bytes([1] * 32), 12, bytes([2] * 32), roots)
+
+
+def order(step):
+    return reference.DataOrder(2026, 1437, 8).samples(step)
+
+
+def vectors():
+    """Yields what is computed, and what it has to be."""
+    yield reference.ChaCha20(bytes(32)).next_u64(), 0x903DF1A0ADE0B876
+    for length, expected in [
+        (0, "a40fb2c557bb2e69"),
+        (4, "7db4defd592b3935"),
+        (4096, "4cce717a3e2c7837"),
+        (300_000, "4b650ae39e37e8b5"),
+    ]:
+        yield f"{reference.fingerprint(ramp(length)):016x}", expected
+    yield order(0), [301, 223, 46, 1385, 1289, 21, 738, 849]
+    yield order(179), [615, 126, 1030, 754, 843, 231, 623, 1336]
+    yield rate_bits(0), "3f23a92a30553262"
+    yield rate_bits(19), "3f689374bc6a7efa"
+    yield rate_bits(20), "3f689374bc6a7efa"
+    yield rate_bits(77), "3f6748055e0096d7"
+    yield rate_bits(399), "3f1a3a363a92783c"
+    yield reference.initial_seed(2026), 2492039856654919769
+    yield reference.step_seed(2026, 0), 2724564971735240318
+    digest = "e29c1a200c1613b515eb214736dcfe63d7ea01caafed5029101ec62a1cb0b2c5"
+    yield reference.samples_digest([3, 1]).hex(), digest
+    leaves = [reference.leaf(*tensor) for tensor in odd_state()]
+    root = "3a1e2279987af8148857f42adaefb6f262aee614da622a0e7618fb7a256e43d2"
+    yield reference.root_of_leaves(leaves).hex(), root
+    yield one_frame_journal(), "6ac67acb1320796318487954216dadb1167750685702d5d9d76fb6005a6a9980"
+    digest = "7bf96482027f358a27f35275258eeb521cdc9484af44e554f713c9301f23dbcf"
+    yield reference.commitment_digest(commitment_text()).hex(), digest
+    yield reference.draw(bytes([9] * 32), "2026-11-23", 20, 5), [4, 7, 10, 17, 18]
+
+
+def main():
+    wrong = [(found, expected) for found, expected in vectors() if found != expected]
+    for found, expected in wrong:
+        print(f"{found!r} instead of {expected!r}")
+    print("all vectors agree" if not wrong else f"{len(wrong)} vectors differ")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
