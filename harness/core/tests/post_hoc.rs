@@ -10,7 +10,7 @@ use common::{
     resume, retold, spec, spec_with, whole,
 };
 use reenact_core::attack::{AttackError, Change, PostHocAttack, PostHocKind, plant};
-use reenact_core::format::{Event, Object};
+use reenact_core::format::{Event, Object, write_checkpoint};
 use reenact_core::memory::MemoryRun;
 use reenact_core::state::Difference;
 use reenact_core::steering::LearningRate;
@@ -249,6 +249,30 @@ fn a_checkpoint_edited_without_the_fingerprints() {
     assert_eq!(finding.place.step, Some(6));
     let wanted = "it is not the state that step 5 left: `model.bias` differs";
     assert_eq!(finding.problem, wanted);
+}
+
+#[test]
+fn a_step_counter_that_lies() {
+    // A trainer may not look at it, so integrity does.
+    let mut run = record(&spec());
+    let checkpoint = whole(&run).checkpoint(6).unwrap();
+    let mut state = checkpoint.load(1 << 20).unwrap();
+    state.tensor_mut("run.step").unwrap()[0] = 9;
+    let mut file = Vec::new();
+    write_checkpoint(&state, &mut file).unwrap();
+    let told = events(&run).into_iter().map(|(_, event)| match event {
+        Event::Step(mut trace) if trace.step == 5 => {
+            trace.state = state.fingerprints();
+            Event::Step(trace)
+        }
+        Event::Checkpoint { step: 6, .. } => Event::Checkpoint { step: 6, root: state.root() },
+        other => other,
+    });
+    let told: Vec<Event> = told.collect();
+    run.objects.insert(Object::Checkpoint(state.root()), file);
+    let findings = integrity(&retold(&run, &told));
+    let [finding] = &findings[..] else { panic!("{findings:?}") };
+    assert_eq!(finding.problem, "its `run.step` is 9; the journal says 6");
 }
 
 #[test]
