@@ -1,0 +1,16 @@
+//! Measuring what reenact costs.
+//!
+//! `ratios.rs` measures what has a limit: one thing against another that does
+//! the same without reenact, in one run and in turns ([`pairs`]), so that a
+//! busy machine slows both. `absolute.rs` gives times and rates by criterion.
+
+pub mod checkpoints;
+pub mod jobs;
+pub mod pairs;
+pub mod plain;
+pub mod recording;
+pub mod replaying;
+pub mod rows;
+pub mod runs;
+pub mod speed;
+pub mod states;

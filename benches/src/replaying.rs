@@ -1,0 +1,56 @@
+//! What a replay costs: a segment replayed against the same steps trained.
+
+use std::path::Path;
+
+use reenact_burn::Training;
+use reenact_core::trainer::Trainer;
+use reenact_core::verify::{Recording, Segment, open_recording, replay};
+use reenact_models::{CiceroGpt, DigitsCnn, DigitsMlp};
+use reenact_store::Directory;
+
+use crate::pairs::{Pair, seconds};
+use crate::rows::{Limit, Row};
+use crate::runs::{Run, first_segments, spec};
+
+const SEGMENTS: u64 = 4;
+
+/// Replays segments of each model, with one thread as an audit's workers do.
+pub fn measure(repeat: usize, threads: usize) -> Vec<Row> {
+    let run = |name| first_segments(spec(name), SEGMENTS);
+    let mlp = Run::new(DigitsMlp, run("digits-mlp"), threads);
+    let cnn = Run::new(DigitsCnn, run("digits-cnn"), threads);
+    let gpt = Run::new(CiceroGpt, run("cicero-gpt"), threads);
+    vec![of(&mlp, 4 * repeat), of(&cnn, 2 * repeat), of(&gpt, repeat)]
+}
+
+fn of<T: Training + Copy>(run: &Run<T>, rounds: usize) -> Row {
+    let folder = tempfile::tempdir().expect("there is a temporary folder");
+    run.record(folder.path());
+    let pairs: Vec<Pair> = (0..rounds).flat_map(|_| replays(run, folder.path())).collect();
+    let name = format!("replay {}", run.spec.name);
+    Row::of_times(&name, ("replayed segment", "untraced"), &pairs).limited(Limit::AtMost(1.05))
+}
+
+fn replays<T: Training + Copy>(run: &Run<T>, folder: &Path) -> Vec<Pair> {
+    let store = Directory::open(folder).expect("the recording is there");
+    let recording = open_recording(&store).unwrap_or_else(|finding| panic!("{finding:?}"));
+    let segments = (0..recording.segment_count()).map(|index| recording.segment(index));
+    segments.map(|segment| one(run, &recording, segment)).collect()
+}
+
+/// Replays a segment. The same steps are trained between its own, and their
+/// time taken off.
+fn one<T: Training + Copy>(run: &Run<T>, recording: &Recording<'_>, segment: Segment) -> Pair {
+    let (mut replaying, mut training) = (run.start(), run.start());
+    let opening = recording.checkpoint(segment.step_start).expect("the checkpoint is there");
+    let opening = opening.load(u64::MAX).expect("the checkpoint is whole");
+    training.restore(&opening).expect("it is this model's");
+    let mut trained = 0.0;
+    let (replayed, all) = seconds(|| {
+        replay(recording, &mut replaying, segment, &mut |step| {
+            trained += seconds(|| training.step_untraced(step).expect("the step is taken")).1;
+        })
+    });
+    assert!(replayed.expect("the segment is replayed").agrees(), "an honest run agrees");
+    Pair { a: all - trained, b: trained }
+}
