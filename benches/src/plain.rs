@@ -1,5 +1,6 @@
 //! A training loop as burn's own documentation writes it, without reenact.
 
+use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{AdamWConfig, GradientsAccumulator, GradientsParams, ModuleOptimizer, SgdConfig};
@@ -23,14 +24,16 @@ pub struct Plain<'a, T: Training> {
 impl<'a, T: Training> Plain<'a, T> {
     /// Builds the model. The spec must not clip: burn's own clipping is
     /// another.
-    pub fn new(training: T, hyper: &T::Hyper, spec: &'a Spec, data: &'a dyn DataSet) -> Self {
+    pub fn new(training: T, spec: &'a Spec, data: &'a dyn DataSet) -> Self {
         assert!(spec.clipping.is_none(), "burn clips otherwise");
         let device = Device::flex().autodiff();
         device.seed(initial_seed(spec.root_seed));
-        let model = Some(training.model(hyper, &device));
+        let model = training.model(&hyperparameters::<T>(spec), &device);
+        // Draws what burn initializes lazily.
+        model.visit(&mut Draw);
         let order = DataOrder::new(spec.root_seed, data.len(), spec.samples_per_step())
             .expect("the data set is large enough");
-        Self { training, spec, data, device, model, optimizer: optimizer(spec), order }
+        Self { training, spec, data, device, model: Some(model), optimizer: optimizer(spec), order }
     }
 
     /// Takes one step and returns its loss.
@@ -52,6 +55,19 @@ impl<'a, T: Training> Plain<'a, T> {
         self.model = Some(self.optimizer.step(rate, model, gradients.grads()));
         sum / self.spec.batch.accumulation as f32
     }
+}
+
+struct Draw;
+
+impl ModuleVisitor for Draw {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let _ = param.val();
+    }
+}
+
+fn hyperparameters<T: Training>(spec: &Spec) -> T::Hyper {
+    let hyper = serde_json::to_value(&spec.program.hyperparameters);
+    hyper.and_then(serde_json::from_value).expect("our own specs are right")
 }
 
 fn read(loss: &Tensor<1>) -> f32 {

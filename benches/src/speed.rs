@@ -2,7 +2,7 @@
 
 use reenact_burn::Training;
 use reenact_core::spec::Spec;
-use reenact_models::{CiceroGpt, CnnHyper, DigitsCnn, DigitsMlp, GptHyper, MlpHyper};
+use reenact_models::{CiceroGpt, DigitsCnn, DigitsMlp};
 
 use crate::pairs::Pair;
 use crate::plain::Plain;
@@ -20,21 +20,23 @@ pub fn measure(repeat: usize, threads: usize) -> Vec<Row> {
     let cnn = Run::new(DigitsCnn, run("digits-cnn"), threads);
     let gpt = Run::new(CiceroGpt, run("cicero-gpt"), threads);
     vec![
-        of(&mlp, DigitsMlp, &MlpHyper::default(), 32 * repeat),
-        of(&cnn, DigitsCnn, &CnnHyper::default(), 24 * repeat),
-        of(&gpt, CiceroGpt, &GptHyper::default(), 12 * repeat),
+        of(&mlp, DigitsMlp, 32 * repeat),
+        of(&cnn, DigitsCnn, 24 * repeat),
+        of(&gpt, CiceroGpt, 12 * repeat),
     ]
 }
 
-fn of<T: Training + Copy>(run: &Run<T>, training: T, hyper: &T::Hyper, blocks: usize) -> Row {
+fn of<T: Training + Copy>(run: &Run<T>, training: T, blocks: usize) -> Row {
     let mut ours = run.start();
-    let mut plain = Plain::new(training, hyper, &run.spec, run.data());
+    let mut plain = Plain::new(training, &run.spec, run.data());
     let mut pairs = Vec::new();
     for block in 0..=blocks as u64 {
         let mut pair = Pair::default();
         for step in block * BLOCK..(block + 1) * BLOCK {
-            let ours = || ours.step_untraced(step).expect("the step is taken");
-            pair.add(step, ours, || plain.step(step));
+            let (mut a, mut b) = (0.0, 0.0);
+            let ours = || a = ours.step_untraced(step).expect("the step is taken");
+            pair.add(step, ours, || b = plain.step(step));
+            assert!(step > 0 || a == b, "not the same model: {a}, {b}");
         }
         pairs.push(pair);
     }
