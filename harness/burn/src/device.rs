@@ -43,6 +43,7 @@ pub(crate) fn engine(setting: &Setting) -> Result<Engine, TrainerError> {
         _ => return Err(unknown(setting)),
     };
     let mut notes = processor::notes();
+    class.insert(Engine::DEVICE.into(), "cpu".into());
     class.insert("engine".into(), BURN.into());
     class.insert("backend".into(), "flex".into());
     notes.insert("threads".into(), setting.threads.max(1).to_string());

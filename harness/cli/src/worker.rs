@@ -15,6 +15,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use indicatif::ProgressBar;
+use reenact_core::digest::Digest;
 use reenact_core::verify::{Segment, SegmentOutcome, SegmentReport};
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +43,8 @@ pub(crate) enum Message {
 pub(crate) struct Crew {
     /// The recording.
     pub(crate) run: PathBuf,
+    /// Digest of the commitment that was examined.
+    pub(crate) commitment: Digest,
     /// Where to compute.
     pub(crate) device: Device,
     /// Workers at a time.
@@ -142,6 +145,7 @@ impl Crew {
             .args(["--device", &self.device.device])
             .arg("--data-dir")
             .arg(&self.device.data_dir);
+        command.args(["--commitment", &self.commitment.to_string()]);
         // A folder may be called `-x`.
         command.arg("--").arg(&self.run);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, Hasher};
-use crate::steering::LearningRate;
+use crate::steering::{LearningRate, SAMPLES_MAX};
 
 /// Format version of the spec.
 ///
@@ -76,6 +76,16 @@ pub enum DeviceClass {
     Cuda,
 }
 
+impl DeviceClass {
+    /// Returns the name that a spec uses.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Cuda => "cuda",
+        }
+    }
+}
+
 /// Says how a replay is compared with the recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -115,6 +125,8 @@ pub enum Hyperparameter {
 pub struct DataSpec {
     /// Name of the data set as the program knows it.
     pub name: String,
+    /// Number of training samples: with it, anybody can derive the order.
+    pub samples: u64,
     /// Digest over every sample ([`crate::data`]).
     pub digest: Digest,
 }
@@ -186,8 +198,8 @@ pub enum Clipping {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Sampling {
-    /// Every segment.
-    All,
+    /// Every segment. In braces, as serde would ignore unknown keys otherwise.
+    All {},
     /// A fixed number, drawn without replacement.
     Count {
         /// Number of segments.
@@ -304,14 +316,20 @@ impl Spec {
     fn check_batch(&self) -> Result<(), SpecError> {
         in_range("batch.size", self.batch.size, 1, SAMPLES_PER_STEP_MAX)?;
         let most = SAMPLES_PER_STEP_MAX / self.batch.size;
-        in_range("batch.accumulation", self.batch.accumulation, 1, most)
+        in_range("batch.accumulation", self.batch.accumulation, 1, most)?;
+        in_range("data.samples", self.data.samples, self.samples_per_step(), SAMPLES_MAX)
     }
 
     fn check_hyperparameters(&self) -> Result<(), SpecError> {
         for (name, value) in &self.program.hyperparameters {
             check_name("program.hyperparameters", name)?;
-            if let Hyperparameter::Real(value) = value {
-                real("program.hyperparameters", *value, true, "a finite number")?;
+            match value {
+                Hyperparameter::Real(value) => {
+                    real("program.hyperparameters", *value, true, "a finite number")?;
+                }
+                // So that the canonical text has one way to write it.
+                Hyperparameter::Text(text) => check_name("program.hyperparameters", text)?,
+                Hyperparameter::Flag(_) | Hyperparameter::Integer(_) => {}
             }
         }
         Ok(())
@@ -338,7 +356,7 @@ impl Spec {
 
     fn check_sampling(&self) -> Result<(), SpecError> {
         match self.sampling {
-            Sampling::All => Ok(()),
+            Sampling::All {} => Ok(()),
             Sampling::Count { segments } => in_range("sampling.segments", segments, 1, STEPS_MAX),
             Sampling::Confidence { confidence, tampered } => {
                 let open = confidence > 0.0 && confidence < 1.0;
@@ -384,4 +402,102 @@ pub(crate) fn real(
     }
     let problem = format!("{value} is out of range: it has to be {wanted}");
     Err(SpecError::Value { key, problem })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WRITTEN: &str = r#"
+# Spacing, order and comments are the author's.
+name="golden"
+format=1
+steps=12
+root_seed=7
+checkpoint_every=3
+device="cpu"
+comparison="bit-exact"
+program={name="p",hyperparameters={width=4,dropout=0.1,kind="a",deep=true}}
+data={name="d",digest="0101010101010101010101010101010101010101010101010101010101010101",samples=64}
+batch={size=4,accumulation=2}
+optimizer={kind="adamw",beta_1=0.9,beta_2=0.999,epsilon=1e-8,weight_decay=0.0}
+clipping={kind="global-norm",limit=1.0}
+learning_rate={kind="warmup-cosine",peak=3e-3,floor=0.0,warmup_steps=2}
+sampling={kind="all"}
+"#;
+
+    const CANONICAL: &str = r#"format = 1
+name = "golden"
+root_seed = 7
+steps = 12
+checkpoint_every = 3
+device = "cpu"
+comparison = "bit-exact"
+
+[program]
+name = "p"
+
+[program.hyperparameters]
+deep = true
+dropout = 0.1
+kind = "a"
+width = 4
+
+[data]
+name = "d"
+samples = 64
+digest = "0101010101010101010101010101010101010101010101010101010101010101"
+
+[batch]
+size = 4
+accumulation = 2
+
+[optimizer]
+kind = "adamw"
+beta_1 = 0.9
+beta_2 = 0.999
+epsilon = 0.00000001
+weight_decay = 0.0
+
+[clipping]
+kind = "global-norm"
+limit = 1.0
+
+[learning_rate]
+kind = "warmup-cosine"
+peak = 0.003
+floor = 0.0
+warmup_steps = 2
+
+[sampling]
+kind = "all"
+"#;
+
+    #[test]
+    fn golden_canonical_text() {
+        let spec = Spec::parse(WRITTEN).unwrap();
+        assert_eq!(spec.canonical(), CANONICAL);
+        assert_eq!(Spec::parse(CANONICAL).unwrap(), spec);
+        let digest = "8de4edd4ece3c66462431ed921711f3effe29ee3a3c7bb3a841d6e4956927fc7";
+        assert_eq!(spec.digest().to_string(), digest);
+    }
+
+    #[test]
+    fn unknown_keys_are_errors_everywhere() {
+        for place in [
+            "format=1",
+            "width=4",
+            "size=4",
+            "kind=\"adamw\"",
+            "limit=1.0",
+            "kind=\"all\"",
+            "floor=0.0",
+            "samples=64",
+        ] {
+            let separator = if place == "format=1" { "\n" } else { "," };
+            let text = WRITTEN.replace(place, &format!("{place}{separator}surprise=1"));
+            let known = place == "width=4";
+            assert_eq!(Spec::parse(&text).is_ok(), known, "{place}");
+        }
+    }
 }

@@ -53,8 +53,14 @@ impl Program for Toy {
                 "`{name}` is unknown; there are none"
             )));
         }
-        if !matches!(spec.optimizer, OptimizerSpec::Sgd { nesterov: false, .. }) {
-            let problem = "this program knows only `sgd` without nesterov".to_owned();
+        let known = match spec.optimizer {
+            OptimizerSpec::Sgd { nesterov, weight_decay, .. } => !nesterov && weight_decay == 0.0,
+            OptimizerSpec::AdamW { .. } => false,
+        };
+        if !known || spec.clipping.is_some() {
+            let problem =
+                "this program knows only `sgd` without nesterov, weight decay and clipping"
+                    .to_owned();
             return Err(TrainerError::Hyperparameter(problem));
         }
         Ok(Box::new(ToyTrainer::new(spec.clone(), data, setting.attack.clone())?))
@@ -65,7 +71,8 @@ impl Program for Toy {
             let problem = "this program runs on `cpu` only".into();
             return Err(TrainerError::Device { name: setting.device.clone(), problem });
         }
-        let class = [("engine".to_owned(), "toy 1".to_owned())].into();
+        let fact = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let class = [fact("engine", "toy 1"), fact(Engine::DEVICE, "cpu")].into();
         Ok(Engine { class, notes: Default::default() })
     }
 }

@@ -77,6 +77,11 @@ pub struct Engine {
     pub notes: BTreeMap<String, String>,
 }
 
+impl Engine {
+    /// Names the class fact that has to be the spec's class of device.
+    pub const DEVICE: &str = "device";
+}
+
 /// Says what one step did.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StepTrace {

@@ -93,8 +93,10 @@ fn a_map_has_one_order_in_an_environment() {
     assert!(common::examined(&reforged(&run, &frames)).recording.is_none());
 }
 
+/// What is hashed is the stored text. A later reenact may write the same values
+/// in other characters, and must not accuse anybody for it.
 #[test]
-fn a_spec_has_one_spelling() {
+fn another_spelling_of_the_spec_is_no_crime() {
     let run = small();
     let text = String::from_utf8(run.objects[&Object::Spec].clone()).unwrap();
     for other in [format!("{text}\n"), format!("# harmless\n{text}"), text.replace(" = ", "=")] {
@@ -103,6 +105,6 @@ fn a_spec_has_one_spelling() {
         run.objects.insert(Object::Spec, other.into_bytes());
         let mut frames = raw_frames(&run);
         frames[0].1[..32].copy_from_slice(&digest.0);
-        assert!(!matches(&audit(&reforged(&run, &frames), None)));
+        assert!(matches(&audit(&reforged(&run, &frames), None)));
     }
 }

@@ -154,6 +154,7 @@ fn replay(
     bar.set_message(format!("{} of {} segments", segments.len(), recording.segment_count()));
     let crew = Crew {
         run: arguments.run.clone(),
+        commitment: recording.commitment,
         device: arguments.device.clone(),
         jobs: arguments.jobs.map_or_else(load::available_threads, usize::from),
         stall: Duration::from_secs(arguments.stall_seconds),

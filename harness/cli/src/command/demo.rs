@@ -125,7 +125,7 @@ impl Stage<'_> {
     fn record(&self, out: &Path, attack: Option<InRunAttack>) -> Result<(), Failure> {
         let setting = self.arguments.device.setting(load::available_threads(), attack);
         let program = self.app.find(&self.spec.program.name)?;
-        let environment = environment::describe(program.engine(&setting)?)?;
+        let environment = environment::describe(load::engine(program, self.spec, &setting)?)?;
         let data = load::data(program, self.spec, &setting)?;
         let trainer = program.start(self.spec, data, &setting)?;
         let mut store = Directory::create(out)?;

@@ -8,7 +8,7 @@ use clap::Args;
 use reenact_core::attack::InRunAttack;
 use reenact_core::data::DataSet;
 use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
-use reenact_core::trainer::{Program, Setting};
+use reenact_core::trainer::{Engine, Program, Setting};
 
 use crate::app::App;
 use crate::failure::Failure;
@@ -58,6 +58,22 @@ fn spec_text(app: &App, path: &Path) -> Result<String, Failure> {
     String::from_utf8(bytes).map_err(|_| refuse("it is no UTF-8 text".into()))
 }
 
+/// Describes the engine, which has to be of the class that the spec declares.
+pub(crate) fn engine(
+    program: &dyn Program,
+    spec: &Spec,
+    setting: &Setting,
+) -> Result<Engine, Failure> {
+    let engine = program.engine(setting)?;
+    let class = engine.class.get(Engine::DEVICE).map_or("", String::as_str);
+    let declared = spec.device.name();
+    if class == declared {
+        return Ok(engine);
+    }
+    let message = format!("the spec declares `device = \"{declared}\"`; this is `{class}`");
+    Err(Failure::usage(message).hint("give a --device of that class, or change the spec"))
+}
+
 /// Opens the data set of a spec and checks that it is the declared one.
 pub(crate) fn data(
     program: &dyn Program,
@@ -65,6 +81,15 @@ pub(crate) fn data(
     setting: &Setting,
 ) -> Result<Arc<dyn DataSet>, Failure> {
     let data = program.data(spec, setting)?;
+    if data.len() != spec.data.samples {
+        let message = format!(
+            "data set `{}` has {} training samples; the spec declares {}",
+            spec.data.name,
+            data.len(),
+            spec.data.samples
+        );
+        return Err(Failure::usage(message).hint("correct `samples` under [data] in the spec"));
+    }
     let digest = data.digest();
     if digest == spec.data.digest {
         return Ok(data);

@@ -61,6 +61,7 @@ struct Recorded {
     resumed_step: Option<u64>,
     frames: u64,
     head: String,
+    commitment: String,
     metrics: Vec<Metric>,
 }
 
@@ -69,7 +70,7 @@ pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
     let threads = arguments.threads.map_or_else(load::available_threads, usize::from);
     let setting = arguments.device.setting(threads, arguments.attack.clone());
     let program = app.find(&spec.program.name)?;
-    let environment = environment::describe(program.engine(&setting)?)?;
+    let environment = environment::describe(load::engine(program, &spec, &setting)?)?;
     let data = load::data(program, &spec, &setting)?;
     let trainer = program.start(&spec, data, &setting)?;
     let (mut store, recorder);
@@ -154,6 +155,7 @@ fn show(
         resumed_step,
         frames: commitment.frames,
         head: commitment.head.to_string(),
+        commitment: Commitment::digest_of_text(commitment.encode().as_bytes()).to_string(),
         metrics,
     };
     if arguments.json {
@@ -163,7 +165,7 @@ fn show(
 }
 
 fn describe(recorded: &Recorded, out: &Path) {
-    let Recorded { name, steps, segments, head, .. } = recorded;
+    let Recorded { name, steps, segments, commitment, .. } = recorded;
     let name = styled(BOLD, name);
     output::line(format_args!("Recorded {name}: {steps} steps in {segments} segments"));
     if let Some(step) = recorded.resumed_step {
@@ -173,5 +175,5 @@ fn describe(recorded: &Recorded, out: &Path) {
         output::line(format_args!("  {:<24} {:.4}", metric.name, metric.value));
     }
     output::line(format_args!("  {:<24} {}", "in", out.display()));
-    output::line(format_args!("  {:<24} {}", "committed to", styled(DIM, head)));
+    output::line(format_args!("  {:<24} {}", "commitment", styled(DIM, commitment)));
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use reenact_core::data::DataSet;
+use reenact_core::digest::Digest;
 use reenact_core::trainer::{Program, Setting};
 use reenact_core::verify::{Recording, SegmentOutcome, open_recording, replay};
 use reenact_store::Directory;
@@ -23,6 +24,9 @@ pub(crate) struct Arguments {
     /// Number of the segment
     #[arg(long)]
     segment: u64,
+    /// Digest of the commitment that the audit has examined
+    #[arg(long)]
+    commitment: Digest,
     #[command(flatten)]
     device: Device,
 }
@@ -36,6 +40,9 @@ pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
 fn replay_segment(app: &App, arguments: &Arguments) -> Result<SegmentOutcome, Failure> {
     let store = Directory::open(&arguments.run)?;
     let recording = open_recording(&store).map_err(Failure::inconclusive)?;
+    if recording.commitment != arguments.commitment {
+        return Err(Failure::inconclusive("the recording was changed during the audit"));
+    }
     let spec = &recording.spec;
     let setting = arguments.device.setting(1, None);
     let program = app.find(&spec.program.name)?;

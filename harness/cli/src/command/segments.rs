@@ -97,7 +97,7 @@ impl Selection {
             (Some(_), _) => total,
             (None, Some(confidence)) => for_confidence(confidence, self.tampered.unwrap_or(1)),
             (None, None) => match policy {
-                Sampling::All => total,
+                Sampling::All {} => total,
                 Sampling::Count { segments } => segments.min(total),
                 Sampling::Confidence { confidence, tampered } => {
                     for_confidence(confidence, tampered)

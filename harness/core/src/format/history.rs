@@ -51,6 +51,9 @@ pub struct Contradiction {
     pub step: u64,
     /// What differs.
     pub what: &'static str,
+    /// Whether both were recorded by environments of one class, where an honest
+    /// training repeats itself bit for bit.
+    pub one_class: bool,
 }
 
 /// Says why a journal makes no history.
@@ -120,6 +123,11 @@ impl History {
     /// Returns where `step` was trained.
     pub fn environment(&self, step: u64) -> Option<&Environment> {
         self.environments.iter().rev().find(|(first, _)| *first <= step).map(|(_, found)| found)
+    }
+
+    /// Says whether the journal can take one more resumption.
+    pub fn can_resume(&self) -> bool {
+        self.environments.len() < RESUMED_MAX
     }
 
     /// Returns the steps with which training went on after an interruption.
@@ -254,11 +262,19 @@ impl Fold {
         if let Some(&earlier) = places.get((trace.step - first) as usize) {
             let earlier = read_step(source, earlier).map_err(|error| error.to_string())?;
             if earlier != *trace {
-                self.contradictions.push(Contradiction { step: trace.step, what: "step" });
+                self.contradict(trace.step, "step");
             }
         }
         self.steps.push(at);
         Ok(())
+    }
+
+    fn contradict(&mut self, step: u64, what: &'static str) {
+        let mut recorded = self.environments.iter().rev().filter(|(first, _)| *first <= step);
+        // The environment that records now, and the one before it that did.
+        let (now, before) = (recorded.next(), recorded.next());
+        let one_class = now.zip(before).is_none_or(|((_, a), (_, b))| a.same_class(b));
+        self.contradictions.push(Contradiction { step, what, one_class });
     }
 
     fn take_checkpoint(&mut self, step: u64, root: StateRoot) -> Result<(), String> {
@@ -267,7 +283,7 @@ impl Fold {
             return Err(format!("the state before step {step} stands there twice"));
         }
         if self.replaced_checkpoints.get(&step).is_some_and(|earlier| *earlier != root) {
-            self.contradictions.push(Contradiction { step, what: "checkpoint" });
+            self.contradict(step, "checkpoint");
         }
         Ok(())
     }
@@ -277,7 +293,7 @@ impl Fold {
             return Err(format!("training went on with step {step}, which no checkpoint opens"));
         }
         if self.environments.len() == RESUMED_MAX {
-            return Err(format!("the run was resumed more than {RESUMED_MAX} times"));
+            return Err(format!("the run was resumed {RESUMED_MAX} times or more"));
         }
         self.environments.push((step, environment.clone()));
         self.replace_from(step);

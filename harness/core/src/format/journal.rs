@@ -14,6 +14,7 @@
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use super::pieces::read_ahead;
 use super::{Environment, History, ReadAt, StoreError};
 use crate::codec::{self, CodecError, VALUE_BYTES_MAX};
 use crate::digest::{Digest, Hasher};
@@ -351,6 +352,9 @@ impl<'a> FrameReader<'a> {
             return self.torn(left);
         }
         self.source.read_exact_at(self.at, &mut head)?;
+        if head == [0; FRAME_HEAD_BYTES] && self.only_zeros()? {
+            return self.torn(left);
+        }
         let (payload_bytes, kind) = self.check_head(&head)?;
         let frame_bytes = (FRAME_HEAD_BYTES + payload_bytes + CHAIN_BYTES) as u64;
         if left < frame_bytes {
@@ -373,6 +377,17 @@ impl<'a> FrameReader<'a> {
         self.sequence += 1;
         self.chain = expected;
         Ok(Some(Frame { event, sequence, at, chain: expected }))
+    }
+
+    /// After a power failure a file may have its new length, but zeros where
+    /// its content had not been written yet.
+    fn only_zeros(&self) -> Result<bool, StoreError> {
+        let mut zeros = true;
+        let end = self.source.byte_len();
+        read_ahead(self.source, self.at..end, |pieces| {
+            pieces.take(end - self.at, |piece| zeros &= piece.iter().all(|byte| *byte == 0))
+        })?;
+        Ok(zeros)
     }
 
     fn check_head(&self, head: &[u8; FRAME_HEAD_BYTES]) -> Result<(usize, u16), JournalError> {
@@ -479,6 +494,14 @@ mod tests {
             let (found, _) = read(file[..len].to_vec()).unwrap();
             assert_eq!(found, events()[..found.len()]);
         }
+    }
+
+    #[test]
+    fn zeros_after_a_power_failure_are_an_unfinished_frame() {
+        let file = [written(&events()), vec![0; 700_000]].concat();
+        assert_eq!(read(file).unwrap(), (events(), Tail::Torn { bytes: 700_000 }));
+        let file = [written(&events()), vec![0; 700_000], vec![1]].concat();
+        assert!(read(file).is_err());
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod resume;
 use std::collections::BTreeMap;
 
 use crate::codec::CodecError;
+use crate::digest::Digest;
 use crate::format::{
     CheckpointError, Commitment, Environment, Event, HistoryError, JournalWriter, Object,
     StepLayouts, StoreError, WriteRun, write_checkpoint,
@@ -24,6 +25,7 @@ pub struct Recorder<'a> {
     store: &'a mut dyn WriteRun,
     trainer: Box<dyn Trainer>,
     spec: Spec,
+    spec_digest: Digest,
     journal: JournalWriter,
     layouts: Option<StepLayouts>,
     checkpoints: BTreeMap<u64, StateRoot>,
@@ -53,6 +55,9 @@ pub enum RecordError {
     /// The recording to be resumed is of another spec.
     #[error("the journal was recorded for another spec than spec.toml")]
     OtherSpec,
+    /// The recording was resumed as often as a journal may say.
+    #[error("the recording was resumed too often; record the run again")]
+    TooOften,
     /// The recording to be resumed is complete.
     #[error("the recording is complete; there is nothing to resume")]
     Complete,
@@ -76,11 +81,19 @@ impl<'a> Recorder<'a> {
         store.put(Object::Spec, &mut |out| out.write_all(text.as_bytes()))?;
         let (journal, header) = JournalWriter::start();
         store.append(&header)?;
-        let digest = spec.digest();
+        let spec_digest = Spec::digest_of_text(text.as_bytes());
         let checkpoints = BTreeMap::new();
-        let mut recorder =
-            Self { store, trainer, spec, journal, layouts: None, checkpoints, next_step: 0 };
-        recorder.append(&Event::RunStarted { spec: digest, environment })?;
+        let mut recorder = Self {
+            store,
+            trainer,
+            spec,
+            spec_digest,
+            journal,
+            layouts: None,
+            checkpoints,
+            next_step: 0,
+        };
+        recorder.append(&Event::RunStarted { spec: spec_digest, environment })?;
         recorder.checkpoint()?;
         Ok(recorder)
     }
@@ -124,7 +137,7 @@ impl<'a> Recorder<'a> {
         // The journal must not lag behind a commitment that survives.
         self.store.sync()?;
         let commitment = Commitment {
-            spec: self.spec.digest(),
+            spec: self.spec_digest,
             frames: self.journal.frames(),
             head: self.journal.head(),
             checkpoints: self.checkpoints.into_iter().collect(),

@@ -5,7 +5,7 @@ use crate::format::{
     Checkpoint, Commitment, Environment, Event, History, HistoryError, JournalWriter, Object,
     ReadRun, Tail, WriteRun,
 };
-use crate::spec::Spec;
+use crate::spec::{SPEC_BYTES_MAX, Spec};
 use crate::state::{State, StateRoot};
 use crate::trainer::Trainer;
 
@@ -31,9 +31,7 @@ impl<'a> Recorder<'a> {
             store.cut_journal(0)?;
             return Self::start(store, spec, trainer, environment);
         };
-        if history.spec != spec.digest() {
-            return Err(RecordError::OtherSpec);
-        }
+        check_spec(store, &spec, &history)?;
         if history.finished {
             commit_finished(store, &history)?;
             return Err(RecordError::Complete);
@@ -44,11 +42,27 @@ impl<'a> Recorder<'a> {
         }
         let journal = JournalWriter::resume(&history);
         let checkpoints = history.checkpoints.range(..=step).map(|(&s, &root)| (s, root)).collect();
+        let (spec_digest, layouts) = (history.spec, None);
+        let next_step = step;
         let mut recorder =
-            Self { store, trainer, spec, journal, layouts: None, checkpoints, next_step: step };
+            Self { store, trainer, spec, spec_digest, journal, layouts, checkpoints, next_step };
         recorder.append(&Event::RunResumed { step, environment })?;
         Ok(recorder)
     }
+}
+
+/// The stored text is the run's spec, also where this reenact would write the
+/// same values in other characters.
+fn check_spec(store: &dyn ReadRun, spec: &Spec, history: &History) -> Result<(), RecordError> {
+    let text = store.read(Object::Spec, SPEC_BYTES_MAX as u64)?;
+    let stored = std::str::from_utf8(&text).ok().and_then(|text| Spec::parse(text).ok());
+    if Spec::digest_of_text(&text) != history.spec || stored.as_ref() != Some(spec) {
+        return Err(RecordError::OtherSpec);
+    }
+    if !history.can_resume() {
+        return Err(RecordError::TooOften);
+    }
+    Ok(())
 }
 
 /// Reads the journal, if the recorder lived long enough to store its first

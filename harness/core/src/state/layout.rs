@@ -46,7 +46,9 @@ impl TensorSpec {
     fn check(&self) -> Result<(), LayoutError> {
         let printable =
             self.name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\');
-        if self.name.is_empty() || self.name.len() > NAME_BYTES_MAX || !printable {
+        // Safetensors keeps one name for itself.
+        let free = printable && self.name != "__metadata__";
+        if self.name.is_empty() || self.name.len() > NAME_BYTES_MAX || !free {
             return Err(LayoutError::Name(self.name.escape_debug().take(NAME_BYTES_MAX).collect()));
         }
         let bytes = self.shape.iter().try_fold(self.dtype.size(), |size, &dim| {
@@ -67,7 +69,7 @@ pub struct Layout(Vec<TensorSpec>);
 /// Says why tensors make no state.
 #[derive(Debug, thiserror::Error)]
 pub enum LayoutError {
-    /// A name is empty, too long, or not printable ASCII.
+    /// A name is empty, too long, not printable ASCII, or `__metadata__`.
     #[error(
         "`{0}` is no tensor name: 1 to {NAME_BYTES_MAX} printable ASCII characters are expected"
     )]
@@ -167,7 +169,7 @@ mod tests {
 
     #[test]
     fn names_are_printable() {
-        for name in ["", "a b", "a\"b", "é", "a\\b", "\n"] {
+        for name in ["", "__metadata__", "a b", "a\"b", "é", "a\\b", "\n"] {
             assert!(Layout::new(vec![spec(name, &[1])]).is_err(), "{name:?}");
         }
     }

@@ -3,12 +3,16 @@
 use super::explain::list;
 use super::finding::{Finding, Place};
 use super::recording::Recording;
+use super::tally::Tally;
+use crate::data::samples_digest;
 use crate::format::{
     COMMITMENT_BYTES_MAX, Checkpoint, CheckpointError, Commitment, History, HistoryError,
     JournalError, Object, ReadRun, StoreError, Tail,
 };
 use crate::spec::{SPEC_BYTES_MAX, Spec};
 use crate::state::{Fingerprint, StateRoot};
+use crate::steering::DataOrder;
+use crate::trainer::{Engine, StepTrace};
 
 /// Holds what an examination found.
 pub struct Examination<'a> {
@@ -20,8 +24,8 @@ pub struct Examination<'a> {
 
 /// Checks everything that can be checked from the files alone: that spec,
 /// journal, commitment and checkpoints belong together and are unaltered, that
-/// the journal runs to its end, and that the recorded learning rates are the
-/// spec's. `progress` is told how many of how many checkpoints are read.
+/// the journal runs to its end, and that learning rates and samples are those
+/// that the spec derives. `progress` is told how many of how many checkpoints are read.
 pub fn examine<'a>(run: &'a dyn ReadRun, progress: &mut dyn FnMut(u64, u64)) -> Examination<'a> {
     match open(run) {
         Err(finding) => Examination { findings: vec![*finding], recording: None },
@@ -29,7 +33,8 @@ pub fn examine<'a>(run: &'a dyn ReadRun, progress: &mut dyn FnMut(u64, u64)) -> 
             let mut findings = check_end(&recording, &commitment);
             if findings.is_empty() {
                 findings.extend(check_resumptions(&recording));
-                findings.extend(check_learning_rates(&recording));
+                findings.extend(check_devices(&recording));
+                findings.extend(check_steps(&recording));
                 findings.extend(check_checkpoints(&recording, progress));
                 Examination { findings, recording: Some(recording) }
             } else {
@@ -48,12 +53,13 @@ pub fn open_recording(run: &dyn ReadRun) -> Result<Recording<'_>, Box<Finding>> 
 type Checked<T> = Result<T, Box<Finding>>;
 
 fn open(run: &dyn ReadRun) -> Checked<(Recording<'_>, Commitment)> {
+    // The journal first: it says which format this is.
+    let committed = run.open(Object::Commitment).is_ok();
+    let history = read_history(run, committed)?;
     let commitment = read_commitment(run)?;
-    let committed = commitment.is_some();
     let text = run
         .read(Object::Spec, SPEC_BYTES_MAX as u64)
         .map_err(|error| Box::new(unreadable(error, committed)))?;
-    let history = read_history(run, committed)?;
     let spec = read_spec(&text, history.spec)?;
     let Some((commitment, digest)) = commitment else { return Err(Box::new(unfinished(&history))) };
     check_head(&history, &commitment)?;
@@ -111,12 +117,7 @@ fn read_spec(text: &[u8], expected: crate::digest::Digest) -> Checked<Spec> {
     let parsed = std::str::from_utf8(text)
         .map_err(|error| error.to_string())
         .and_then(|text| Spec::parse(text).map_err(|error| error.to_string()));
-    let spec = parsed.map_err(|problem| Finding::inconclusive(place.clone(), problem))?;
-    if spec.canonical().as_bytes() != text {
-        let problem = "it is not in its canonical form, in which every recorder writes it";
-        return Err(Box::new(Finding::divergent(place, problem)));
-    }
-    Ok(spec)
+    parsed.map_err(|problem| Box::new(Finding::inconclusive(place, problem)))
 }
 
 fn unfinished(history: &History) -> Finding {
@@ -159,7 +160,7 @@ fn check_end(recording: &Recording<'_>, commitment: &Commitment) -> Vec<Finding>
     };
     if !history.finished {
         complain(format!(
-            "it was committed to, but has no end; its last step is {}",
+            "it was committed to, but has no end; it stops after {} steps",
             history.step_count()
         ));
     }
@@ -180,40 +181,72 @@ fn check_end(recording: &Recording<'_>, commitment: &Commitment) -> Vec<Finding>
 }
 
 fn check_resumptions(recording: &Recording<'_>) -> Vec<Finding> {
-    let History { environments, contradictions, .. } = &recording.history;
-    let one_class = environments.windows(2).all(|pair| pair[0].1.same_class(&pair[1].1));
-    contradictions
+    recording
+        .history
+        .contradictions
         .iter()
         .map(|found| {
             let problem = format!(
                 "the {} was recorded twice, before and after a resumption, and differs",
                 found.what
             );
-            let finding = if one_class { Finding::divergent } else { Finding::note };
+            let finding = if found.one_class { Finding::divergent } else { Finding::note };
             finding(Place::step(found.step), &problem as &dyn std::fmt::Display)
         })
         .collect()
 }
 
-fn check_learning_rates(recording: &Recording<'_>) -> Vec<Finding> {
+/// A run declared for one class of device and trained on another is not the
+/// declared one.
+fn check_devices(recording: &Recording<'_>) -> Vec<Finding> {
+    let declared = recording.spec.device.name();
+    let environments = recording.history.environments.iter();
+    let device = |engine: &Engine| engine.class.get(Engine::DEVICE).cloned().unwrap_or_default();
+    environments
+        .map(|(step, found)| (step, device(&found.engine)))
+        .filter(|(_, device)| device != declared)
+        .map(|(&step, device)| {
+            let problem = format!("it was trained on `{device}`; the spec declares `{declared}`");
+            Finding::divergent(Place::step(step), problem)
+        })
+        .collect()
+}
+
+/// Compares learning rates and samples with those that the spec derives.
+fn check_steps(recording: &Recording<'_>) -> Vec<Finding> {
     let Recording { spec, history, .. } = recording;
+    let order = DataOrder::new(spec.root_seed, spec.data.samples, spec.samples_per_step());
+    let mut order = match order {
+        Ok(order) => order,
+        Err(error) => return vec![Finding::divergent(Place::object(Object::Spec), error)],
+    };
+    let (mut rates, mut samples) = (Tally::default(), Tally::default());
     for step in 0..spec.steps {
         let trace = match history.step(step) {
             Ok(Some(trace)) => trace,
             Ok(None) => break,
             Err(error) => return vec![Finding::inconclusive(Place::step(step), error)],
         };
-        let declared = spec.learning_rate.at(step, spec.steps);
-        if trace.learning_rate_bits != declared.to_bits() {
-            let recorded = trace.learning_rate();
-            let problem = format!(
-                "the recorded learning rate is {recorded:e}; the spec derives {declared:e} (factor {})",
-                recorded / declared
-            );
-            return vec![Finding::divergent(Place::step(step), problem)];
+        if trace.learning_rate_bits != spec.learning_rate.at(step, spec.steps).to_bits() {
+            rates.count(step, || other_rate(spec, &trace));
+        }
+        if samples_digest(order.samples(step)) != trace.samples {
+            samples.count(step, || OTHER_SAMPLES.into());
         }
     }
-    Vec::new()
+    rates.finding().into_iter().chain(samples.finding()).collect()
+}
+
+const OTHER_SAMPLES: &str =
+    "the recorded samples are not those that the spec derives: another order or another seed";
+
+fn other_rate(spec: &Spec, trace: &StepTrace) -> String {
+    let declared = spec.learning_rate.at(trace.step, spec.steps);
+    let recorded = trace.learning_rate();
+    let factor = recorded / declared;
+    format!(
+        "the recorded learning rate is {recorded:e}; the spec derives {declared:e} (factor {factor})"
+    )
 }
 
 fn check_checkpoints(

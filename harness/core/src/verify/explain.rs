@@ -34,10 +34,10 @@ impl StepDivergence {
                 show_loss(self.recorded.loss, self.recorded.loss_bits)
             ),
             Stage::Gradient => {
-                format!("batch and loss agree, the gradient of {} not", names(&self.gradients))
+                format!("batch and loss agree; the gradient of {} does not", names(&self.gradients))
             }
             Stage::Update => format!(
-                "batch, learning rate, loss and gradient agree, the update of {} not",
+                "batch, learning rate, loss and gradient agree; the update of {} does not",
                 names(&self.tensors)
             ),
         };

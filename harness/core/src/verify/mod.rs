@@ -21,6 +21,7 @@ mod power;
 mod recording;
 mod replay;
 mod report;
+mod tally;
 mod verdict;
 
 pub use challenge::{Challenge, Nonce, NonceError};

@@ -33,7 +33,7 @@ checkpoint_every = 3
 device = "cpu"
 comparison = "bit-exact"
 program.name = "toy-plane"
-data = { name = "toy-points", digest = "DIGEST" }
+data = { name = "toy-points", samples = 64, digest = "DIGEST" }
 batch.size = 4
 optimizer = { kind = "sgd", momentum = 0.9, nesterov = false, weight_decay = 0.0 }
 learning_rate = { kind = "constant", value = 0.05 }
@@ -59,7 +59,8 @@ pub(crate) fn setting(attack: Option<InRunAttack>) -> Setting {
 }
 
 pub(crate) fn environment() -> Environment {
-    let class = BTreeMap::from([("engine".to_owned(), "toy 1".to_owned())]);
+    let class = [("engine", "toy 1"), (Engine::DEVICE, "cpu")];
+    let class = class.map(|(name, fact)| (name.to_owned(), fact.to_owned())).into();
     Environment {
         engine: Engine { class, notes: BTreeMap::new() },
         reenact: "0".into(),
