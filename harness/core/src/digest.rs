@@ -115,6 +115,11 @@ impl Hasher {
         self
     }
 
+    /// Returns the number of bytes added so far.
+    pub(crate) fn byte_count(&self) -> u64 {
+        self.0.count()
+    }
+
     /// Ends the hash.
     pub fn finish(&self) -> Digest {
         Digest(*self.0.finalize().as_bytes())

@@ -11,7 +11,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::header::Header;
-use super::pieces::read_ahead;
+use super::pieces::{PIECE_BYTES, Pieces};
 use super::{ReadAt, StoreError};
 use crate::state::{
     DType, Fingerprint, Fingerprinter, Layout, LayoutError, LayoutPair, LeafHasher, Scan, State,
@@ -173,78 +173,41 @@ impl Checkpoint {
     fn root_with(&self, mut also: impl FnMut(usize, &[u8])) -> Result<StateRoot, CheckpointError> {
         let specs = self.layout.tensors();
         let mut leaves = vec![Default::default(); specs.len()];
-        read_ahead(self.source.as_ref(), self.data(), |pieces| {
-            for index in file_order(&self.layout) {
-                let mut leaf = LeafHasher::new(&specs[index]);
-                pieces.take(specs[index].byte_len(), |piece| {
-                    leaf.update(piece);
-                    also(index, piece);
-                })?;
-                leaves[index] = leaf.finish();
-            }
-            Ok::<_, StoreError>(())
-        })?;
+        let mut pieces = Pieces::new(self.source.as_ref());
+        for index in file_order(&self.layout) {
+            let mut leaf = LeafHasher::new(&specs[index]);
+            pieces.read_aligned(self.range(index), leaf.room(PIECE_BYTES), |piece| {
+                leaf.update(piece);
+                also(index, piece);
+            })?;
+            leaves[index] = leaf.finish();
+        }
         Ok(merkle_root(&leaves))
     }
 
-    fn data(&self) -> Range<u64> {
-        let end = self.source.byte_len();
-        end - self.byte_len()..end
+    fn range(&self, index: usize) -> Range<u64> {
+        let start = self.offsets[index];
+        start..start + self.layout.tensors()[index].byte_len()
     }
 
     /// Compares two checkpoints tensor by tensor, in pieces. Memory does not
     /// grow with their size.
     pub fn differences(&self, replayed: &Self) -> Result<Vec<TensorDifference>, CheckpointError> {
-        if self.layout != replayed.layout {
-            return self.differences_by_name(replayed);
-        }
+        let mut a = Pieces::new(self.source.as_ref());
+        let mut b = Pieces::new(replayed.source.as_ref());
         let mut found = Vec::new();
-        let (source, other) = (self.source.as_ref(), replayed.source.as_ref());
-        read_ahead(source, self.data(), |a| {
-            read_ahead(other, replayed.data(), |b| {
-                for index in file_order(&self.layout) {
-                    let spec = &self.layout.tensors()[index];
+        for pair in layout_pairs(&self.layout, &replayed.layout) {
+            found.extend(match pair {
+                LayoutPair::Comparable(spec, index, other) => {
+                    let starts = (self.offsets[index], replayed.offsets[other]);
                     let mut scan = Scan::new(spec.dtype);
-                    a.zip(b, spec.byte_len(), |a, b| scan.update(a, b))?;
-                    found.extend(scan.finish(spec).map(|d| TensorDifference::new(spec, d)));
+                    a.zip(&mut b, starts, spec.byte_len(), |a, b| scan.update(a, b))?;
+                    scan.finish(spec).map(|difference| TensorDifference::new(spec, difference))
                 }
-                Ok::<_, StoreError>(())
-            })
-        })?;
-        found.sort_by(|a, b| a.name.cmp(&b.name));
+                LayoutPair::Different(difference) => Some(difference),
+            });
+        }
         Ok(found)
-    }
-
-    fn differences_by_name(
-        &self,
-        replayed: &Self,
-    ) -> Result<Vec<TensorDifference>, CheckpointError> {
-        layout_pairs(&self.layout, &replayed.layout)
-            .into_iter()
-            .filter_map(|pair| match pair {
-                LayoutPair::Comparable(spec, a, b) => {
-                    self.tensor_difference(replayed, spec, (a, b)).transpose()
-                }
-                LayoutPair::Different(difference) => Some(Ok(difference)),
-            })
-            .collect()
-    }
-
-    fn tensor_difference(
-        &self,
-        replayed: &Self,
-        spec: &TensorSpec,
-        (a, b): (usize, usize),
-    ) -> Result<Option<TensorDifference>, CheckpointError> {
-        let mut scan = Scan::new(spec.dtype);
-        let bytes = spec.byte_len();
-        let range = |start: u64| start..start + bytes;
-        read_ahead(self.source.as_ref(), range(self.offsets[a]), |a| {
-            read_ahead(replayed.source.as_ref(), range(replayed.offsets[b]), |b| {
-                a.zip(b, bytes, |a, b| scan.update(a, b))
-            })
-        })?;
-        Ok(scan.finish(spec).map(|difference| TensorDifference::new(spec, difference)))
     }
 
     /// Loads the whole state, if it has at most `limit` bytes.

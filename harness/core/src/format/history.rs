@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use super::journal::{FrameReader, JournalError, StepLayouts, Tail, event_at};
-use super::{Environment, Event, Frame, ReadAt};
+use super::journal::{FrameReader, JournalError, Tail, event_at};
+use super::{Environment, Event, Frame, ReadAt, StepLayouts};
 use crate::digest::Digest;
 use crate::state::StateRoot;
 use crate::trainer::StepTrace;

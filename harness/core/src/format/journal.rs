@@ -12,14 +12,11 @@
 //! frame's chain and everything of this frame before it; the first frame's
 //! predecessor is the hash of the 20 bytes in front.
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-
-use super::pieces::read_ahead;
-use super::{Environment, History, ReadAt, StoreError};
-use crate::codec::{self, CodecError, VALUE_BYTES_MAX};
+use super::event::{DOMAINS, Event, PAYLOAD_BYTES_MAX};
+use super::pieces::Pieces;
+use super::{History, ReadAt, StoreError};
+use crate::codec::{CodecError, VALUE_BYTES_MAX};
 use crate::digest::{Digest, Hasher};
-use crate::state::{Layout, StateRoot};
-use crate::trainer::StepTrace;
 
 /// Format version of the journal.
 ///
@@ -30,127 +27,6 @@ const MAGIC: &[u8; 16] = b"reenact journal\n";
 const HEADER_BYTES: u64 = 20;
 const FRAME_HEAD_BYTES: usize = 14;
 const CHAIN_BYTES: usize = 32;
-
-/// Says what was recorded.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Event {
-    /// Training began.
-    RunStarted {
-        /// Digest of the spec's canonical text.
-        spec: Digest,
-        /// Where.
-        environment: Environment,
-    },
-    /// From here on, states and gradients have these tensors.
-    Layouts(StepLayouts),
-    /// A step was taken.
-    Step(StepTrace),
-    /// The state was stored.
-    Checkpoint {
-        /// The step that it is the opening state of.
-        step: u64,
-        /// Its root.
-        root: StateRoot,
-    },
-    /// Training went on from a checkpoint after an interruption.
-    RunResumed {
-        /// The step that it went on with.
-        step: u64,
-        /// Where.
-        environment: Environment,
-    },
-    /// Training was asked to stop before its end.
-    RunInterrupted {
-        /// The step that would have come next.
-        step: u64,
-    },
-    /// Training ended.
-    RunFinished {
-        /// Steps taken.
-        steps: u64,
-    },
-}
-
-/// Names the tensors that the fingerprints of a step stand for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StepLayouts {
-    /// Tensors of the state after a step.
-    pub state: Layout,
-    /// Parameters that gradients are reported for.
-    pub gradient: Layout,
-}
-
-/// One domain a kind; the position is the kind's number.
-const DOMAINS: [&str; 7] = [
-    "reenact v1 journal run-started",
-    "reenact v1 journal layouts",
-    "reenact v1 journal step",
-    "reenact v1 journal checkpoint",
-    "reenact v1 journal run-resumed",
-    "reenact v1 journal run-interrupted",
-    "reenact v1 journal run-finished",
-];
-
-/// Limits the payload of each kind, so that a hostile journal cannot make its
-/// reader hold much.
-const PAYLOAD_BYTES_MAX: [usize; 7] =
-    [1 << 16, VALUE_BYTES_MAX, VALUE_BYTES_MAX, 1 << 8, 1 << 16, 1 << 8, 1 << 8];
-
-impl Event {
-    fn kind(&self) -> u16 {
-        match self {
-            Self::RunStarted { .. } => 0,
-            Self::Layouts(_) => 1,
-            Self::Step(_) => 2,
-            Self::Checkpoint { .. } => 3,
-            Self::RunResumed { .. } => 4,
-            Self::RunInterrupted { .. } => 5,
-            Self::RunFinished { .. } => 6,
-        }
-    }
-
-    fn payload(&self) -> Result<Vec<u8>, CodecError> {
-        match self {
-            Self::RunStarted { spec, environment } => codec::encode(&(spec, environment)),
-            Self::Layouts(layouts) => codec::encode(layouts),
-            Self::Step(trace) => codec::encode(trace),
-            Self::Checkpoint { step, root } => codec::encode(&(step, root)),
-            Self::RunResumed { step, environment } => codec::encode(&(step, environment)),
-            Self::RunInterrupted { step } => codec::encode(step),
-            Self::RunFinished { steps } => codec::encode(steps),
-        }
-    }
-
-    fn decode(kind: u16, payload: &[u8]) -> Result<Self, CodecError> {
-        fn read<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecError> {
-            codec::decode(payload)
-        }
-        let event = match kind {
-            0 => {
-                let (spec, environment) = read(payload)?;
-                Self::RunStarted { spec, environment }
-            }
-            1 => Self::Layouts(read(payload)?),
-            2 => Self::Step(read(payload)?),
-            3 => {
-                let (step, root) = read(payload)?;
-                Self::Checkpoint { step, root }
-            }
-            4 => {
-                let (step, environment) = read(payload)?;
-                Self::RunResumed { step, environment }
-            }
-            5 => Self::RunInterrupted { step: read(payload)? },
-            _ => Self::RunFinished { steps: read(payload)? },
-        };
-        // Only maps can be encoded in more than one way.
-        let has_maps = matches!(event, Self::RunStarted { .. } | Self::RunResumed { .. });
-        if has_maps && event.payload()? != payload {
-            return Err(CodecError::Malformed("a map is not in its one order".into()));
-        }
-        Ok(event)
-    }
-}
 
 /// Says why a journal cannot be read on.
 #[derive(Debug, thiserror::Error)]
@@ -384,9 +260,8 @@ impl<'a> FrameReader<'a> {
     fn only_zeros(&self) -> Result<bool, StoreError> {
         let mut zeros = true;
         let end = self.source.byte_len();
-        read_ahead(self.source, self.at..end, |pieces| {
-            pieces.take(end - self.at, |piece| zeros &= piece.iter().all(|byte| *byte == 0))
-        })?;
+        Pieces::new(self.source)
+            .read(self.at..end, |piece| zeros &= piece.iter().all(|byte| *byte == 0))?;
         Ok(zeros)
     }
 
@@ -440,6 +315,7 @@ impl<'a> FrameReader<'a> {
 mod tests {
     use super::*;
     use crate::memory::MemoryFile;
+    use crate::state::StateRoot;
     use proptest::prelude::*;
 
     fn events() -> Vec<Event> {
@@ -540,11 +416,6 @@ mod tests {
         #[test]
         fn no_bytes_make_it_panic(tail in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = read([&header()[..], &tail].concat());
-        }
-
-        #[test]
-        fn no_payload_makes_it_panic(kind in 0u16..8, payload in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = Event::decode(kind, &payload);
         }
     }
 }

@@ -17,6 +17,7 @@
 mod checkpoint;
 mod commitment;
 mod environment;
+mod event;
 mod header;
 mod history;
 mod journal;
@@ -26,8 +27,7 @@ mod pieces;
 pub use checkpoint::{CHECKPOINT_HEADER_BYTES_MAX, Checkpoint, CheckpointError, write_checkpoint};
 pub use commitment::{COMMITMENT_BYTES_MAX, Commitment, CommitmentError};
 pub use environment::Environment;
+pub use event::{Event, StepLayouts};
 pub use history::{Contradiction, History, HistoryError};
-pub use journal::{
-    Event, Frame, FrameReader, JOURNAL_FORMAT, JournalError, JournalWriter, StepLayouts, Tail,
-};
+pub use journal::{Frame, FrameReader, JOURNAL_FORMAT, JournalError, JournalWriter, Tail};
 pub use object::{Object, ReadAt, ReadRun, StoreError, WriteContent, WriteRun};

@@ -41,6 +41,12 @@ impl LeafHasher {
         Self(hasher)
     }
 
+    /// Returns how many bytes fill what is hashed so far up to a multiple of
+    /// `unit`.
+    pub(crate) fn room(&self, unit: u64) -> u64 {
+        unit - self.0.byte_count() % unit
+    }
+
     /// Adds the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         self.0.fixed(bytes);
