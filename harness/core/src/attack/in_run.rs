@@ -123,7 +123,9 @@ impl fmt::Display for InRunAttack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Range { start, end } = self.steps;
         write!(f, "{}", self.kind)?;
-        if self.steps != (0..u64::MAX) {
+        if start.checked_add(1) == Some(end) {
+            write!(f, "@{start}")?;
+        } else if self.steps != (0..u64::MAX) {
             write!(f, "@{start}..{end}")?;
         }
         show_strength(f, self.strength, self.kind.entry().2)
@@ -151,7 +153,7 @@ mod tests {
 
     #[test]
     fn reads_what_it_writes() {
-        for text in ["lr-tamper@7..20*1.5", "sign-flip@3..4", "seed-swap"] {
+        for text in ["lr-tamper@7..20*1.5", "sign-flip@3", "seed-swap"] {
             assert_eq!(text.parse::<InRunAttack>().unwrap().to_string(), text);
         }
         let names: BTreeSet<String> = InRunKind::all().map(|kind| kind.to_string()).collect();
