@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::block::{BLOCK_BYTES, block_difference};
 use super::dtype::element_bits;
 use super::{DType, Layout, State, TensorSpec};
 
@@ -125,26 +126,30 @@ impl Scan {
     /// Compares the next whole elements.
     pub(crate) fn update(&mut self, recorded: &[u8], replayed: &[u8]) {
         let size = self.dtype.size() as usize;
-        let start = self.position;
-        self.position += (recorded.len() / size) as u64;
-        // The common case, at the speed of memory.
-        if recorded == replayed {
-            return;
-        }
-        let pairs = recorded.chunks_exact(size).zip(replayed.chunks_exact(size));
-        for (index, (a, b)) in pairs.enumerate() {
-            if a != b {
-                self.note(start + index as u64, a, b);
+        let blocks = recorded.chunks(BLOCK_BYTES).zip(replayed.chunks(BLOCK_BYTES));
+        for (recorded, replayed) in blocks {
+            // The common case, at the speed of memory.
+            if recorded != replayed {
+                self.note(recorded, replayed);
             }
+            self.position += (recorded.len() / size) as u64;
         }
     }
 
-    fn note(&mut self, index: u64, recorded: &[u8], replayed: &[u8]) {
-        self.count += 1;
-        let distance = ulp_distance(self.dtype, recorded, replayed);
-        self.ulp_max = self.ulp_max.zip(distance).map(|(a, b)| a.max(b));
-        self.first
-            .get_or_insert_with(|| (index, self.dtype.show(recorded), self.dtype.show(replayed)));
+    fn note(&mut self, recorded: &[u8], replayed: &[u8]) {
+        let found = block_difference(self.dtype, recorded, replayed);
+        self.count += found.count;
+        self.ulp_max = self.ulp_max.zip(found.ulp_max).map(|(a, b)| a.max(b));
+        if self.first.is_none() {
+            self.first = self.first_of(recorded, replayed);
+        }
+    }
+
+    fn first_of(&self, recorded: &[u8], replayed: &[u8]) -> Option<(u64, String, String)> {
+        let size = self.dtype.size() as usize;
+        let pairs = recorded.chunks_exact(size).zip(replayed.chunks_exact(size));
+        let (index, (a, b)) = pairs.enumerate().find(|(_, (a, b))| a != b)?;
+        Some((self.position + index as u64, self.dtype.show(a), self.dtype.show(b)))
     }
 
     pub(crate) fn finish(self, spec: &TensorSpec) -> Option<Difference> {

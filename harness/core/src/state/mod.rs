@@ -5,6 +5,7 @@
 //! optimizer moments and counters, each under its module path
 //! (`model.fc1.weight`, `optimizer.fc1.weight.moment_1`, `run.step`).
 
+mod block;
 mod difference;
 mod dtype;
 mod fingerprint;
