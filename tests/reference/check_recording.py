@@ -2,9 +2,10 @@
 
     python3 check_recording.py REENACT [--changes N] [--seed N]
 
-Records toy.toml with the binary REENACT. Both have to accept the recording and
-to draw the same segments for several nonces; then both have to notice every
-one of N small changes of its files.
+Records toy-plane.toml with the binary REENACT. Both have to accept the
+recording and to draw the same segments for several nonces. Both have to judge
+alike recordings that are consistent and yet unusual (forgeries.py). Then both
+have to notice every one of N small changes of its files.
 """
 
 import argparse
@@ -15,10 +16,10 @@ import subprocess
 import sys
 import tempfile
 
+import forgeries
 import reenact_reference as reference
 
-SPEC = pathlib.Path(__file__).parent / "toy.toml"
-SAMPLES = 64
+SPEC = pathlib.Path(__file__).parents[2] / "replay-specs" / "toy-plane.toml"
 
 
 def reenact(binary, *arguments):
@@ -27,7 +28,7 @@ def reenact(binary, *arguments):
 
 def reference_code(run):
     try:
-        _, findings = reference.audit(str(run), SAMPLES)
+        _, findings = reference.audit(str(run))
     except reference.Disagreement:
         return 1
     except reference.Inconclusive:
@@ -35,8 +36,12 @@ def reference_code(run):
     return 1 if findings else 0
 
 
+def both_codes(binary, run):
+    return reenact(binary, "inspect", run).returncode, reference_code(run)
+
+
 def compare_draws(binary, run):
-    recording, findings = reference.audit(str(run), SAMPLES)
+    recording, findings = reference.audit(str(run))
     yield from findings
     total = recording["spec"].segment_count()
     for count in range(1, total + 1):
@@ -48,11 +53,19 @@ def compare_draws(binary, run):
             yield f"{nonce}: reenact draws {found}, the reference {expected}"
 
 
+def compare_forgeries(binary, run):
+    for name, expected, restore in forgeries.each(run):
+        codes = both_codes(binary, run)
+        if codes != (expected, expected):
+            yield f"{name}: reenact exits {codes[0]}, the reference {codes[1]}, not {expected}"
+        restore()
+
+
 def changed(content, chance):
     """Flips a bit, cuts the end off, appends, removes or inserts bytes."""
     content, at = bytearray(content), chance.randrange(len(content))
     some = chance.randbytes(chance.randint(1, 40))
-    match chance.randrange(8):
+    match chance.randrange(9):
         case 0:
             del content[at:]
         case 1:
@@ -61,13 +74,18 @@ def changed(content, chance):
             del content[at : at + len(some)]
         case 3:
             content[at:at] = some
+        case 4:
+            content[at:] = bytes(len(content) - at)
         case _:
             content[at] ^= 1 << chance.randrange(8)
     return bytes(content)
 
 
 def compare_changes(binary, run, count, chance):
+    """Changes one file at a time; now and then, the commitment is not there."""
     files = sorted(path for path in run.rglob("*") if path.is_file())
+    commitment = run / "commitment"
+    committed = commitment.read_bytes()
     for _ in range(count):
         path = chance.choice(files)
         before = path.read_bytes()
@@ -75,9 +93,12 @@ def compare_changes(binary, run, count, chance):
         if after == before:
             continue
         path.write_bytes(after)
-        codes = reenact(binary, "inspect", run).returncode, reference_code(run)
+        if chance.randrange(4) == 0:
+            commitment.unlink()
+        codes = both_codes(binary, run)
         if 0 in codes or codes[0] != codes[1]:
             yield f"{path.name}: reenact exits {codes[0]}, the reference {codes[1]}"
+        commitment.write_bytes(committed)
         path.write_bytes(before)
 
 
@@ -93,6 +114,7 @@ def main():
         if recorded.returncode != 0:
             sys.exit(recorded.stderr)
         problems = list(compare_draws(arguments.reenact, run))
+        problems += compare_forgeries(arguments.reenact, run)
         chance = random.Random(arguments.seed)
         problems += compare_changes(arguments.reenact, run, arguments.changes, chance)
     print("\n".join(problems) or "reenact and the reference agree")

@@ -3,10 +3,14 @@
 The same values stand in the unit tests of harness/core.
 """
 
+import pathlib
+import re
 import sys
 
 import reenact_reference as reference
-from reenact_reference import H, bits_of, u32, u64
+from reenact_reference import H, bits_of, prefixed, u32, u64
+
+PAGE = pathlib.Path(__file__).parents[2] / "replay-specs" / "README.md"
 
 
 def ramp(length):
@@ -39,6 +43,12 @@ def commitment_text():
     return reference.encode_commitment(bytes([1] * 32), 12, bytes([2] * 32), roots)
 
 
+def example_spec():
+    """Takes the example of section 5 off the page itself."""
+    section = PAGE.read_text().split("\n## 5. Spec\n")[1].split("\n## 6.")[0]
+    return re.search(r"```toml\n(.*?)```", section, re.DOTALL)[1].encode()
+
+
 def order(step):
     return reference.DataOrder(2026, 1437, 8).samples(step)
 
@@ -46,6 +56,10 @@ def order(step):
 def vectors():
     """Yields what is computed, and what it has to be."""
     yield reference.ChaCha20(bytes(32)).next_u64(), 0x903DF1A0ADE0B876
+    yield len(example_spec()), 600
+    digest = "8de4edd4ece3c66462431ed921711f3effe29ee3a3c7bb3a841d6e4956927fc7"
+    yield H("reenact v1 spec", prefixed(example_spec())).hex(), digest
+    yield reference.Spec(example_spec()).samples, 64
     for length, expected in [
         (0, "a40fb2c557bb2e69"),
         (4, "7db4defd592b3935"),

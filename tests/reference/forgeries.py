@@ -1,0 +1,159 @@
+"""Recordings whose hashes all agree, but that are unusual or wrong.
+
+Each is made of the toy recording: frames are changed, and the journal is
+chained and committed to anew.
+"""
+
+import struct
+
+import reenact_reference as reference
+from reenact_reference import KINDS, H, prefixed, text, u32, u64
+
+STARTED, LAYOUTS, STEP, CHECKPOINT, RESUMED, _INTERRUPTED, FINISHED = range(7)
+
+
+def split(journal):
+    """Returns [kind, payload] of each frame."""
+    frames, at = [], 20
+    while at < len(journal):
+        length, kind = struct.unpack_from("<IH", journal, at)
+        frames.append([kind, journal[at + 14 : at + 14 + length]])
+        at += 14 + length + 32
+    return frames
+
+
+def chained(frames):
+    file, chain = reference.JOURNAL_HEADER, H("reenact v1 journal header", reference.JOURNAL_HEADER)
+    for sequence, (kind, payload) in enumerate(frames):
+        frame = struct.pack("<IHQ", len(payload), kind, sequence) + payload
+        chain = H(f"reenact v1 journal {KINDS[kind][0]}", chain + frame)
+        file += frame + chain
+    return file, chain
+
+
+def encode_map(entries):
+    pairs = (text(key) + text(value) for key, value in sorted(entries.items()))
+    return u64(len(entries)) + b"".join(pairs)
+
+
+def with_class(payload, facts):
+    """Replaces the class of the environment of a frame of kind 0."""
+    fields = reference.Payload(payload[32:])
+    fields.map()
+    return payload[:32] + encode_map(facts) + payload[32 + fields.at :]
+
+
+class Forger:
+    """Holds the parts of an honest recording, and stores others in its place."""
+
+    def __init__(self, run):
+        self.run = run
+        self.spec = (run / "spec.toml").read_text()
+        self.journal = (run / "journal").read_bytes()
+        self.commitment = (run / "commitment").read_bytes()
+        self.frames = split(self.journal)
+        environment = reference.Payload(self.frames[0][1][32:]).environment()
+        self.facts = environment["class"]
+
+    def restore(self):
+        (self.run / "spec.toml").write_text(self.spec)
+        (self.run / "journal").write_bytes(self.journal)
+        (self.run / "commitment").write_bytes(self.commitment)
+
+    def store(self, frames, spec=None):
+        """Stores frames, and the commitment to them."""
+        file, head = chained(frames)
+        (self.run / "journal").write_bytes(file)
+        if spec is not None:
+            (self.run / "spec.toml").write_text(spec)
+        commitment = reference.encode_commitment(
+            frames[0][1][:32], len(frames), head, self.checkpoints()
+        )
+        (self.run / "commitment").write_bytes(commitment)
+
+    def checkpoints(self):
+        found = (payload for kind, payload in self.frames if kind == CHECKPOINT)
+        return {reference.first64(payload): payload[8:] for payload in found}
+
+    def respecified(self, old, new):
+        """Stores another spec, as if the run had begun with it."""
+        assert old in self.spec, old
+        spec = self.spec.replace(old, new, 1)
+        digest = H("reenact v1 spec", prefixed(spec.encode()))
+        (_, started), *others = self.frames
+        self.store([[STARTED, digest + started[32:]], *others], spec)
+
+    def trained_on(self, facts):
+        (_, started), *others = self.frames
+        self.store([[STARTED, with_class(started, facts)], *others])
+
+    def resumed(self, count, facts, before=()):
+        """Goes on `count` times from checkpoint 0, once `before` is recorded."""
+        environment = with_class(self.frames[0][1], facts)[32:]
+        again = [[RESUMED, u64(0) + environment]] * count
+        self.store([*self.frames[:2], *before, *again, *self.frames[2:]])
+
+    def contradicted(self, facts):
+        """Records another loss in step 0 first."""
+        layouts, (kind, trace) = self.frames[2:4]
+        assert (layouts[0], kind) == (LAYOUTS, STEP)
+        other = trace[:80] + u32(struct.unpack_from("<I", trace, 80)[0] ^ 1) + trace[84:]
+        self.resumed(1, facts, [layouts, [STEP, other]])
+
+    def with_layout(self, name):
+        tensor = u64(1) + text(name) + u32(0) + u64(0)
+        self.store([*self.frames[:2], [LAYOUTS, tensor + u64(0)], *self.frames[2:]])
+
+    def cut(self, kept, tail=b"", committed=False):
+        """Keeps some frames of the honest journal, then stores `tail`."""
+        (self.run / "journal").write_bytes(chained(self.frames[:kept])[0] + tail)
+        if not committed:
+            (self.run / "commitment").unlink()
+
+
+def each(run):
+    """Stores one forgery after another; yields its name, the exit code that is
+    right for it, and what restores the recording."""
+    forger = Forger(run)
+    facts, every = forger.facts, len(forger.frames)
+    other_engine = facts | {"engine": "another"}
+    other_device = facts | {"device": "cuda"}
+    no_device = {key: value for key, value in facts.items() if key != "device"}
+    samples = "samples = 64\n"
+    sampling, all_of_them = 'kind = "count"\nsegments = 3\n', 'kind = "all"\n'
+    program = 'name = "toy-plane"\n\n[data]'
+    parameter = 'name = "toy-plane"\nhyperparameters.a = {}\n\n[data]'
+    for name, expected, make, *arguments in [
+        ("nothing", 0, forger.store, forger.frames),
+        ("a comment", 0, forger.respecified, "format", "# harmless\nformat"),
+        ("another spelling", 0, forger.respecified, samples, "samples=0x40\n"),
+        ("a text in single quotes", 0, forger.respecified, program, parameter.format("'b'")),
+        ("an integer for a real", 0, forger.respecified, "weight_decay = 0.0", "weight_decay = 0"),
+        ("more samples", 1, forger.respecified, samples, "samples = 65\n"),
+        ("fewer samples than a step", 2, forger.respecified, samples, "samples = 7\n"),
+        ("too many samples", 2, forger.respecified, samples, "samples = 4294967296\n"),
+        ("no samples", 2, forger.respecified, samples, ""),
+        ("all segments", 0, forger.respecified, sampling, all_of_them),
+        ("all segments, and a key", 2, forger.respecified, sampling, all_of_them + "a = 1\n"),
+        ("a text that is no name", 2, forger.respecified, program, parameter.format('"b c"')),
+        ("another declared device", 1, forger.respecified, '"cpu"', '"cuda"'),
+        ("another device", 1, forger.trained_on, other_device),
+        ("no device", 1, forger.trained_on, no_device),
+        ("another engine", 0, forger.trained_on, other_engine),
+        ("a resumption on another device", 1, forger.resumed, 1, other_device),
+        ("4095 resumptions", 0, forger.resumed, 4095, facts),
+        ("4096 resumptions", 1, forger.resumed, 4096, facts),
+        ("a contradiction", 1, forger.contradicted, facts),
+        ("a contradiction of two classes", 0, forger.contradicted, other_engine),
+        ("a tensor too many", 0, forger.with_layout, "metadata"),
+        ("a tensor of a forbidden name", 1, forger.with_layout, "__metadata__"),
+        ("no commitment", 2, forger.cut, every),
+        ("a cut journal", 1, forger.cut, every - 1, b"", True),
+        ("zeros, committed", 1, forger.cut, every, bytes(99), True),
+        ("zeros", 2, forger.cut, every - 3, bytes(99)),
+        ("many zeros after the header", 2, forger.cut, 0, bytes(9999)),
+        ("zeros after the header, committed", 1, forger.cut, 0, bytes(99), True),
+        ("zeros that end otherwise", 1, forger.cut, every - 3, bytes(99) + b"\1"),
+    ]:
+        make(*arguments)
+        yield name, expected, forger.restore
