@@ -69,7 +69,9 @@ impl Directory {
             Ok(found) if !found.is_dir() => return refuse("it is no folder".into()),
             Ok(_) => {}
         }
-        if path_of(root, Object::Journal).symlink_metadata().is_err() {
+        // A commitment alone is a recording that withholds its journal.
+        let parts = [Object::Journal, Object::Commitment];
+        if parts.iter().all(|&object| path_of(root, object).symlink_metadata().is_err()) {
             return refuse("it holds no journal".into());
         }
         Ok(Self { root: root.into(), journal: None, unsynced: VecDeque::new() })

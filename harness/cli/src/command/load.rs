@@ -38,7 +38,10 @@ pub(crate) fn spec(app: &App, name: &str) -> Result<Spec, Failure> {
         Some(text) => text.to_owned(),
         None => spec_text(app, path)?,
     };
-    Spec::parse(&text).map_err(|error| Failure::from(error).context(format!("spec {name}")))
+    let refuse = |error| Failure::from(error).context(format!("spec {name}"));
+    let spec = Spec::parse(&text).map_err(refuse)?;
+    spec.stored().map_err(refuse)?;
+    Ok(spec)
 }
 
 fn spec_text(app: &App, path: &Path) -> Result<String, Failure> {

@@ -90,11 +90,15 @@ impl History {
             frames: reader.frames(),
             whole_bytes: reader.whole_bytes(),
             tail: reader.tail(),
-            steps: fold.steps,
+            steps: fold.steps.into_iter().map(|(at, _)| at).collect(),
             layouts: fold.layouts,
             spec: fold.spec,
             environments: fold.environments,
-            checkpoints: fold.checkpoints,
+            checkpoints: fold
+                .checkpoints
+                .into_iter()
+                .map(|(step, (root, _))| (step, root))
+                .collect(),
             interrupted: fold.interrupted,
             contradictions: fold.contradictions,
             finished: fold.finished,
@@ -147,16 +151,19 @@ fn read_step(source: &dyn ReadAt, at: u64) -> Result<StepTrace, JournalError> {
     }
 }
 
+/// Something recorded, with the number of the environment that recorded it.
+type By<T> = (T, usize);
+
 struct Fold {
     spec: Digest,
     environments: Vec<(u64, Environment)>,
-    steps: Vec<u64>,
+    steps: Vec<By<u64>>,
     /// Places of the steps that resumptions replace, from this step on.
-    replaced: (u64, Vec<u64>),
+    replaced: (u64, Vec<By<u64>>),
     layouts: Vec<(u64, StepLayouts)>,
-    checkpoints: BTreeMap<u64, StateRoot>,
+    checkpoints: BTreeMap<u64, By<StateRoot>>,
     /// Checkpoints that resumptions replace.
-    replaced_checkpoints: BTreeMap<u64, StateRoot>,
+    replaced_checkpoints: BTreeMap<u64, By<StateRoot>>,
     interrupted: Vec<u64>,
     contradictions: Vec<Contradiction>,
     stopped: bool,
@@ -259,31 +266,37 @@ impl Fold {
             return Err("its fingerprints do not fit the tensors declared before it".into());
         }
         let (first, places) = &self.replaced;
-        if let Some(&earlier) = places.get((trace.step - first) as usize) {
-            let earlier = read_step(source, earlier).map_err(|error| error.to_string())?;
+        if let Some(&(earlier_at, by)) = places.get((trace.step - first) as usize) {
+            let earlier = read_step(source, earlier_at).map_err(|error| error.to_string())?;
             if earlier != *trace {
-                self.contradict(trace.step, "step");
+                self.contradict(trace.step, "step", by);
             }
         }
-        self.steps.push(at);
+        self.steps.push((at, self.now()));
         Ok(())
     }
 
-    fn contradict(&mut self, step: u64, what: &'static str) {
-        let mut recorded = self.environments.iter().rev().filter(|(first, _)| *first <= step);
-        // The environment that records now, and the one before it that did.
-        let (now, before) = (recorded.next(), recorded.next());
-        let one_class = now.zip(before).is_none_or(|((_, a), (_, b))| a.same_class(b));
+    /// Returns the number of the environment that records now.
+    fn now(&self) -> usize {
+        self.environments.len() - 1
+    }
+
+    /// Notes that what environment `by` recorded is recorded otherwise now.
+    fn contradict(&mut self, step: u64, what: &'static str, by: usize) {
+        let (before, now) = (&self.environments[by].1, &self.environments[self.now()].1);
+        let one_class = before.same_class(now);
         self.contradictions.push(Contradiction { step, what, one_class });
     }
 
     fn take_checkpoint(&mut self, step: u64, root: StateRoot) -> Result<(), String> {
         self.expect_next(step)?;
-        if self.checkpoints.insert(step, root).is_some() {
+        if self.checkpoints.insert(step, (root, self.now())).is_some() {
             return Err(format!("the state before step {step} stands there twice"));
         }
-        if self.replaced_checkpoints.get(&step).is_some_and(|earlier| *earlier != root) {
-            self.contradict(step, "checkpoint");
+        if let Some(&(earlier, by)) = self.replaced_checkpoints.get(&step)
+            && earlier != root
+        {
+            self.contradict(step, "checkpoint", by);
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ use crate::format::{
     CheckpointError, Commitment, Environment, Event, HistoryError, JournalWriter, Object,
     StepLayouts, StoreError, WriteRun, write_checkpoint,
 };
-use crate::spec::Spec;
+use crate::spec::{Spec, SpecError};
 use crate::state::StateRoot;
 use crate::trainer::{Metric, StepTrace, Trainer, TrainerError};
 
@@ -38,6 +38,9 @@ pub enum RecordError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The spec cannot be stored.
+    #[error("the spec: {0}")]
+    Spec(#[from] SpecError),
     /// The training failed.
     #[error(transparent)]
     Trainer(#[from] TrainerError),
@@ -77,7 +80,7 @@ impl<'a> Recorder<'a> {
         trainer: Box<dyn Trainer>,
         environment: Environment,
     ) -> Result<Self, RecordError> {
-        let text = spec.canonical();
+        let text = spec.stored()?;
         store.put(Object::Spec, &mut |out| out.write_all(text.as_bytes()))?;
         let (journal, header) = JournalWriter::start();
         store.append(&header)?;

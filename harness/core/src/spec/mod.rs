@@ -227,10 +227,18 @@ impl Spec {
         let spec: Self =
             toml::from_str(text).map_err(|error| SpecError::Syntax(error.to_string()))?;
         spec.check()?;
-        // What is written has to be readable again.
-        match spec.canonical().len() {
+        Ok(spec)
+    }
+
+    /// Gives the canonical text, to be stored with a recording.
+    ///
+    /// # Errors
+    /// [`SpecError::TooLarge`] if no reader would take it.
+    pub fn stored(&self) -> Result<String, SpecError> {
+        let text = self.canonical();
+        match text.len() {
             bytes if bytes > SPEC_BYTES_MAX => Err(SpecError::TooLarge { bytes }),
-            _ => Ok(spec),
+            _ => Ok(text),
         }
     }
 

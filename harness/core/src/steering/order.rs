@@ -1,10 +1,17 @@
 //! The order in which samples are consumed.
 
+use std::collections::BTreeMap;
+
+use rand_chacha::ChaCha20Rng;
+
 use crate::digest::{Digest, Hasher};
-use crate::steering::{keyed_stream, shuffle_prefix};
+use crate::steering::uniform::{below, keyed_stream};
 
 /// Limits a data set; sample numbers are `u32`.
 pub const SAMPLES_MAX: u64 = u32::MAX as u64;
+
+/// A permutation of at most so many samples is held as a list.
+const LISTED_MAX: u64 = 1 << 22;
 
 /// Gives the samples of each step: every epoch is a permutation of the data
 /// set, drawn from ChaCha20 keyed by the root seed and the epoch's number. An
@@ -15,7 +22,7 @@ pub struct DataOrder {
     root_seed: u64,
     samples: u64,
     samples_per_step: u64,
-    epoch: Option<(u64, Vec<u32>)>,
+    epoch: Option<Epoch>,
 }
 
 /// Says why a data set cannot be ordered.
@@ -52,20 +59,79 @@ impl DataOrder {
     /// Returns the numbers of the samples of `step`, in order.
     pub fn samples(&mut self, step: u64) -> &[u32] {
         let steps_per_epoch = self.samples / self.samples_per_step;
-        let epoch = step / steps_per_epoch;
+        let number = step / steps_per_epoch;
         let first = (step % steps_per_epoch * self.samples_per_step) as usize;
         let count = self.samples_per_step as usize;
-        &self.permutation(epoch)[first..][..count]
+        if self.epoch.as_ref().is_none_or(|epoch| epoch.number != number) {
+            self.epoch = Some(Epoch::start(self.root_seed, number, self.samples));
+        }
+        self.epoch.as_mut().map_or(&[], |epoch| &epoch.up_to(first + count)[first..])
+    }
+}
+
+/// Holds one epoch's permutation as far as it has been asked for.
+#[derive(Debug)]
+struct Epoch {
+    number: u64,
+    samples: u64,
+    stream: ChaCha20Rng,
+    drawn: Vec<u32>,
+    places: Places,
+}
+
+impl Epoch {
+    fn start(root_seed: u64, number: u64, samples: u64) -> Self {
+        let stream = keyed_stream(order_key(root_seed, number));
+        Self { number, samples, stream, drawn: Vec::new(), places: Places::new(samples) }
     }
 
-    fn permutation(&mut self, epoch: u64) -> &[u32] {
-        if self.epoch.as_ref().is_none_or(|(number, _)| *number != epoch) {
-            let mut order: Vec<u32> = (0..self.samples as u32).collect();
-            let count = order.len();
-            shuffle_prefix(&mut keyed_stream(order_key(self.root_seed, epoch)), &mut order, count);
-            self.epoch = Some((epoch, order));
+    /// Draws on, to the first `count` samples: the Fisher-Yates shuffle from
+    /// the left.
+    fn up_to(&mut self, count: usize) -> &[u32] {
+        while self.drawn.len() < count {
+            let place = self.drawn.len() as u32;
+            let left = self.samples - u64::from(place);
+            let other = place + below(&mut self.stream, left) as u32;
+            self.drawn.push(self.places.exchange(place, other));
         }
-        self.epoch.as_ref().map_or(&[], |(_, order)| order)
+        &self.drawn[..count]
+    }
+}
+
+/// Holds the sample at each place that is not drawn yet.
+#[derive(Debug)]
+enum Places {
+    /// Every place.
+    All(Vec<u32>),
+    /// Only those that hold another sample than their own number, as a large
+    /// number of samples may be a hostile claim.
+    Moved(BTreeMap<u32, u32>),
+}
+
+impl Places {
+    fn new(samples: u64) -> Self {
+        if samples <= LISTED_MAX {
+            Self::All((0..samples as u32).collect())
+        } else {
+            Self::Moved(BTreeMap::new())
+        }
+    }
+
+    /// Takes the sample at `other` and leaves there the one at `place`.
+    fn exchange(&mut self, place: u32, other: u32) -> u32 {
+        match self {
+            Self::All(samples) => {
+                samples.swap(place as usize, other as usize);
+                samples[place as usize]
+            }
+            Self::Moved(moved) => {
+                let here = moved.remove(&place).unwrap_or(place);
+                if other == place {
+                    return here;
+                }
+                moved.insert(other, here).unwrap_or(other)
+            }
+        }
     }
 }
 
@@ -93,6 +159,28 @@ mod tests {
         for step in [39, 3, 12, 13, 0, 25] {
             assert_eq!(jumping.samples(step), all[step as usize]);
         }
+    }
+
+    #[test]
+    fn both_ways_of_holding_it_are_the_shuffle_of_the_whole() {
+        let mut whole: Vec<u32> = (0..1000).collect();
+        crate::steering::shuffle_prefix(&mut keyed_stream(order_key(3, 1)), &mut whole, 1000);
+        let mut epoch = Epoch::start(3, 1, 1000);
+        assert!(matches!(epoch.places, Places::All(_)));
+        assert_eq!(epoch.up_to(1000), whole);
+        let mut sparse =
+            Epoch { places: Places::Moved(BTreeMap::new()), ..Epoch::start(3, 1, 1000) };
+        assert_eq!(sparse.up_to(1000), whole);
+    }
+
+    #[test]
+    fn a_giant_claim_costs_little() {
+        let mut order = DataOrder::new(3, SAMPLES_MAX, 8).unwrap();
+        assert_eq!(order.samples(5).len(), 8);
+        let epoch = order.epoch.as_ref().unwrap();
+        assert!(
+            epoch.drawn.len() == 48 && matches!(&epoch.places, Places::Moved(m) if m.len() <= 48)
+        );
     }
 
     #[test]

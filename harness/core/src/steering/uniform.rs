@@ -15,7 +15,7 @@ pub(crate) fn keyed_stream(key: Digest) -> ChaCha20Rng {
 ///
 /// Rejection keeps the draw uniform; the rule is this simple so that anybody
 /// can repeat it in another language.
-fn below(stream: &mut ChaCha20Rng, bound: u64) -> u64 {
+pub(crate) fn below(stream: &mut ChaCha20Rng, bound: u64) -> u64 {
     let excess = (u64::MAX % bound + 1) % bound;
     loop {
         let word = stream.next_u64();
