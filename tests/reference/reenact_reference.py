@@ -717,18 +717,15 @@ class History:
         _, state, gradient = self.layouts[-1]
         sizes = len(state), len(gradient)
         demand(sizes == (len(trace["state"]), len(trace["gradient"])), "fingerprints do not fit")
-        if self.earlier_steps.get(trace["step"], trace) != trace:
-            self.contradict(f"step {trace['step']}", trace["step"])
-        self.earlier_steps[trace["step"]] = trace
+        self.compare(self.earlier_steps, trace["step"], trace, f"step {trace['step']}")
         self.steps.append(trace)
 
     def take_checkpoint(self, event):
         step, root = event
         self.expect_next(step)
         demand(step not in self.checkpoints, f"a second checkpoint opens step {step}")
-        if self.earlier_checkpoints.get(step, root) != root:
-            self.contradict(f"checkpoint {step}", step)
-        self.earlier_checkpoints[step] = self.checkpoints[step] = root
+        self.compare(self.earlier_checkpoints, step, root, f"checkpoint {step}")
+        self.checkpoints[step] = root
 
     def take_run_resumed(self, event):
         step, environment = event
@@ -749,9 +746,13 @@ class History:
         self.expect_next(steps)
         self.finished = True
 
-    def contradict(self, what, step):
-        before, now = [found for first, found in self.environments if first <= step][-2:]
-        self.contradictions.append((what, before["class"] == now["class"]))
+    def compare(self, records, key, record, what):
+        """Compares with the earlier record of the same, if there is one, and replaces it."""
+        now = self.environments[-1][1]["class"]
+        earlier, before = records.get(key, (record, now))
+        if earlier != record:
+            self.contradictions.append((what, before == now))
+        records[key] = (record, now)
 
     def state_layout(self, step):
         return [state for first, state, _ in self.layouts if first <= step][-1]
