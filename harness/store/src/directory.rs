@@ -28,7 +28,10 @@ impl Directory {
     /// [`StoreError::Exists`] if it holds one already; nothing is changed then.
     pub fn create(root: &Path) -> Result<Self, StoreError> {
         let refuse = |problem| StoreError::Io { object: Object::Journal, problem };
-        fs::create_dir_all(root.join(CHECKPOINTS)).map_err(refuse)?;
+        fs::create_dir_all(root.join(CHECKPOINTS)).map_err(|error| StoreError::NoRecording {
+            path: root.display().to_string(),
+            problem: format!("the folder cannot be made: {error}"),
+        })?;
         let parts = [Object::Spec, Object::Journal, Object::Commitment];
         if parts.iter().any(|&object| path_of(root, object).symlink_metadata().is_ok()) {
             return Err(StoreError::Exists { path: root.display().to_string() });

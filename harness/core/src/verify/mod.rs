@@ -12,6 +12,7 @@
 //! [`crate::format`].
 
 mod challenge;
+mod course;
 mod derivation;
 mod divergence;
 mod examine;
@@ -25,6 +26,7 @@ mod tally;
 mod verdict;
 
 pub use challenge::{Challenge, Nonce, NonceError};
+pub use course::{COURSE_STEPS_MAX, COURSE_TENSORS_MAX, Course, CourseStep, LossPoint};
 pub use derivation::examine_data;
 pub use divergence::{Divergence, Stage, StepDivergence, StepValues};
 pub use examine::{Examination, examine, open_recording};

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::course::{Course, CourseKeeper};
 use super::divergence::{Divergence, StepDivergence};
 use super::recording::{Recording, Segment};
 use crate::format::{CheckpointError, JournalError, Object, StoreError};
@@ -25,6 +26,9 @@ pub struct Replay {
     /// Tensors in which the recorded initial state differs from the one that
     /// the spec's seed gives.
     pub initial: Vec<TensorDifference>,
+    /// What it did step by step, thinned out.
+    #[serde(default)]
+    pub course: Course,
 }
 
 impl Replay {
@@ -87,13 +91,17 @@ pub fn replay(
     let initial = initial_differences(recording, &initial_state, limit)?;
     trainer.restore(&load(recording, segment.step_start, limit)?)?;
     let mut first = None;
+    let mut course = CourseKeeper::new(segment);
     for step in segment.step_start..segment.step_end {
         let replayed = trainer.step(step)?;
         let recorded = recording.history.step(step)?.ok_or(ReplayError::NoStep(step))?;
         let layouts = recording.history.layouts(step).ok_or(ReplayError::NoStep(step))?;
         let ours = (trainer.layout(), trainer.gradient_layout());
-        first =
-            first.or_else(|| StepDivergence::of(&recorded, &replayed, layouts, (&ours.0, &ours.1)));
+        if course.wants(step) {
+            let found = StepDivergence::of(&recorded, &replayed, layouts, (&ours.0, &ours.1));
+            course.push(&recorded, &replayed, found.as_ref());
+            first = first.or(found);
+        }
         progress(step);
     }
     let closing_state = trainer.capture(segment.step_end)?;
@@ -101,7 +109,7 @@ pub fn replay(
     let closing = closing_differences(recording, &closing_state, closing_root, segment, limit)?;
     let diverges = first.is_some() || !closing.is_empty();
     let divergence = diverges.then_some(Divergence { step: first, closing });
-    Ok(Replay { segment, closing_root, divergence, initial })
+    Ok(Replay { segment, closing_root, divergence, initial, course: course.finish() })
 }
 
 /// The run has to begin where its seed says; a run that began with other

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::challenge::Challenge;
+use super::course::LossPoint;
 use super::explain::list;
 use super::finding::{Finding, Weight};
 use super::power::escape_probability;
@@ -62,10 +63,16 @@ pub struct Claim {
     pub steps: u64,
     /// Segments.
     pub segments: u64,
+    /// Steps of a segment; the last may have fewer.
+    #[serde(default)]
+    pub checkpoint_every: u64,
     /// Steps with which training went on after an interruption.
     pub resumed: Vec<u64>,
     /// Where it was trained, from which step on.
     pub environments: Vec<(u64, Environment)>,
+    /// The recorded losses, thinned out.
+    #[serde(default)]
+    pub losses: Vec<LossPoint>,
 }
 
 impl Claim {
@@ -77,8 +84,10 @@ impl Claim {
             spec: recording.history.spec,
             steps: recording.spec.steps,
             segments: recording.segment_count(),
+            checkpoint_every: recording.spec.checkpoint_every,
             resumed: recording.history.resumed().collect(),
             environments: recording.history.environments.clone(),
+            losses: LossPoint::of_history(&recording.history),
         }
     }
 }
