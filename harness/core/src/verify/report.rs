@@ -164,6 +164,10 @@ impl Report {
         segments: Vec<SegmentReport>,
         auditor: Environment,
     ) -> Self {
+        if let Some(challenge) = &challenge {
+            let replayed = segments.iter().map(|report| report.segment.index);
+            assert!(replayed.eq(challenge.draw()), "what was drawn is what is reported");
+        }
         let claim = recording.map(Claim::of);
         let trained_by = claim.as_ref().map_or(&[][..], |claim| &claim.environments);
         let same_binary = trained_by.iter().any(|(_, found)| found.binary == auditor.binary);
