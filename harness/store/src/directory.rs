@@ -32,7 +32,7 @@ impl Directory {
             path: root.display().to_string(),
             problem: format!("the folder cannot be made: {error}"),
         })?;
-        let parts = [Object::Spec, Object::Journal, Object::Commitment];
+        let parts = [Object::Spec, Object::Journal, Object::Commitment, Object::Signature];
         if parts.iter().any(|&object| path_of(root, object).symlink_metadata().is_ok()) {
             return Err(StoreError::Exists { path: root.display().to_string() });
         }

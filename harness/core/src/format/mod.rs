@@ -8,6 +8,7 @@
 //!   spec.toml                        what the run declared, canonical text
 //!   journal                          what the trainer recorded, hash-chained
 //!   commitment                       the head of the journal, once finished
+//!   commitment.sig                   who stands for it, if it was signed
 //!   checkpoints/<root>.safetensors   whole states, named by their root
 //! ```
 //!
@@ -21,8 +22,10 @@ mod event;
 mod header;
 mod history;
 mod journal;
+mod key;
 mod object;
 mod pieces;
+mod signature;
 
 pub use checkpoint::{CHECKPOINT_HEADER_BYTES_MAX, Checkpoint, CheckpointError, write_checkpoint};
 pub use commitment::{COMMITMENT_BYTES_MAX, Commitment, CommitmentError};
@@ -30,4 +33,6 @@ pub use environment::Environment;
 pub use event::{Event, StepLayouts};
 pub use history::{Contradiction, History, HistoryError};
 pub use journal::{Frame, FrameReader, JOURNAL_FORMAT, JournalError, JournalWriter, Tail};
+pub use key::{KeyError, PublicKey, SecretKey};
 pub use object::{Object, ReadAt, ReadRun, StoreError, WriteContent, WriteRun};
+pub use signature::{SIGNATURE_BYTES_MAX, SIGNATURE_NAMESPACE, Signature, SignatureError};

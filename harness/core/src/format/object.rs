@@ -17,6 +17,8 @@ pub enum Object {
     Journal,
     /// The commitment.
     Commitment,
+    /// The signature of the commitment.
+    Signature,
     /// The state with this root.
     Checkpoint(StateRoot),
 }
@@ -28,6 +30,7 @@ impl fmt::Display for Object {
             Self::Spec => f.write_str("spec.toml"),
             Self::Journal => f.write_str("journal"),
             Self::Commitment => f.write_str("commitment"),
+            Self::Signature => f.write_str("commitment.sig"),
             Self::Checkpoint(root) => write!(f, "checkpoints/{root}.safetensors"),
         }
     }
