@@ -2,13 +2,15 @@
 //!
 //! A binary registers its programs with an [`App`] and runs it; it then has
 //! every subcommand for them. One file a subcommand lies in `command/`; what
-//! they share is here: [`exit`] codes, failures, progress, workers.
+//! they share is here: [`exit`] codes, failures, progress, workers, and the page
+//! of a report.
 
 mod app;
 mod command;
 mod environment;
 mod failure;
 mod output;
+mod page;
 mod progress;
 mod signal;
 mod worker;

@@ -28,8 +28,12 @@ pub(crate) fn styled(style: Style, text: impl std::fmt::Display) -> String {
 
 /// Writes the result for machines.
 pub(crate) fn json(value: &impl Serialize) {
-    let text = serde_json::to_string_pretty(value).expect("reports have only text keys");
-    line(text);
+    line(json_text(value));
+}
+
+/// Returns what [`json`] writes.
+pub(crate) fn json_text(value: &impl Serialize) -> String {
+    serde_json::to_string_pretty(value).expect("reports have only text keys")
 }
 
 /// Writes a message beside the result.

@@ -16,6 +16,7 @@ use super::report;
 use super::segments::{Drawn, Selection};
 use crate::app::App;
 use crate::failure::Failure;
+use crate::page::ReportFolder;
 use crate::worker::Crew;
 use crate::{environment, exit, output, progress};
 
@@ -24,6 +25,7 @@ Examples:
   reenact audit runs/cnn                          as the spec's sampling policy says
   reenact audit runs/cnn --segments all           replay everything
   reenact audit runs/cnn --confidence 0.95 --tampered 2
+  reenact audit runs/cnn --report audits/cnn      write a page with the evidence
   reenact audit runs/cnn --segments 4 --nonce 2026-11-23T00:00Z --json";
 
 const STALL_SECONDS: u64 = 600;
@@ -45,17 +47,27 @@ pub(crate) struct Arguments {
     /// Seconds without a step after which a worker is taken for hanging
     #[arg(long, value_name = "SECONDS", default_value_t = STALL_SECONDS, value_parser = clap::value_parser!(u64).range(1..))]
     stall_seconds: u64,
+    /// Write the report into this folder, as a page (report.html) and for
+    /// machines (report.json)
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
     /// Print the report as JSON
     #[arg(long)]
     pub(super) json: bool,
 }
 
 pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
+    let folder = arguments.report.as_deref();
+    let folder = folder.map(|path| ReportFolder::create(path, &arguments.run)).transpose()?;
     let report = audit(app, arguments)?;
     if arguments.json {
         output::json(&report);
     } else {
         report::show(&report);
+    }
+    if let Some(folder) = folder {
+        let page = folder.write(&report)?;
+        output::note(format_args!("The report is in {}", page.display()));
     }
     Ok(match report.verdict {
         Verdict::Match { .. } => exit::MATCH,
@@ -74,6 +86,7 @@ impl Arguments {
             device,
             jobs: None,
             stall_seconds: STALL_SECONDS,
+            report: None,
             json: false,
         }
     }

@@ -1,0 +1,215 @@
+//! The segments that left their recording, one by one.
+
+use maud::{Markup, html};
+use reenact_core::state::{Difference, TensorDifference};
+use reenact_core::verify::{Replay, Report, SegmentOutcome, SegmentReport, Stage, StepDivergence};
+
+use super::mark::Mark;
+use super::{figure, heat, section};
+
+/// Segments shown in full; the map and the file for machines have all.
+const SEGMENTS_MAX: usize = 12;
+/// Tensors listed of each.
+const TENSORS_MAX: usize = 24;
+
+const STAGES: [Stage; 5] =
+    [Stage::Batch, Stage::LearningRate, Stage::Loss, Stage::Gradient, Stage::Update];
+
+/// Shows every segment that is not clean, and a wrong beginning.
+pub(super) fn show(report: &Report) -> Markup {
+    let told = |found: &&SegmentReport| matches!(Mark::of(found), Mark::Divergent | Mark::Unclear);
+    let found: Vec<&SegmentReport> = report.segments.iter().filter(told).collect();
+    let initial = report.segments.iter().find_map(initial);
+    html! {
+        @if let Some(differences) = initial {
+            (section("The initial state", html! {
+                p { "The recorded initial state is not the one that the spec's seed gives." }
+                (tensors(differences))
+            }))
+        }
+        @if !found.is_empty() {
+            (section("Where the replay leaves the recording", html! {
+                @for segment in found.iter().take(SEGMENTS_MAX) { (one(segment)) }
+                @if let Some(more @ 1..) = found.len().checked_sub(SEGMENTS_MAX) {
+                    p.quiet {
+                        "and " (figure::count(more as u64, "segment")) " more; "
+                        code { "report.json" } " has all of them"
+                    }
+                }
+            }))
+        }
+    }
+}
+
+fn initial(found: &SegmentReport) -> Option<&[TensorDifference]> {
+    match &found.outcome {
+        SegmentOutcome::Replayed { replay } => {
+            Some(replay.initial.as_slice()).filter(|found| !found.is_empty())
+        }
+        _ => None,
+    }
+}
+
+fn one(found: &SegmentReport) -> Markup {
+    let segment = found.segment;
+    html! {
+        article {
+            h3 {
+                "Segment " (segment.index) ", steps " (segment.step_start) " to "
+                (segment.step_end - 1)
+            }
+            @match &found.outcome {
+                SegmentOutcome::Replayed { replay } => (replayed(replay)),
+                SegmentOutcome::Unstable { first, second } => (unstable(first, second)),
+                SegmentOutcome::Refused { problem } => p {
+                    "It cannot be replayed, because of what the recording holds: "
+                    (figure::prose(problem))
+                },
+                SegmentOutcome::Failed { problem } => p {
+                    "It could not be replayed here, which says nothing about the recording: "
+                    (figure::prose(problem))
+                },
+            }
+            @for incident in &found.incidents { p.quiet { "Incident: " (incident) } }
+        }
+    }
+}
+
+fn unstable(first: &Replay, second: &Replay) -> Markup {
+    let place = |replay: &Replay| match &replay.divergence {
+        Some(divergence) => divergence.explain(),
+        None => "it agrees with the recording".into(),
+    };
+    html! {
+        p {
+            "Two replays disagree with each other: this machine does not compute reproducibly. "
+            "Test its hardware, and audit on another."
+        }
+        ul { li { "first: " (figure::prose(&place(first))) } li { "second: " (figure::prose(&place(second))) } }
+    }
+}
+
+fn replayed(replay: &Replay) -> Markup {
+    let Some(divergence) = &replay.divergence else { return html! {} };
+    html! {
+        p { (figure::sentence(&divergence.explain())) }
+        @if let Some(step) = &divergence.step { (stages(step)) (values(step)) }
+        (heat::show(&replay.course, replay.segment))
+        @if !divergence.closing.is_empty() {
+            h4 { "The state that opens step " (replay.segment.step_end) }
+            (tensors(&divergence.closing))
+        }
+    }
+}
+
+/// Shows how far into the step everything agreed.
+fn stages(found: &StepDivergence) -> Markup {
+    html! {
+        ol.stages aria-label=(format!("Stages of step {}", found.step)) {
+            @for stage in STAGES {
+                @let (class, sign, word) = match stage.cmp(&found.stage) {
+                    std::cmp::Ordering::Less => ("clean", "✓", "agrees"),
+                    std::cmp::Ordering::Equal => ("divergent", "✗", "first to differ"),
+                    std::cmp::Ordering::Greater => ("not-drawn", "·", "follows"),
+                };
+                li class=(class) {
+                    span aria-hidden="true" { (sign) }
+                    b { (stage) }
+                    small { (word) }
+                }
+            }
+        }
+    }
+}
+
+fn values(found: &StepDivergence) -> Markup {
+    let (ours, theirs) = (&found.replayed, &found.recorded);
+    let bits = |bits: u32| format!("{bits:08x}");
+    let rows = [
+        ("learning rate", figure::rate(theirs.learning_rate), figure::rate(ours.learning_rate)),
+        ("loss", figure::loss(theirs.loss_bits), figure::loss(ours.loss_bits)),
+        ("bits of the loss", bits(theirs.loss_bits), bits(ours.loss_bits)),
+    ];
+    html! {
+        table.sides {
+            thead {
+                tr {
+                    th scope="col" { "step " (found.step) }
+                    th scope="col" { "recorded" }
+                    th scope="col" { "replayed" }
+                }
+            }
+            tbody {
+                @for (name, recorded, replayed) in &rows {
+                    tr.differs[recorded != replayed] {
+                        th scope="row" { (name) (sign(recorded != replayed)) }
+                        td { (recorded) }
+                        td { (replayed) }
+                    }
+                }
+            }
+        }
+        (names("Gradients that differ", &found.gradients))
+        (names("Tensors that differ after the step", &found.tensors))
+    }
+}
+
+/// Marks a row of which the two sides differ.
+pub(super) fn sign(differs: bool) -> Markup {
+    html! { @if differs { " " span.sign title="differs" { "≠" } } }
+}
+
+fn names(title: &str, names: &[String]) -> Markup {
+    html! {
+        @if !names.is_empty() {
+            p.names {
+                (title) " (" (names.len()) "): "
+                @for (place, name) in names.iter().take(TENSORS_MAX).enumerate() {
+                    @if place > 0 { ", " }
+                    code { (name) }
+                }
+                @if let Some(more @ 1..) = names.len().checked_sub(TENSORS_MAX) {
+                    " and " (more) " more"
+                }
+            }
+        }
+    }
+}
+
+fn tensors(differences: &[TensorDifference]) -> Markup {
+    html! {
+        div.scroll {
+            table.tensors {
+                thead {
+                    tr {
+                        @for title in ["tensor", "elements", "first at", "recorded", "replayed", "apart"] {
+                            th scope="col" { (title) }
+                        }
+                    }
+                }
+                tbody { @for found in differences.iter().take(TENSORS_MAX) { (tensor(found)) } }
+            }
+        }
+        @if let Some(more @ 1..) = differences.len().checked_sub(TENSORS_MAX) {
+            p.quiet { "and " (figure::count(more as u64, "tensor")) " more" }
+        }
+    }
+}
+
+fn tensor(found: &TensorDifference) -> Markup {
+    html! {
+        tr {
+            th scope="row" { (found.name) }
+            @if let Difference::Elements { count, of, index_first, recorded, replayed, ulp_max } =
+                &found.difference {
+                td { (count) " of " (of) }
+                td { "[" (index_first) "]" }
+                td { (recorded) }
+                td { (replayed) }
+                td { @match ulp_max { Some(ulp) => { (ulp) " ulp" }, None => { "NaN" } } }
+            } @else {
+                td colspan="5" { (found.explain()) }
+            }
+        }
+    }
+}

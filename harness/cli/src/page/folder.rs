@@ -1,0 +1,68 @@
+//! The folder that a report is written into.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use reenact_core::verify::Report;
+
+use crate::failure::Failure;
+use crate::output;
+
+const PAGE: &str = "report.html";
+const FACTS: &str = "report.json";
+
+/// Holds a folder that has no report yet.
+pub(crate) struct ReportFolder {
+    path: PathBuf,
+}
+
+impl ReportFolder {
+    /// Makes the folder, and refuses one that holds a report: nobody shall
+    /// lose the evidence of an earlier audit, or wait for an audit whose
+    /// report then has no place.
+    pub(crate) fn create(path: &Path, run: &Path) -> Result<Self, Failure> {
+        for name in [PAGE, FACTS] {
+            let found = path.join(name);
+            if found.symlink_metadata().is_ok() {
+                let message = format!("{} is already there", found.display());
+                return Err(Failure::usage(message).hint("give --report another folder"));
+            }
+        }
+        if lies_inside(path, run) {
+            let message = format!("{} is inside the recording", path.display());
+            return Err(Failure::usage(message).hint("give --report a folder of its own"));
+        }
+        fs::create_dir_all(path).map_err(|error| trouble(path, &error))?;
+        Ok(Self { path: path.into() })
+    }
+
+    /// Writes the page and the facts.
+    pub(crate) fn write(&self, report: &Report) -> Result<PathBuf, Failure> {
+        let facts = output::json_text(report) + "\n";
+        self.write_new(FACTS, &facts)?;
+        self.write_new(PAGE, &super::render(report))
+    }
+
+    fn write_new(&self, name: &str, text: &str) -> Result<PathBuf, Failure> {
+        let path = self.path.join(name);
+        let mut file = File::create_new(&path).map_err(|error| trouble(&path, &error))?;
+        let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+        written.map_err(|error| trouble(&path, &error))?;
+        Ok(path)
+    }
+}
+
+/// Asks the part of the path that is there already, links followed.
+fn lies_inside(path: &Path, run: &Path) -> bool {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
+    let there = path.ancestors().find_map(|found| found.canonicalize().ok());
+    match (there, run.canonicalize()) {
+        (Some(there), Ok(run)) => there.starts_with(run),
+        _ => false,
+    }
+}
+
+fn trouble(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::inconclusive(format!("cannot write {}: {error}", path.display()))
+}

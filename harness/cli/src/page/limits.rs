@@ -1,0 +1,44 @@
+//! How independent the audit is, and what no replay can catch.
+
+use maud::{Markup, html};
+use reenact_core::verify::{Independence, Report};
+
+use super::section;
+
+/// Says what a reader must not take this report for.
+pub(super) fn show(report: &Report) -> Markup {
+    html! {
+        @if let Some(independence) = report.independence {
+            (section("Independence", html! { p { (statement(independence)) } }))
+        }
+        (section("What replay cannot catch", html! {
+            ul {
+                @for limit in LIMITS { li { (limit) } }
+            }
+        }))
+    }
+}
+
+const LIMITS: [&str; 4] = [
+    "Poison in the declared data set: a replay shows that exactly this data was used, not that \
+     it is good.",
+    "Runs that were never recorded.",
+    "A poisoned toolchain that both trains and audits: it reproduces its own poison.",
+    "A shorter run whose spec, journal and commitment were all rewritten to end earlier: compare \
+     the spec's digest with the run that was ordered.",
+];
+
+fn statement(independence: Independence) -> Markup {
+    match independence {
+        Independence::SelfCheck => html! {
+            b { "Self-check. " }
+            "The very binary that trained also audited, and would reproduce a sabotage of its own. "
+            "Audit with a separate build as well."
+        },
+        Independence::Independent => html! {
+            b { "Independent. " }
+            "Another build than the one that trained. Compare compiler and Cargo.lock above: what "
+            "both builds share, both could be poisoned by."
+        },
+    }
+}

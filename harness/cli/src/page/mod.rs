@@ -1,0 +1,94 @@
+//! An audit's report as a page: one HTML file, no script, nothing from outside.
+//!
+//! The page is a function of the report alone, so whoever has `report.json` has
+//! every fact on it. A recording is hostile input: everything that comes from
+//! it goes through maud, which escapes it, and the page forbids itself to load
+//! or run anything.
+
+mod axis;
+mod curve;
+mod divergence;
+mod environment;
+mod examination;
+mod figure;
+mod folder;
+mod heat;
+mod limits;
+mod map;
+mod mark;
+mod sample;
+mod verdict;
+
+pub(crate) use folder::ReportFolder;
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use reenact_core::verify::Report;
+
+const STYLE: &str = include_str!("style.css");
+/// Nothing is loaded and nothing runs, whatever a recording smuggles in.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
+
+/// Writes the page of a report.
+pub(crate) fn render(report: &Report) -> String {
+    let name = report.claim.as_ref().map_or("unreadable recording", |claim| &claim.name);
+    let title = format!("{}: {name}", report.verdict);
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body { main { (body(report, name)) } }
+        }
+    };
+    page.into_string()
+}
+
+fn body(report: &Report, name: &str) -> Markup {
+    html! {
+        header {
+            p.over { "reenact audit" }
+            h1 { (name) }
+            p.quiet { (claim(report)) }
+        }
+        (verdict::show(report))
+        (map::show(report))
+        (curve::show(report))
+        (divergence::show(report))
+        (examination::show(report))
+        (sample::show(report))
+        (environment::show(report))
+        (limits::show(report))
+        footer {
+            "Written by reenact " (report.auditor.reenact) ", report format " (report.format)
+            ". The same facts for machines: " code { "report.json" } " beside this page."
+        }
+    }
+}
+
+fn claim(report: &Report) -> Markup {
+    html! {
+        @if let Some(claim) = &report.claim {
+            (figure::count(claim.steps, "step")) " of " code { (claim.program) } " in "
+            (figure::count(claim.segments, "segment"))
+            @if !claim.resumed.is_empty() {
+                ", resumed at step " (figure::ranges(claim.resumed.iter().copied()))
+            }
+            ". Spec " code { (claim.spec) } ". "
+        }
+        "Recording: " code { (report.run) }
+    }
+}
+
+/// Lays out one part of the page under a heading.
+fn section(title: &str, content: Markup) -> Markup {
+    html! { section { h2 { (title) } (content) } }
+}
+
+#[cfg(test)]
+mod tests;

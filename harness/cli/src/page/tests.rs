@@ -1,0 +1,137 @@
+//! The page of a report that a hostile recording had a hand in.
+
+use reenact_core::digest::Digest;
+use reenact_core::format::Environment;
+use reenact_core::state::{Difference, StateRoot, TensorDifference};
+use reenact_core::trainer::Engine;
+use reenact_core::verify::{
+    Claim, Course, CourseStep, Divergence, Finding, Independence, LossPoint, Place, REPORT_FORMAT,
+    Replay, Report, Segment, SegmentOutcome, SegmentReport, Stage, StepDivergence, StepValues,
+    Verdict, Weight,
+};
+
+use super::render;
+
+const HOSTILE: &str = "<script>alert('x')</script>\" onload=\"x";
+
+fn environment(system: &str) -> Environment {
+    let class = [("device".to_owned(), HOSTILE.to_owned())].into();
+    Environment {
+        engine: Engine { class, notes: Default::default() },
+        reenact: "0".into(),
+        rustc: "1".into(),
+        lock: Digest::default(),
+        binary: Digest::default(),
+        system: system.into(),
+    }
+}
+
+fn replay(index: u64, divergence: Option<Divergence>) -> SegmentReport {
+    let segment = Segment { index, step_start: 10 * index, step_end: 10 * index + 10 };
+    let differs = divergence.is_some();
+    let step = |step: u64| CourseStep {
+        step,
+        recorded_loss_bits: f32::NAN.to_bits(),
+        replayed_loss_bits: 1.0_f32.to_bits(),
+        stage: differs.then_some(Stage::Update),
+        gradients: u64::from(differs),
+        tensor_count: u64::from(differs),
+        tensors: if differs { vec![0] } else { Vec::new() },
+    };
+    let course = Course {
+        tensors: vec![HOSTILE.into()],
+        steps: (segment.step_start..segment.step_end).map(step).collect(),
+    };
+    let replay = Replay {
+        segment,
+        closing_root: StateRoot::default(),
+        divergence,
+        initial: Vec::new(),
+        course,
+    };
+    let outcome = SegmentOutcome::Replayed { replay: Box::new(replay) };
+    SegmentReport { segment, outcome, incidents: vec![HOSTILE.into()] }
+}
+
+fn divergence() -> Divergence {
+    let values = StepValues { learning_rate: None, loss: None, loss_bits: f32::NAN.to_bits() };
+    let step = StepDivergence {
+        step: 25,
+        stage: Stage::Update,
+        gradients: vec![HOSTILE.into()],
+        tensors: vec![HOSTILE.into()],
+        recorded: values.clone(),
+        replayed: values,
+    };
+    let difference = Difference::Elements {
+        count: 1,
+        of: 2,
+        index_first: 0,
+        recorded: HOSTILE.into(),
+        replayed: HOSTILE.into(),
+        ulp_max: None,
+    };
+    let closing = vec![TensorDifference { name: HOSTILE.into(), difference }];
+    Divergence { step: Some(step), closing }
+}
+
+/// Reports four segments: 1 is clean, 2 divergent, the others not drawn.
+pub(super) fn report() -> Report {
+    let point = |step| LossPoint { step, bits: (step as f32).to_bits() };
+    let claim = Claim {
+        name: HOSTILE.into(),
+        program: HOSTILE.into(),
+        spec: Digest::default(),
+        steps: 40,
+        segments: 4,
+        checkpoint_every: 10,
+        resumed: vec![20],
+        environments: vec![(0, environment(HOSTILE)), (20, environment("there"))],
+        losses: (0..40).map(point).collect(),
+    };
+    let finding = Finding {
+        place: Place { object: HOSTILE.into(), step: None },
+        problem: HOSTILE.into(),
+        weight: Weight::Divergent,
+    };
+    Report {
+        format: REPORT_FORMAT,
+        verdict: Verdict::Divergent,
+        reasons: vec![HOSTILE.into()],
+        run: HOSTILE.into(),
+        claim: Some(claim),
+        challenge: None,
+        findings: vec![finding],
+        segments: vec![replay(1, None), replay(2, Some(divergence()))],
+        escape: Vec::new(),
+        independence: Some(Independence::SelfCheck),
+        class_differences: Vec::new(),
+        auditor: environment("here"),
+    }
+}
+
+#[test]
+fn nothing_of_a_recording_becomes_markup() {
+    let page = render(&report());
+    assert!(page.contains("&lt;script&gt;"));
+    for word in ["<script", "\" onload", "NaNL", "url(", "@import", "://"] {
+        assert!(!page.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn a_report_of_nothing_has_a_page() {
+    let mut nothing = report();
+    (nothing.claim, nothing.segments, nothing.independence) = (None, Vec::new(), None);
+    nothing.verdict = Verdict::Inconclusive;
+    let page = render(&nothing);
+    assert!(page.contains("Inconclusive") && page.contains("not a pass"));
+}
+
+#[test]
+fn a_curve_without_a_number_is_left_out() {
+    let mut report = report();
+    let claim = report.claim.as_mut().unwrap();
+    claim.losses.iter_mut().for_each(|point| point.bits = f32::NAN.to_bits());
+    assert!(!render(&report).contains("<h2>Loss</h2>"));
+}
