@@ -8,5 +8,6 @@ mod bit_flip;
 mod commands;
 mod honest;
 mod killed;
+mod page;
 #[cfg(target_os = "linux")]
 mod workers;
