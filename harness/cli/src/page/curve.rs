@@ -12,6 +12,8 @@ use super::{axis, figure, section};
 const SIZE: f64 = 1000.0;
 /// Points drawn of all replays together.
 const POINTS_MAX: usize = 8192;
+/// Where the highest loss is so many times the lowest, the scale is logarithmic.
+const DECADES: f64 = 20.0;
 /// A replay may leave the recorded range by so many times its height.
 const BEYOND: f64 = 0.5;
 
@@ -26,8 +28,8 @@ pub(super) fn show(report: &Report) -> Markup {
         html! {
             figure {
                 div.plot {
-                    span.high aria-hidden="true" { (figure::tick(frame.high)) }
-                    span.low aria-hidden="true" { (figure::tick(frame.low)) }
+                    span.high aria-hidden="true" { (figure::tick(frame.scale.value(frame.high))) }
+                    span.low aria-hidden="true" { (figure::tick(frame.scale.value(frame.low))) }
                     svg.curve role="img" aria-label=(summary(claim, &replays))
                         preserveAspectRatio="none" viewBox="0 0 1000 1000" {
                         @for quarter in [0, 250, 500, 750, 1000] {
@@ -39,7 +41,7 @@ pub(super) fn show(report: &Report) -> Markup {
                     }
                 }
                 (axis::steps(0, claim.steps))
-                figcaption { (legend(&replays)) }
+                figcaption { (legend(&replays, frame.scale)) }
             }
         },
     )
@@ -76,25 +78,59 @@ fn summary(claim: &Claim, replays: &[(Mark, &Replay)]) -> String {
     )
 }
 
+/// Says what stands for a loss on the upright axis.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Scale {
+    /// The loss.
+    Linear,
+    /// Its logarithm: most losses fall fast, and differ late.
+    Logarithmic,
+}
+
+impl Scale {
+    fn of(low: f64, high: f64) -> Self {
+        if low > 0.0 && high > DECADES * low { Self::Logarithmic } else { Self::Linear }
+    }
+
+    fn place(self, loss: f64) -> f64 {
+        match self {
+            Self::Linear => loss,
+            // A replay may give what has no logarithm: it is drawn far below.
+            Self::Logarithmic => loss.max(f64::MIN_POSITIVE).ln(),
+        }
+    }
+
+    fn value(self, place: f64) -> f64 {
+        match self {
+            Self::Linear => place,
+            Self::Logarithmic => place.exp(),
+        }
+    }
+}
+
 /// Maps steps and losses into the drawing.
 struct Frame {
     steps: f64,
+    scale: Scale,
     low: f64,
     high: f64,
 }
 
 impl Frame {
     fn of(claim: &Claim, replays: &[(Mark, &Replay)]) -> Option<Self> {
-        let (mut low, mut high) = bounds(recorded(claim).map(|(_, loss)| loss))?;
+        let (low, high) = bounds(recorded(claim).map(|(_, loss)| loss))?;
+        let scale = Scale::of(low, high);
+        let (mut low, mut high) = (scale.place(low), scale.place(high));
         let ours = replays.iter().flat_map(|(_, replay)| &replay.course.steps);
         if let Some((least, most)) = bounds(ours.map(|step| replayed(step).1)) {
+            let (least, most) = (scale.place(least), scale.place(most));
             let margin = BEYOND * (high - low);
             (low, high) = (low.min(least.max(low - margin)), high.max(most.min(high + margin)));
         }
         if low >= high {
             (low, high) = (low - 0.5, high + 0.5);
         }
-        Some(Self { steps: claim.steps.max(1) as f64, low, high })
+        Some(Self { steps: claim.steps.max(1) as f64, scale, low, high })
     }
 
     fn x(&self, step: u64) -> f64 {
@@ -110,7 +146,7 @@ impl Frame {
                 pen = 'M';
                 continue;
             }
-            let y = SIZE * (self.high - f64::from(loss)) / (self.high - self.low);
+            let y = SIZE * (self.high - self.scale.place(f64::from(loss))) / (self.high - self.low);
             let (x, y) = (self.x(step), y.clamp(-SIZE, 2.0 * SIZE));
             // Writing to a string cannot fail.
             let _ = write!(path, "{pen}{x:.1} {y:.1}");
@@ -155,7 +191,7 @@ fn first_step(frame: &Frame, replay: &Replay) -> Markup {
     }
 }
 
-fn legend(replays: &[(Mark, &Replay)]) -> Markup {
+fn legend(replays: &[(Mark, &Replay)], scale: Scale) -> Markup {
     let any = |wanted: Mark| replays.iter().any(|(mark, _)| *mark == wanted);
     let key = |class: &'static str, text: &'static str| {
         html! {
@@ -169,6 +205,7 @@ fn legend(replays: &[(Mark, &Replay)]) -> Markup {
     };
     html! {
         ul.legend {
+            @if scale == Scale::Logarithmic { li { span.quiet { "logarithmic scale" } } }
             (key("recorded", "recorded"))
             @if any(Mark::Clean) { (key("replayed clean", "replayed, the same bits")) }
             @if any(Mark::Divergent) {
@@ -190,11 +227,21 @@ mod tests {
 
     #[test]
     fn a_line_is_broken_where_there_is_no_number() {
-        let frame = Frame { steps: 4.0, low: 0.0, high: 1.0 };
+        let frame = Frame { steps: 4.0, scale: Scale::Linear, low: 0.0, high: 1.0 };
         let points = [(0, 0.0), (1, 1.0), (2, f32::NAN), (3, f32::INFINITY), (4, 0.5)];
         assert_eq!(frame.path(points.into_iter()), "M0.0 1000.0L250.0 0.0M1000.0 500.0");
         let far = [(0, f32::MAX), (1, f32::MIN)];
         assert_eq!(frame.path(far.into_iter()), "M0.0 -1000.0L250.0 2000.0");
+    }
+
+    #[test]
+    fn a_loss_that_falls_far_gets_a_logarithmic_scale() {
+        assert_eq!(Scale::of(0.1, 1.0), Scale::Linear);
+        assert_eq!(Scale::of(0.0, 1.0), Scale::Linear);
+        let scale = Scale::of(0.01, 1.0);
+        assert_eq!(scale, Scale::Logarithmic);
+        assert!((scale.value(scale.place(0.1)) - 0.1).abs() < 1e-12);
+        assert!(scale.place(-1.0).is_finite());
     }
 
     #[test]

@@ -110,7 +110,7 @@ fn stages(found: &StepDivergence) -> Markup {
                 @let (class, sign, word) = match stage.cmp(&found.stage) {
                     std::cmp::Ordering::Less => ("clean", "✓", "agrees"),
                     std::cmp::Ordering::Equal => ("divergent", "✗", "first to differ"),
-                    std::cmp::Ordering::Greater => ("not-drawn", "·", "follows"),
+                    std::cmp::Ordering::Greater => ("not-drawn", "·", "comes after"),
                 };
                 li class=(class) {
                     span aria-hidden="true" { (sign) }

@@ -59,7 +59,7 @@ pub(super) fn rate(rate: Option<f64>) -> String {
 /// Writes a value beside an axis.
 pub(super) fn tick(value: f64) -> String {
     match value.abs() {
-        zero if zero == 0.0 => "0".into(),
+        0.0 => "0".into(),
         small if small < 1e-3 => format!("{value:.1e}"),
         large if large >= 1e5 => format!("{value:.1e}"),
         large if large >= 100.0 => format!("{value:.0}"),
