@@ -27,6 +27,8 @@ const MAGIC: &[u8; 16] = b"reenact journal\n";
 const HEADER_BYTES: u64 = 20;
 const FRAME_HEAD_BYTES: usize = 14;
 const CHAIN_BYTES: usize = 32;
+/// Limits the zeros that are read to tell a power failure from an alteration.
+const ZEROS_BYTES_MAX: u64 = 1 << 24;
 
 /// Says why a journal cannot be read on.
 #[derive(Debug, thiserror::Error)]
@@ -228,7 +230,7 @@ impl<'a> FrameReader<'a> {
             return self.torn(left);
         }
         self.source.read_exact_at(self.at, &mut head)?;
-        if head == [0; FRAME_HEAD_BYTES] && self.only_zeros()? {
+        if head == [0; FRAME_HEAD_BYTES] && left <= ZEROS_BYTES_MAX && self.only_zeros()? {
             return self.torn(left);
         }
         let (payload_bytes, kind) = self.check_head(&head)?;
