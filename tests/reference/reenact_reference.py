@@ -675,7 +675,8 @@ class Journal:
 
     def only_zeros_follow(self):
         head = self.file[self.at : self.at + 14]
-        return not any(head) and not any(self.file[self.at :])
+        rest = self.file[self.at :]
+        return not any(head) and len(rest) <= 1 << 24 and not any(rest)
 
 
 class History:
