@@ -9,5 +9,6 @@ mod commands;
 mod honest;
 mod killed;
 mod page;
+mod signed;
 #[cfg(target_os = "linux")]
 mod workers;

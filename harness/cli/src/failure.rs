@@ -93,6 +93,9 @@ impl From<RecordError> for Failure {
             RecordError::Store(error) => error.into(),
             RecordError::Trainer(error) => error.into(),
             RecordError::OtherSpec => Self::usage(error).hint("resume with the spec it began with"),
+            RecordError::SignedByAnother(_) => {
+                Self::usage(error).hint("a recording holds one signature")
+            }
             error => Self::inconclusive(error),
         }
     }

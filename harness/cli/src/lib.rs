@@ -9,6 +9,7 @@ mod app;
 mod command;
 mod environment;
 mod failure;
+mod key_file;
 mod output;
 mod page;
 mod progress;

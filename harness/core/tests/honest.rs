@@ -5,7 +5,7 @@ mod common;
 use common::{audit, matches, record, replayed, spec, spec_with, whole};
 use reenact_core::spec::{OptimizerSpec, Spec};
 use reenact_core::steering::LearningRate;
-use reenact_core::verify::{Grade, Independence, Verdict};
+use reenact_core::verify::{Grade, Independence, Verdict, Vouched};
 
 const WARMUP: LearningRate =
     LearningRate::WarmupCosine { peak: 0.1, floor: 0.001, warmup_steps: 5 };
@@ -93,6 +93,7 @@ fn a_recording_is_a_self_check_only_for_its_own_binary() {
     let segments = audit(&run, None).segments;
     let report = reenact_core::verify::Report::conclude(
         "here".into(),
+        Vouched::Unsigned,
         Some(&recording),
         None,
         Vec::new(),

@@ -7,7 +7,8 @@ use reenact_core::attack::InRunKind;
 use reenact_core::format::ReadRun;
 use reenact_core::memory::MemoryRun;
 use reenact_core::verify::{
-    Finding, Place, Report, SegmentOutcome, SegmentReport, Stage, Verdict, Weight, examine_data,
+    Finding, Place, Report, SegmentOutcome, SegmentReport, Stage, Verdict, Vouched, Weight,
+    examine_data,
 };
 
 /// Step 4 lies in the middle of segment 1.
@@ -163,7 +164,16 @@ fn another_class_of_machine_cannot_tell() {
         let report = SegmentReport { segment, outcome, incidents: Vec::new() };
         let mut auditor = common::environment();
         auditor.engine.class.insert("engine".into(), "toy 2".into());
-        Report::conclude(run.place(), Some(&recording), None, vec![], vec![report], auditor).verdict
+        Report::conclude(
+            run.place(),
+            Vouched::Unsigned,
+            Some(&recording),
+            None,
+            vec![],
+            vec![report],
+            auditor,
+        )
+        .verdict
     };
     let replay = Box::new(replayed(&recording, SEGMENT));
     assert_eq!(concluded(SegmentOutcome::Replayed { replay }), Verdict::Inconclusive);

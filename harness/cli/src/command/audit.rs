@@ -7,13 +7,15 @@ use clap::Args;
 use reenact_core::format::{Environment, ReadRun};
 use reenact_core::trainer::{Program, Setting};
 use reenact_core::verify::{
-    Examination, Finding, Place, Recording, Report, Segment, Verdict, Weight, examine, examine_data,
+    Examination, Finding, Place, Recording, Report, Segment, Verdict, Vouched, Weight, examine,
+    examine_data,
 };
 use reenact_store::Directory;
 
 use super::load::{self, Device};
 use super::report;
 use super::segments::{Drawn, Selection};
+use super::trust::Trust;
 use crate::app::App;
 use crate::failure::Failure;
 use crate::page::ReportFolder;
@@ -26,6 +28,7 @@ Examples:
   reenact audit runs/cnn --segments all           replay everything
   reenact audit runs/cnn --confidence 0.95 --tampered 2
   reenact audit runs/cnn --report audits/cnn      write a page with the evidence
+  reenact audit runs/cnn --allowed-signers allowed_signers
   reenact audit runs/cnn --segments 4 --nonce 2026-11-23T00:00Z --json";
 
 const STALL_SECONDS: u64 = 600;
@@ -38,6 +41,8 @@ pub(crate) struct Arguments {
     run: PathBuf,
     #[command(flatten)]
     selection: Selection,
+    #[command(flatten)]
+    trust: Trust,
     #[command(flatten)]
     device: Device,
     /// Segments to replay at a time, each in a process with one thread
@@ -83,6 +88,7 @@ impl Arguments {
         Self {
             run: run.into(),
             selection,
+            trust: Trust::default(),
             device,
             jobs: None,
             stall_seconds: STALL_SECONDS,
@@ -93,37 +99,49 @@ impl Arguments {
 }
 
 pub(super) fn audit(app: &App, arguments: &Arguments) -> Result<Report, Failure> {
+    let signers = arguments.trust.read()?;
     let store = Directory::open(&arguments.run)?;
     let bar = progress::bar("examining", "checkpoints", 0, arguments.json);
-    let Examination { mut findings, recording } = examine(&store, &mut |done, total| {
+    let mut examination = examine(&store, &mut |done, total| {
         bar.set_length(total);
         bar.set_position(done);
     });
     bar.finish_and_clear();
+    signers.iter().for_each(|signers| examination.trust(signers));
+    let Examination { mut findings, recording, vouched, .. } = examination;
     let setting = arguments.device.setting(1, None);
     let Some(recording) = recording else {
         let auditor = environment::describe(no_engine())?;
-        return Ok(Report::conclude(store.place(), None, None, findings, Vec::new(), auditor));
+        return Ok(Report::conclude(
+            store.place(),
+            vouched,
+            None,
+            None,
+            findings,
+            Vec::new(),
+            auditor,
+        ));
     };
     let drawn = arguments.selection.draw(&recording)?;
     let program = match app.find(&recording.spec.program.name) {
         Ok(program) => program,
-        Err(failure) => return without_replay(&recording, findings, failure),
+        Err(failure) => return without_replay(&recording, vouched, findings, failure),
     };
     let auditor = match program.engine(&setting) {
         Ok(engine) => environment::describe(engine)?,
-        Err(error) => return without_replay(&recording, findings, error.into()),
+        Err(error) => return without_replay(&recording, vouched, findings, error.into()),
     };
     match derived(program, &recording, &setting, arguments.json) {
         Ok(found) => findings.extend(found),
-        Err(failure) => return without_replay(&recording, findings, failure),
+        Err(failure) => return without_replay(&recording, vouched, findings, failure),
     }
-    replay(arguments, &recording, drawn, findings, auditor)
+    replay(arguments, &recording, drawn, vouched, findings, auditor)
 }
 
 /// What the audit lacks itself is never held against the recording.
 fn without_replay(
     recording: &Recording<'_>,
+    vouched: Vouched,
     mut findings: Vec<Finding>,
     failure: Failure,
 ) -> Result<Report, Failure> {
@@ -132,7 +150,7 @@ fn without_replay(
     findings.push(Finding::inconclusive(place, format!("{}{hint}", failure.message)));
     let auditor = environment::describe(no_engine())?;
     let place = recording.run.place();
-    Ok(Report::conclude(place, Some(recording), None, findings, Vec::new(), auditor))
+    Ok(Report::conclude(place, vouched, Some(recording), None, findings, Vec::new(), auditor))
 }
 
 fn no_engine() -> reenact_core::trainer::Engine {
@@ -157,6 +175,7 @@ fn replay(
     arguments: &Arguments,
     recording: &Recording<'_>,
     drawn: Drawn,
+    vouched: Vouched,
     findings: Vec<Finding>,
     auditor: Environment,
 ) -> Result<Report, Failure> {
@@ -175,7 +194,15 @@ fn replay(
     let reports = crew.replay(&segments, &bar)?;
     bar.finish_and_clear();
     let place = recording.run.place();
-    Ok(Report::conclude(place, Some(recording), drawn.challenge, findings, reports, auditor))
+    Ok(Report::conclude(
+        place,
+        vouched,
+        Some(recording),
+        drawn.challenge,
+        findings,
+        reports,
+        auditor,
+    ))
 }
 
 /// Says whether a finding speaks against the recording.

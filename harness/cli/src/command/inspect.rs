@@ -6,11 +6,12 @@ use clap::Args;
 use comfy_table::{Table, presets};
 use reenact_core::format::{Checkpoint, History, Object, ReadRun};
 use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
-use reenact_core::verify::{Finding, Weight, examine};
+use reenact_core::verify::{Finding, Vouched, Weight, examine};
 use reenact_store::Directory;
 use serde::Serialize;
 
 use super::audit::speaks_against;
+use super::trust::Trust;
 use crate::failure::Failure;
 use crate::output::{BAD, BOLD, DIM, GOOD, UNSURE, json, line, styled};
 use crate::{exit, progress};
@@ -24,6 +25,8 @@ const CURVE_WIDTH: u64 = 60;
 pub(crate) struct Arguments {
     /// Folder of the recording
     run: PathBuf,
+    #[command(flatten)]
+    trust: Trust,
     /// Print it as JSON
     #[arg(long)]
     json: bool,
@@ -34,6 +37,7 @@ pub(crate) struct Arguments {
 struct Inspection {
     run: String,
     findings: Vec<Finding>,
+    vouched: Vouched,
     spec: Option<Spec>,
     steps: u64,
     finished: bool,
@@ -56,14 +60,16 @@ struct Boundary {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<u8, Failure> {
+    let signers = arguments.trust.read()?;
     let store = Directory::open(&arguments.run)?;
     let bar = progress::bar("examining", "checkpoints", 0, arguments.json);
-    let examination = examine(&store, &mut |done, total| {
+    let mut examination = examine(&store, &mut |done, total| {
         bar.set_length(total);
         bar.set_position(done);
     });
     bar.finish_and_clear();
-    let inspection = inspect(&store, examination.findings);
+    signers.iter().for_each(|signers| examination.trust(signers));
+    let inspection = inspect(&store, examination.findings, examination.vouched);
     if arguments.json {
         json(&inspection);
     } else {
@@ -80,13 +86,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Failure> {
 }
 
 /// Reads what can be read, also of a recording that is unfinished or broken.
-fn inspect(store: &Directory, findings: Vec<Finding>) -> Inspection {
+fn inspect(store: &Directory, findings: Vec<Finding>, vouched: Vouched) -> Inspection {
     let history = store.open(Object::Journal).ok().and_then(|source| History::read(source).ok());
     let text = store.read(Object::Spec, SPEC_BYTES_MAX as u64).unwrap_or_default();
     let spec = std::str::from_utf8(&text).ok().and_then(|text| Spec::parse(text).ok());
     let mut inspection = Inspection {
         run: store.place(),
         findings,
+        vouched,
         spec,
         steps: 0,
         finished: false,
@@ -144,6 +151,7 @@ fn show(inspection: &Inspection) {
         line(styled(DIM, indent(&spec.canonical())));
     }
     line(format_args!("  steps         {}{}", inspection.steps, state(inspection)));
+    line(format_args!("  vouched       {}", inspection.vouched));
     if let Some(curve) = curve(&inspection.losses) {
         line(format_args!("  loss          {curve}"));
     }

@@ -4,11 +4,13 @@ mod audit;
 mod demo;
 mod diff;
 mod inspect;
+mod keygen;
 mod load;
 mod record;
 mod replay;
 mod report;
 mod segments;
+mod trust;
 
 use clap::Subcommand;
 
@@ -25,6 +27,7 @@ pub(crate) enum Command {
     Audit(audit::Arguments),
     Inspect(inspect::Arguments),
     Diff(diff::Arguments),
+    Keygen(keygen::Arguments),
     #[command(hide = true)]
     Replay(replay::Arguments),
 }
@@ -38,6 +41,7 @@ impl Command {
             Self::Audit(arguments) => audit::run(app, &arguments),
             Self::Inspect(arguments) => inspect::run(&arguments),
             Self::Diff(arguments) => diff::run(&arguments),
+            Self::Keygen(arguments) => keygen::run(&arguments),
             Self::Replay(arguments) => replay::run(app, &arguments),
         }
     }

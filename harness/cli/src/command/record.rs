@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use reenact_core::attack::InRunAttack;
-use reenact_core::format::{Commitment, Object, ReadRun};
-use reenact_core::record::Recorder;
+use reenact_core::format::{Commitment, Object, ReadRun, SecretKey};
+use reenact_core::record::{RecordError, Recorder, sign};
 use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
 use reenact_core::trainer::Metric;
 use reenact_store::Directory;
@@ -16,13 +16,14 @@ use crate::app::App;
 use crate::failure::Failure;
 use crate::output::{self, BOLD, DIM, styled};
 use crate::signal::Stop;
-use crate::{environment, exit, progress};
+use crate::{environment, exit, key_file, progress};
 
 const EXAMPLES: &str = "\
 Examples:
   reenact record replay-specs/digits-cnn.toml --out runs/cnn
   reenact record digits-mlp --out runs/mlp       a spec that comes with reenact
-  reenact record --resume --out runs/cnn         go on after an interruption";
+  reenact record --resume --out runs/cnn         go on after an interruption
+  reenact record digits-mlp --out runs/mlp --key trainer.key    and sign it";
 
 /// Train as a spec says, and record the training
 #[derive(Args)]
@@ -37,6 +38,10 @@ pub(crate) struct Arguments {
     /// Go on with the recording in DIR from its last checkpoint
     #[arg(long)]
     resume: bool,
+    /// Sign the finished recording with the ed25519 key in FILE, as made by
+    /// `reenact keygen`; with --resume, also one that is complete
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
     #[command(flatten)]
     device: Device,
     /// Threads to train with [default: as many as the machine runs at once]
@@ -62,10 +67,12 @@ struct Recorded {
     frames: u64,
     head: String,
     commitment: String,
+    signed_by: Option<String>,
     metrics: Vec<Metric>,
 }
 
 pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
+    let key = arguments.key.as_deref().map(key_file::read).transpose()?;
     let spec = read_spec(app, arguments)?;
     let threads = arguments.threads.map_or_else(load::available_threads, usize::from);
     let setting = arguments.device.setting(threads, arguments.attack.clone());
@@ -76,10 +83,12 @@ pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
     let (mut store, recorder);
     if arguments.resume {
         store = Directory::resume(&arguments.out)?;
-        recorder = match Recorder::resume(&mut store, spec.clone(), trainer, environment) {
-            Err(reenact_core::record::RecordError::Complete) => return Ok(complete(arguments)),
-            other => other?,
-        };
+        let resumed = Recorder::resume(&mut store, spec.clone(), trainer, environment);
+        if matches!(resumed, Err(RecordError::Complete)) {
+            drop(resumed);
+            return complete(arguments, &mut store, key.as_ref());
+        }
+        recorder = resumed?;
     } else {
         store = Directory::create(&arguments.out)?;
         recorder = Recorder::start(&mut store, spec.clone(), trainer, environment)?;
@@ -87,8 +96,10 @@ pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
     let first_step = recorder.next_step();
     match train(recorder, &spec, arguments.json)? {
         Some((commitment, metrics)) => {
+            let signed_by = key.map(|key| sign(&mut store, &key)).transpose()?;
             let resumed_step = arguments.resume.then_some(first_step);
-            show(arguments, &spec, &commitment, metrics, resumed_step);
+            let signed_by = signed_by.map(|signature| signature.key().fingerprint());
+            show(arguments, &spec, &commitment, metrics, resumed_step, signed_by);
             Ok(exit::MATCH)
         }
         None => Err(Failure::inconclusive("stopped before the end of the run").hint(format!(
@@ -134,10 +145,19 @@ pub(super) fn train(
     Ok(Some(recorder.finish()?))
 }
 
-fn complete(arguments: &Arguments) -> u8 {
+/// A complete recording can still be signed.
+fn complete(
+    arguments: &Arguments,
+    store: &mut Directory,
+    key: Option<&SecretKey>,
+) -> Result<u8, Failure> {
     let place = arguments.out.display();
     output::note(format_args!("{place} is complete; there is nothing to resume"));
-    exit::MATCH
+    if let Some(key) = key {
+        let signer = sign(store, key)?.key().fingerprint();
+        output::note(format_args!("it is signed with the key {signer}"));
+    }
+    Ok(exit::MATCH)
 }
 
 fn show(
@@ -146,6 +166,7 @@ fn show(
     commitment: &Commitment,
     metrics: Vec<Metric>,
     resumed_step: Option<u64>,
+    signed_by: Option<String>,
 ) {
     let recorded = Recorded {
         run: arguments.out.display().to_string(),
@@ -156,6 +177,7 @@ fn show(
         frames: commitment.frames,
         head: commitment.head.to_string(),
         commitment: Commitment::digest_of_text(commitment.encode().as_bytes()).to_string(),
+        signed_by,
         metrics,
     };
     if arguments.json {
@@ -176,4 +198,7 @@ fn describe(recorded: &Recorded, out: &Path) {
     }
     output::line(format_args!("  {:<24} {}", "in", out.display()));
     output::line(format_args!("  {:<24} {}", "commitment", styled(DIM, commitment)));
+    if let Some(key) = &recorded.signed_by {
+        output::line(format_args!("  {:<24} {}", "signed with the key", styled(DIM, key)));
+    }
 }

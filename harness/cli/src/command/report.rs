@@ -23,7 +23,8 @@ pub(super) fn show(report: &Report) {
     if let Some(claim) = &report.claim {
         show_claim(report, claim);
     } else {
-        line(format_args!("  {:<13} {}", "recording", report.run));
+        fact("recording", &report.run);
+        fact("vouched", &report.vouched);
     }
     show_notes(report);
 }
@@ -110,6 +111,7 @@ fn show_claim(report: &Report, claim: &Claim) {
         let steps: Vec<String> = claim.resumed.iter().map(u64::to_string).collect();
         fact("resumed", format_args!("at step {}", steps.join(", ")));
     }
+    fact("vouched", &report.vouched);
     show_sample(report);
     match report.independence {
         Some(Independence::SelfCheck) => {

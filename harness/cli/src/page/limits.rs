@@ -1,4 +1,4 @@
-//! How independent the audit is, and what no replay can catch.
+//! Who stands for the recording, how independent the audit is, and what no replay can catch.
 
 use maud::{Markup, html};
 use reenact_core::verify::{Independence, Report};
@@ -8,6 +8,12 @@ use super::section;
 /// Says what a reader must not take this report for.
 pub(super) fn show(report: &Report) -> Markup {
     html! {
+        (section("Who stands for the recording", html! {
+            p {
+                "Vouched " (report.vouched) ". A signature shows who held the key, not that they "
+                "were honest."
+            }
+        }))
         @if let Some(independence) = report.independence {
             (section("Independence", html! { p { (statement(independence)) } }))
         }

@@ -7,7 +7,7 @@ use reenact_core::trainer::Engine;
 use reenact_core::verify::{
     Claim, Course, CourseStep, Divergence, Finding, Independence, LossPoint, Place, REPORT_FORMAT,
     Replay, Report, Segment, SegmentOutcome, SegmentReport, Stage, StepDivergence, StepValues,
-    Verdict, Weight,
+    Verdict, Vouched, Weight,
 };
 
 use super::render;
@@ -99,6 +99,7 @@ pub(super) fn report() -> Report {
         verdict: Verdict::Divergent,
         reasons: vec![HOSTILE.into()],
         run: HOSTILE.into(),
+        vouched: Vouched::UnknownKey { key: HOSTILE.into() },
         claim: Some(claim),
         challenge: None,
         findings: vec![finding],

@@ -6,7 +6,7 @@ use super::forge::{Forger, Source};
 use super::{AttackError, PostHocAttack, PostHocKind};
 use crate::format::{
     COMMITMENT_BYTES_MAX, Commitment, Event, FrameReader, JournalWriter, Object, ReadAt, ReadRun,
-    Tail, WriteRun, write_checkpoint,
+    SIGNATURE_BYTES_MAX, Tail, WriteRun, write_checkpoint,
 };
 use crate::spec::SPEC_BYTES_MAX;
 use crate::state::{State, StateRoot};
@@ -192,7 +192,10 @@ impl Insider<'_> {
             self.copy_checkpoint(step, root)?;
         }
         let text = run.read(Object::Commitment, COMMITMENT_BYTES_MAX)?;
-        Ok(self.into.put(Object::Commitment, &mut |out| out.write_all(&text))?)
+        self.into.put(Object::Commitment, &mut |out| out.write_all(&text))?;
+        // Without the key, the signature can be kept or dropped.
+        let Ok(text) = run.read(Object::Signature, SIGNATURE_BYTES_MAX) else { return Ok(()) };
+        Ok(self.into.put(Object::Signature, &mut |out| out.write_all(&text))?)
     }
 
     fn commit(&mut self) -> Result<(), AttackError> {

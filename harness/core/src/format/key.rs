@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ed25519_dalek::{Signer, SigningKey, Verifier, VerifyingKey};
+use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
 use ssh_key::HashAlg;
 use ssh_key::public::{Ed25519PublicKey, KeyData};
 

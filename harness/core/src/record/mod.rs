@@ -4,9 +4,10 @@
 //! it is [done](Recorder::is_done), then [`Recorder::finish`]. Killed at any
 //! moment, it leaves a valid prefix: a frame is appended with one write, a
 //! checkpoint is complete before the journal names it, and the commitment
-//! comes last.
+//! comes last. [`sign`] then says who stands for it.
 
 mod resume;
+mod sign;
 
 use std::collections::BTreeMap;
 
@@ -14,11 +15,13 @@ use crate::codec::CodecError;
 use crate::digest::Digest;
 use crate::format::{
     CheckpointError, Commitment, Environment, Event, HistoryError, JournalWriter, Object,
-    StepLayouts, StoreError, WriteRun, write_checkpoint,
+    SignatureError, StepLayouts, StoreError, WriteRun, write_checkpoint,
 };
 use crate::spec::{Spec, SpecError};
 use crate::state::StateRoot;
 use crate::trainer::{Metric, StepTrace, Trainer, TrainerError};
+
+pub use sign::sign;
 
 /// Records one training.
 pub struct Recorder<'a> {
@@ -67,6 +70,15 @@ pub enum RecordError {
     /// No checkpoint of the recording to be resumed is whole.
     #[error("no checkpoint of the recording can be used; the newest: {0}")]
     NoCheckpoint(String),
+    /// The commitment to be signed is not that of the journal beside it.
+    #[error("the commitment is not the one that the journal gives; nothing was signed")]
+    OtherCommitment,
+    /// Another key, of this fingerprint, has signed the recording.
+    #[error("the recording is signed already, with the key {0}")]
+    SignedByAnother(String),
+    /// There is a signature that vouches for nothing.
+    #[error("commitment.sig: {0}; remove it to sign again")]
+    Signature(#[from] SignatureError),
     /// A checkpoint cannot be read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),

@@ -80,13 +80,17 @@ fn commit_finished(store: &mut dyn WriteRun, history: &History) -> Result<(), Re
     if store.open(Object::Commitment).is_ok() {
         return Ok(());
     }
-    let commitment = Commitment {
+    write_commitment(store, &commitment_of(history))
+}
+
+/// Returns the commitment to a finished journal.
+pub(super) fn commitment_of(history: &History) -> Commitment {
+    Commitment {
         spec: history.spec,
         frames: history.frames,
         head: history.head,
         checkpoints: history.checkpoints.iter().map(|(&step, &root)| (step, root)).collect(),
-    };
-    write_commitment(store, &commitment)
+    }
 }
 
 /// A power failure may have lost a checkpoint that the journal names; the one

@@ -1,13 +1,15 @@
 //! Checking a recording without replaying anything.
 
+use super::allowed_signers::AllowedSigners;
 use super::explain::list;
-use super::finding::{Finding, Place};
+use super::finding::{Finding, Place, Weight};
 use super::recording::Recording;
 use super::tally::Tally;
+use super::vouched::{Vouched, check_signature};
 use crate::data::samples_digest;
 use crate::format::{
     COMMITMENT_BYTES_MAX, Checkpoint, CheckpointError, Commitment, History, HistoryError,
-    JournalError, Object, ReadRun, StoreError, Tail,
+    JournalError, Object, PublicKey, ReadRun, StoreError, Tail,
 };
 use crate::spec::{SPEC_BYTES_MAX, Spec};
 use crate::state::{Fingerprint, StateRoot};
@@ -20,28 +22,55 @@ pub struct Examination<'a> {
     pub findings: Vec<Finding>,
     /// The recording, if it is whole enough to be replayed.
     pub recording: Option<Recording<'a>>,
+    /// Who vouches for it.
+    pub vouched: Vouched,
+    signed_by: Option<PublicKey>,
+}
+
+impl Examination<'_> {
+    /// Counts on these signers alone: unless one of them vouches for the
+    /// recording, it cannot be told whose it is.
+    pub fn trust(&mut self, signers: &AllowedSigners) {
+        let (vouched, finding) = self.vouched.judge(self.signed_by, signers);
+        self.vouched = vouched;
+        self.findings.extend(finding);
+    }
 }
 
 /// Checks everything that can be checked from the files alone: that spec,
-/// journal, commitment and checkpoints belong together and are unaltered, that
-/// the journal runs to its end, and that learning rates and samples are those
-/// that the spec derives. `progress` is told how many of how many checkpoints are read.
+/// journal, commitment, its signature and checkpoints belong together and are
+/// unaltered, that the journal runs to its end, and that learning rates and
+/// samples are those that the spec derives. `progress` is told how many of how
+/// many checkpoints are read.
 pub fn examine<'a>(run: &'a dyn ReadRun, progress: &mut dyn FnMut(u64, u64)) -> Examination<'a> {
-    match open(run) {
-        Err(finding) => Examination { findings: vec![*finding], recording: None },
-        Ok((recording, commitment)) => {
-            let mut findings = check_end(&recording, &commitment);
-            if findings.is_empty() {
-                findings.extend(check_resumptions(&recording));
-                findings.extend(check_devices(&recording));
-                findings.extend(check_steps(&recording));
-                findings.extend(check_checkpoints(&recording, progress));
-                Examination { findings, recording: Some(recording) }
-            } else {
-                Examination { findings, recording: None }
-            }
-        }
+    let (mut findings, recording) = examine_recording(run, progress);
+    let (vouched, signed_by, problem) = check_signature(run);
+    // A journal that cannot be read may be of a format that is signed otherwise.
+    let unread = |found: &Finding| {
+        found.weight == Weight::Inconclusive && found.place == Place::object(Object::Journal)
+    };
+    let known = !findings.first().is_some_and(unread);
+    findings.extend(problem.filter(|_| known));
+    Examination { findings, recording, vouched, signed_by }
+}
+
+fn examine_recording<'a>(
+    run: &'a dyn ReadRun,
+    progress: &mut dyn FnMut(u64, u64),
+) -> (Vec<Finding>, Option<Recording<'a>>) {
+    let (recording, commitment) = match open(run) {
+        Ok(opened) => opened,
+        Err(finding) => return (vec![*finding], None),
+    };
+    let mut findings = check_end(&recording, &commitment);
+    if !findings.is_empty() {
+        return (findings, None);
     }
+    findings.extend(check_resumptions(&recording));
+    findings.extend(check_devices(&recording));
+    findings.extend(check_steps(&recording));
+    findings.extend(check_checkpoints(&recording, progress));
+    (findings, Some(recording))
 }
 
 /// Reads a recording as far as a replay needs it: spec, journal and commitment,

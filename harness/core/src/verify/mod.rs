@@ -2,7 +2,8 @@
 //!
 //! 1. [`examine`] checks the recording without replaying anything:
 //!    spec, chain, commitment, checkpoints, and that learning rates, data order
-//!    and batches are those that the spec derives.
+//!    and batches are those that the spec derives. It also says who
+//!    [vouches](Vouched) for it.
 //! 2. [`Challenge`] draws segments from the commitment and a nonce.
 //! 3. [`replay`] re-executes a segment from its committed opening state and
 //!    compares every step and the whole closing state.
@@ -11,6 +12,7 @@
 //! Nothing here uses the recording side: the two meet only in
 //! [`crate::format`].
 
+mod allowed_signers;
 mod challenge;
 mod course;
 mod derivation;
@@ -24,7 +26,9 @@ mod replay;
 mod report;
 mod tally;
 mod verdict;
+mod vouched;
 
+pub use allowed_signers::{ALLOWED_SIGNERS_BYTES_MAX, AllowedSigners, AllowedSignersError};
 pub use challenge::{Challenge, Nonce, NonceError};
 pub use course::{COURSE_STEPS_MAX, COURSE_TENSORS_MAX, Course, CourseStep, LossPoint};
 pub use derivation::examine_data;
@@ -38,3 +42,4 @@ pub use report::{
     Claim, Escape, Independence, REPORT_FORMAT, Report, SegmentOutcome, SegmentReport,
 };
 pub use verdict::{Grade, Verdict};
+pub use vouched::Vouched;

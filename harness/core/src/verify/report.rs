@@ -10,6 +10,7 @@ use super::power::escape_probability;
 use super::recording::{Recording, Segment};
 use super::replay::Replay;
 use super::verdict::{Grade, Verdict};
+use super::vouched::Vouched;
 use crate::digest::Digest;
 use crate::format::Environment;
 
@@ -32,6 +33,8 @@ pub struct Report {
     pub reasons: Vec<String>,
     /// Where the recording lies.
     pub run: String,
+    /// Who vouches for the recording.
+    pub vouched: Vouched,
     /// What the recording claims; none if it could not be read.
     pub claim: Option<Claim>,
     /// Everything that decides the sample; none if nothing could be drawn.
@@ -158,6 +161,7 @@ impl Report {
     /// Joins findings and replays into a report with its verdict.
     pub fn conclude(
         run: String,
+        vouched: Vouched,
         recording: Option<&Recording<'_>>,
         challenge: Option<Challenge>,
         findings: Vec<Finding>,
@@ -187,6 +191,7 @@ impl Report {
             verdict,
             reasons,
             run,
+            vouched,
             claim,
             challenge,
             findings,

@@ -126,7 +126,7 @@ pub(crate) fn examined(run: &MemoryRun) -> Examination<'_> {
 
 /// Examines a recording that has to be whole, with its data.
 pub(crate) fn whole(run: &MemoryRun) -> Recording<'_> {
-    let Examination { findings, recording } = examined(run);
+    let Examination { findings, recording, .. } = examined(run);
     assert_eq!(findings, []);
     let recording = recording.unwrap();
     assert_eq!(examine_data(&recording, data(&recording.spec).as_ref(), &mut |_| ()), []);
@@ -145,7 +145,7 @@ pub(crate) fn replayed(recording: &Recording<'_>, segment: u64) -> Replay {
 /// Audits as the command does: examines, derives the data, replays `segments`
 /// (or all), and concludes.
 pub(crate) fn audit(run: &MemoryRun, segments: Option<&[u64]>) -> Report {
-    let Examination { mut findings, recording } = examined(run);
+    let Examination { mut findings, recording, vouched, .. } = examined(run);
     let mut reports = Vec::new();
     if let Some(recording) = &recording {
         findings.extend(examine_data(recording, data(&recording.spec).as_ref(), &mut |_| ()));
@@ -154,7 +154,7 @@ pub(crate) fn audit(run: &MemoryRun, segments: Option<&[u64]>) -> Report {
         reports.extend(drawn.map(|&segment| segment_report(recording, segment)));
     }
     let place = run.place();
-    Report::conclude(place, recording.as_ref(), None, findings, reports, environment())
+    Report::conclude(place, vouched, recording.as_ref(), None, findings, reports, environment())
 }
 
 fn segment_report(recording: &Recording<'_>, index: u64) -> SegmentReport {

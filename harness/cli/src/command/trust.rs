@@ -1,0 +1,33 @@
+//! Whom an audit trusts to vouch for recordings.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::PathBuf;
+
+use clap::Args;
+use reenact_core::verify::{ALLOWED_SIGNERS_BYTES_MAX, AllowedSigners};
+
+use crate::failure::Failure;
+
+/// Names the trusted signers.
+#[derive(Args, Clone, Default)]
+pub(crate) struct Trust {
+    /// Pass only what one of these signers vouches for: OpenSSH's
+    /// allowed_signers, lines of `NAME ssh-ed25519 KEY`
+    #[arg(long, value_name = "FILE")]
+    allowed_signers: Option<PathBuf>,
+}
+
+impl Trust {
+    /// Reads the list, if there is one.
+    pub(super) fn read(&self) -> Result<Option<AllowedSigners>, Failure> {
+        let Some(path) = &self.allowed_signers else { return Ok(None) };
+        let refuse = |problem: String| Failure::usage(format!("{}: {problem}", path.display()));
+        let mut text = String::new();
+        let limit = ALLOWED_SIGNERS_BYTES_MAX as u64 + 1;
+        let read = File::open(path).and_then(|file| file.take(limit).read_to_string(&mut text));
+        read.map_err(|error| refuse(error.to_string()))?;
+        let signers = text.parse().map_err(|error| refuse(format!("{error}")));
+        signers.map(Some)
+    }
+}
