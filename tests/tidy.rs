@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Lines of the longest source file.
-const FILE_LINES_MAX: usize = 420;
+const FILE_LINES_MAX: usize = 430;
 /// Lines of the longest function.
 const FUNCTION_LINES_MAX: usize = 62;
 /// Columns of the longest line; longer ones hold one long literal.
