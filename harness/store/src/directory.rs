@@ -1,15 +1,14 @@
 //! A recording in a folder.
 
-use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use reenact_core::format::{Object, ReadAt, ReadRun, StoreError, WriteContent, WriteRun};
 
+use crate::syncing::Syncing;
+
 const CHECKPOINTS: &str = "checkpoints";
-/// Files written but not yet synced; each holds a descriptor open.
-const UNSYNCED_MAX: usize = 8;
 
 /// Reads and writes a recording in a folder.
 #[derive(Debug)]
@@ -17,8 +16,19 @@ pub struct Directory {
     root: PathBuf,
     /// Open, and locked, while recording.
     journal: Option<File>,
-    /// Written since the last [`WriteRun::sync`].
-    unsynced: VecDeque<File>,
+    /// Files written since the last [`WriteRun::sync`], if any.
+    syncing: Option<Syncing>,
+    /// What was changed since then.
+    unsynced: Unsynced,
+}
+
+/// Says what would not survive a power failure, besides the files that are
+/// being synced.
+#[derive(Debug, Default)]
+struct Unsynced {
+    journal: bool,
+    /// The list of checkpoints.
+    checkpoints: bool,
 }
 
 impl Directory {
@@ -51,7 +61,9 @@ impl Directory {
     fn locked(root: &Path, journal: File) -> Result<Self, StoreError> {
         match journal.try_lock() {
             Ok(()) => {
-                Ok(Self { root: root.into(), journal: Some(journal), unsynced: VecDeque::new() })
+                // A resumed journal may hold what was never synced.
+                let unsynced = Unsynced { journal: true, checkpoints: true };
+                Ok(Self { root: root.into(), journal: Some(journal), syncing: None, unsynced })
             }
             Err(TryLockError::WouldBlock) => {
                 Err(StoreError::Locked { path: root.display().to_string() })
@@ -77,7 +89,8 @@ impl Directory {
         if parts.iter().all(|&object| path_of(root, object).symlink_metadata().is_err()) {
             return refuse("it holds no journal".into());
         }
-        Ok(Self { root: root.into(), journal: None, unsynced: VecDeque::new() })
+        let unsynced = Unsynced::default();
+        Ok(Self { root: root.into(), journal: None, syncing: None, unsynced })
     }
 
     /// Returns the folder.
@@ -85,14 +98,11 @@ impl Directory {
         &self.root
     }
 
-    /// Syncing each checkpoint at once would stop the training; by the time it
-    /// is the oldest of a few, the system has usually written it.
-    fn sync_later(&mut self, file: File) -> io::Result<()> {
-        self.unsynced.push_back(file);
-        match self.unsynced.len() > UNSYNCED_MAX {
-            true => self.unsynced.pop_front().map_or(Ok(()), |oldest| oldest.sync_data()),
-            false => Ok(()),
-        }
+    fn sync_later(&mut self, object: Object, file: File) -> Result<(), StoreError> {
+        let syncing = self.syncing.take().unwrap_or_else(Syncing::start);
+        self.syncing = Some(syncing.push(object, file)?);
+        self.unsynced.checkpoints |= matches!(object, Object::Checkpoint(_));
+        Ok(())
     }
 
     fn journal(&mut self) -> Result<&mut File, StoreError> {
@@ -218,7 +228,7 @@ impl WriteRun for Directory {
             Ok(file)
         });
         match written {
-            Ok(file) => self.sync_later(file).map_err(refuse),
+            Ok(file) => self.sync_later(object, file),
             Err(problem) => {
                 let _ = fs::remove_file(&temporary);
                 Err(refuse(problem))
@@ -228,11 +238,13 @@ impl WriteRun for Directory {
 
     fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         let refuse = |problem| StoreError::Io { object: Object::Journal, problem };
+        self.unsynced.journal = true;
         self.journal()?.write_all(bytes).map_err(refuse)
     }
 
     fn cut_journal(&mut self, byte_len: u64) -> Result<(), StoreError> {
         let refuse = |problem| StoreError::Io { object: Object::Journal, problem };
+        self.unsynced.journal = true;
         let journal = self.journal()?;
         journal.set_len(byte_len).map_err(refuse)?;
         journal.seek(SeekFrom::End(0)).map(drop).map_err(refuse)
@@ -240,12 +252,16 @@ impl WriteRun for Directory {
 
     fn sync(&mut self) -> Result<(), StoreError> {
         let refuse = |problem| StoreError::Io { object: Object::Journal, problem };
-        for file in self.unsynced.drain(..) {
-            file.sync_data().map_err(refuse)?;
+        self.syncing.take().map_or(Ok(()), Syncing::finish)?;
+        if self.unsynced.journal {
+            self.journal()?.sync_data().map_err(refuse)?;
         }
-        self.journal()?.sync_data().map_err(refuse)?;
-        sync_folder(&self.root.join(CHECKPOINTS)).map_err(refuse)?;
-        sync_folder(&self.root).map_err(refuse)
+        if self.unsynced.checkpoints {
+            sync_folder(&self.root.join(CHECKPOINTS)).map_err(refuse)?;
+        }
+        sync_folder(&self.root).map_err(refuse)?;
+        self.unsynced = Unsynced::default();
+        Ok(())
     }
 }
 

@@ -6,5 +6,6 @@
 //! path, symbolic links are not followed, and only plain files are opened.
 
 mod directory;
+mod syncing;
 
 pub use directory::{Directory, open_file};
