@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use crate::digest::{Digest, Hasher};
+use crate::digest::{Digest, Gatherer, Hasher};
 use crate::state::DType;
 
 /// Holds one tensor of a batch.
@@ -31,7 +31,7 @@ pub struct Batch {
 
 impl Batch {
     /// Adds the batch to a running digest.
-    fn hash_into(&self, hasher: &mut Hasher) {
+    fn hash_into(&self, hasher: &mut Gatherer) {
         hasher.u64(self.tensors.len() as u64);
         for tensor in &self.tensors {
             hasher.bytes(tensor.name.as_bytes()).bytes(tensor.dtype.name().as_bytes());
@@ -45,7 +45,7 @@ impl Batch {
 
     /// Returns the digest of the micro-batches of one step.
     pub fn digest_step(micro_batches: &[Batch]) -> Digest {
-        let mut hasher = Hasher::new("reenact v1 batch");
+        let mut hasher = Gatherer::new("reenact v1 batch");
         hasher.u64(micro_batches.len() as u64);
         for batch in micro_batches {
             batch.hash_into(&mut hasher);
@@ -58,10 +58,8 @@ impl Batch {
 pub fn samples_digest(samples: &[u32]) -> Digest {
     let mut hasher = Hasher::new("reenact v1 samples");
     hasher.u64(samples.len() as u64);
-    for sample in samples {
-        hasher.fixed(&sample.to_le_bytes());
-    }
-    hasher.finish()
+    let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+    hasher.fixed(&bytes).finish()
 }
 
 /// Gives samples by number. The training samples only; what is held out for

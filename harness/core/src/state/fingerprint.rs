@@ -128,7 +128,8 @@ impl Fingerprinter {
 /// comes than one block of it, as a last block is not folded.
 fn fold_into(levels: &mut Vec<Vec<u8>>, level: usize, block: &[u8]) {
     if levels.len() == level {
-        levels.push(Vec::new());
+        // At once in full: growing would cost a seventh of a small tensor.
+        levels.push(Vec::with_capacity(BLOCK_BYTES));
     }
     if levels[level].len() == BLOCK_BYTES {
         let mut full = std::mem::take(&mut levels[level]);
