@@ -8,6 +8,8 @@ mod bit_flip;
 mod commands;
 mod honest;
 mod killed;
+#[cfg(target_os = "linux")]
+mod memory;
 mod page;
 mod signed;
 #[cfg(target_os = "linux")]
