@@ -4,7 +4,7 @@ use reenact_burn::Training;
 use reenact_models::{CiceroGpt, DigitsCnn, DigitsMlp};
 use reenact_store::Directory;
 
-use crate::pairs::{Pair, seconds};
+use crate::pairs::{Pair, Seconds, spent};
 use crate::rows::{Limit, Row};
 use crate::runs::{Run, spec};
 
@@ -13,23 +13,33 @@ pub fn measure(repeat: usize, threads: usize) -> Vec<Row> {
     let mlp = Run::new(DigitsMlp, spec("digits-mlp"), threads);
     let cnn = Run::new(DigitsCnn, spec("digits-cnn"), threads);
     let gpt = Run::new(CiceroGpt, spec("cicero-gpt"), threads);
-    vec![of(&mlp, 4 * repeat), of(&cnn, 2 * repeat), of(&gpt, repeat)]
+    [of(&mlp, 4 * repeat), of(&cnn, 2 * repeat), of(&gpt, repeat)].concat()
 }
 
-fn of<T: Training + Copy>(run: &Run<T>, runs: usize) -> Row {
-    let pairs: Vec<Pair> = (0..runs).flat_map(|_| record(run)).collect();
+/// Gives a row for the segments, and one for whole runs with what starting and
+/// ending a recording take once: mostly the disk's time for a last sync.
+fn of<T: Training + Copy>(run: &Run<T>, runs: usize) -> Vec<Row> {
+    let (mut segments, mut wholes) = (Vec::new(), Vec::new());
+    for _ in 0..runs {
+        let (pairs, once) = record(run);
+        wholes.push(whole(&pairs, once));
+        segments.extend(pairs);
+    }
     let name = format!("recording {}", run.spec.name);
-    Row::of_times(&name, ("recorded segment", "untraced"), &pairs).limited(Limit::AtMost(1.03))
+    let whole_name = format!("{name}, whole");
+    vec![
+        Row::of_times(&name, ("segment", "untraced"), &segments).limited(Limit::AtMost(1.03)),
+        Row::of_times(&whole_name, ("run", "untraced"), &wholes),
+    ]
 }
 
 /// Trains under record and without, step by step in turns. Returns a pair for
-/// each segment with its checkpoint; what starting and ending the recording
-/// take is shared out among them.
-fn record<T: Training + Copy>(run: &Run<T>) -> Vec<Pair> {
+/// each segment with its checkpoint, and what starting and ending took.
+fn record<T: Training + Copy>(run: &Run<T>) -> (Vec<Pair>, Seconds) {
     let folder = tempfile::tempdir().expect("there is a temporary folder");
     let mut store = Directory::create(folder.path()).expect("the folder is new");
     let (mut untraced, recorded) = (run.start(), run.start());
-    let (mut recorder, starting) = seconds(|| run.recorder(&mut store, recorded));
+    let (mut recorder, mut once) = spent(|| run.recorder(&mut store, recorded));
     let (mut pairs, mut pair) = (Vec::new(), Pair::default());
     for step in 0..run.spec.steps {
         pair.add(
@@ -41,8 +51,15 @@ fn record<T: Training + Copy>(run: &Run<T>) -> Vec<Pair> {
             pairs.push(std::mem::take(&mut pair));
         }
     }
-    let (_, ending) = seconds(|| recorder.finish().expect("the recording ends"));
-    let share = (starting + ending) / pairs.len() as f64;
-    pairs.iter_mut().for_each(|pair| pair.a += share);
-    pairs
+    once += spent(|| recorder.finish().expect("the recording ends")).1;
+    (pairs, once)
+}
+
+fn whole(segments: &[Pair], once: Seconds) -> Pair {
+    let mut whole = Pair { a: once, ..Pair::default() };
+    for segment in segments {
+        whole.a += segment.a;
+        whole.b += segment.b;
+    }
+    whole
 }

@@ -8,7 +8,7 @@ use reenact_core::verify::{Recording, Segment, open_recording, replay};
 use reenact_models::{CiceroGpt, DigitsCnn, DigitsMlp};
 use reenact_store::Directory;
 
-use crate::pairs::{Pair, seconds};
+use crate::pairs::{Pair, Seconds, spent};
 use crate::rows::{Limit, Row};
 use crate::runs::{Run, first_segments, spec};
 
@@ -45,10 +45,10 @@ fn one<T: Training + Copy>(run: &Run<T>, recording: &Recording<'_>, segment: Seg
     let opening = recording.checkpoint(segment.step_start).expect("the checkpoint is there");
     let opening = opening.load(u64::MAX).expect("the checkpoint is whole");
     training.restore(&opening).expect("it is this model's");
-    let mut trained = 0.0;
-    let (replayed, all) = seconds(|| {
+    let mut trained = Seconds::default();
+    let (replayed, all) = spent(|| {
         replay(recording, &mut replaying, segment, &mut |step| {
-            trained += seconds(|| training.step_untraced(step).expect("the step is taken")).1;
+            trained += spent(|| training.step_untraced(step).expect("the step is taken")).1;
         })
     });
     assert!(replayed.expect("the segment is replayed").agrees(), "an honest run agrees");

@@ -24,6 +24,9 @@ pub struct Row {
     pub ratio_p10: f64,
     /// The ratio below which nine tenths of the pairs lie.
     pub ratio_p90: f64,
+    /// Median of the ratios of the processor's time; none where other processes
+    /// do the work.
+    pub cpu_ratio: Option<f64>,
     /// Number of pairs.
     pub pairs: usize,
     /// Bytes that each of the two goes through, where that is what counts.
@@ -63,7 +66,8 @@ impl Limit {
 impl Row {
     /// Sums up pairs by the ratio of A's time to B's.
     pub fn of_times(name: &str, (a, b): (&str, &str), pairs: &[Pair]) -> Self {
-        Self::of(name, (a, b), pairs, Pair::ratio)
+        let cpu_ratio = quantile(pairs.iter().map(Pair::cpu_ratio), 0.5);
+        Self { cpu_ratio: Some(cpu_ratio), ..Self::of(name, (a, b), pairs, Pair::ratio) }
     }
 
     /// Sums up pairs by the ratio of A's speed to B's.
@@ -77,11 +81,12 @@ impl Row {
             name: name.into(),
             a: a.into(),
             b: b.into(),
-            a_seconds: quantile(pairs.iter().map(|pair| pair.a), 0.5),
-            b_seconds: quantile(pairs.iter().map(|pair| pair.b), 0.5),
+            a_seconds: quantile(pairs.iter().map(|pair| pair.a.wall), 0.5),
+            b_seconds: quantile(pairs.iter().map(|pair| pair.b.wall), 0.5),
             ratio: ratios(0.5),
             ratio_p10: ratios(0.1),
             ratio_p90: ratios(0.9),
+            cpu_ratio: None,
             pairs: pairs.len(),
             bytes: None,
             limit: None,
@@ -117,7 +122,7 @@ fn show_seconds(seconds: f64) -> String {
 pub fn table(rows: &[Row]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_header(["measured", "A", "B", "ratio", "p10..p90", "pairs", "limit", "ok"]);
+    table.set_header(["measured", "A", "B", "ratio", "p10..p90", "cpu", "pairs", "limit", "ok"]);
     for row in rows {
         table.add_row([
             row.name.clone(),
@@ -125,12 +130,13 @@ pub fn table(rows: &[Row]) -> Table {
             row.side(&row.b, row.b_seconds),
             format!("{:.4}", row.ratio),
             format!("{:.4}..{:.4}", row.ratio_p10, row.ratio_p90),
+            row.cpu_ratio.map_or_else(|| "-".into(), |ratio| format!("{ratio:.4}")),
             row.pairs.to_string(),
             row.limit.map_or_else(|| "-".into(), Limit::show),
             row.ok.map_or("-", |ok| if ok { "yes" } else { "NO" }).into(),
         ]);
     }
-    for column in [3, 5] {
+    for column in [3, 5, 6] {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
