@@ -240,4 +240,21 @@ mod tests {
         assert_eq!((recorded.as_str(), replayed.as_str()), ("2", "2.5"));
         assert_eq!(Difference::of_bytes(&spec, &a, &a), None);
     }
+
+    #[test]
+    fn finds_the_first_beyond_many_equal_blocks() {
+        let elements = 5 * BLOCK_BYTES as u64;
+        let spec = TensorSpec { name: "w".into(), dtype: DType::F32, shape: vec![elements] };
+        let a = vec![0u8; 4 * elements as usize];
+        for first in [0, 1, BLOCK_BYTES as u64 / 4 - 1, BLOCK_BYTES as u64, elements - 2] {
+            let mut b = a.clone();
+            b[4 * first as usize] = 1;
+            b[4 * elements as usize - 4] = 3;
+            let found = Difference::of_bytes(&spec, &a, &b);
+            let Some(Difference::Elements { count, index_first, ulp_max, .. }) = found else {
+                panic!("{found:?}")
+            };
+            assert_eq!((count, index_first, ulp_max), (2, first, Some(3)));
+        }
+    }
 }
