@@ -65,7 +65,10 @@ impl Crew {
         std::thread::scope(|scope| {
             for _ in 0..self.jobs.min(segments.len()) {
                 scope.spawn(|| {
-                    while let Some((place, segment)) = lock(&queue).pop_front() {
+                    // Not `lock(&queue)` in the condition: that would hold the
+                    // lock while the segment is replayed, and so stop the others.
+                    let next = || lock(&queue).pop_front();
+                    while let Some((place, segment)) = next() {
                         let report = self.replay_confirmed(segment, bar);
                         lock(&done).push((place, report));
                     }
