@@ -7,8 +7,7 @@ use clap::Args;
 use reenact_core::format::{Environment, ReadRun};
 use reenact_core::trainer::{Program, Setting};
 use reenact_core::verify::{
-    Examination, Finding, Place, Recording, Report, Segment, Verdict, Vouched, Weight, examine,
-    examine_data,
+    Examination, Finding, Place, Recording, Report, Segment, Verdict, Vouched, Weight, examine_data,
 };
 use reenact_store::Directory;
 
@@ -101,13 +100,7 @@ impl Arguments {
 pub(super) fn audit(app: &App, arguments: &Arguments) -> Result<Report, Failure> {
     let signers = arguments.trust.read()?;
     let store = Directory::open(&arguments.run)?;
-    let bar = progress::bar("examining", "checkpoints", 0, arguments.json);
-    let mut examination = examine(&store, &mut |done, total| {
-        bar.set_length(total);
-        bar.set_position(done);
-    });
-    bar.finish_and_clear();
-    signers.iter().for_each(|signers| examination.trust(signers));
+    let examination = load::examined(&store, signers.as_ref(), arguments.json);
     let Examination { mut findings, recording, vouched, .. } = examination;
     let setting = arguments.device.setting(1, None);
     let Some(recording) = recording else {

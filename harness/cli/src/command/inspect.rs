@@ -6,15 +6,16 @@ use clap::Args;
 use comfy_table::{Table, presets};
 use reenact_core::format::{Checkpoint, History, Object, ReadRun};
 use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
-use reenact_core::verify::{Finding, Vouched, Weight, examine};
+use reenact_core::verify::{Finding, Vouched, Weight};
 use reenact_store::Directory;
 use serde::Serialize;
 
 use super::audit::speaks_against;
+use super::load;
 use super::trust::Trust;
+use crate::exit;
 use crate::failure::Failure;
 use crate::output::{BAD, BOLD, DIM, GOOD, UNSURE, json, line, styled};
-use crate::{exit, progress};
 
 /// Columns of the loss curve.
 const CURVE_WIDTH: u64 = 60;
@@ -62,13 +63,7 @@ struct Boundary {
 pub(crate) fn run(arguments: &Arguments) -> Result<u8, Failure> {
     let signers = arguments.trust.read()?;
     let store = Directory::open(&arguments.run)?;
-    let bar = progress::bar("examining", "checkpoints", 0, arguments.json);
-    let mut examination = examine(&store, &mut |done, total| {
-        bar.set_length(total);
-        bar.set_position(done);
-    });
-    bar.finish_and_clear();
-    signers.iter().for_each(|signers| examination.trust(signers));
+    let examination = load::examined(&store, signers.as_ref(), arguments.json);
     let inspection = inspect(&store, examination.findings, examination.vouched);
     if arguments.json {
         json(&inspection);

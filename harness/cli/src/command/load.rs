@@ -7,11 +7,14 @@ use std::sync::Arc;
 use clap::Args;
 use reenact_core::attack::InRunAttack;
 use reenact_core::data::DataSet;
+use reenact_core::format::ReadRun;
 use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
 use reenact_core::trainer::{Engine, Program, Setting};
+use reenact_core::verify::{AllowedSigners, Examination, examine};
 
 use crate::app::App;
 use crate::failure::Failure;
+use crate::progress;
 
 /// Says where to compute.
 #[derive(Args, Clone, Debug)]
@@ -108,4 +111,22 @@ pub(crate) fn data(
 /// Returns how many threads the machine runs at once.
 pub(crate) fn available_threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Examines a recording under a progress bar, and weighs who vouches for it.
+pub(crate) fn examined<'a>(
+    run: &'a dyn ReadRun,
+    signers: Option<&AllowedSigners>,
+    quiet: bool,
+) -> Examination<'a> {
+    let bar = progress::bar("examining", "checkpoints", 0, quiet);
+    let mut examination = examine(run, &mut |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    });
+    bar.finish_and_clear();
+    if let Some(signers) = signers {
+        examination.trust(signers);
+    }
+    examination
 }
