@@ -36,6 +36,9 @@ fn a_sample_can_be_drawn_again() {
     assert_eq!(first, again);
     let (listed, no_nonce) = drawn(&["--segments", "5,0-1"]);
     assert_eq!((listed, no_nonce), (vec![0, 1, 5], None));
+    // A choice by hand has no chance that could be stated.
+    let chosen = audit(&run, &["--segments", "5,0-1"]).expect(MATCH).json();
+    assert_eq!(chosen["escape"].as_array().unwrap().len(), 0);
     // With six segments, finding one tampered one with 60 % takes four.
     let (confident, _) = drawn(&["--segments", "4"]);
     assert_eq!(confident.len(), 4);

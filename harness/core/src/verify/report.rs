@@ -43,11 +43,13 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// The drawn segments and what their replay gave.
     pub segments: Vec<SegmentReport>,
-    /// Chance that tampering with so many segments escaped this audit.
+    /// Chance that tampering with so many segments escaped this audit; empty
+    /// where the segments were chosen by hand, as a choice has no chance.
     pub escape: Vec<Escape>,
     /// Whether the auditing binary is the one that trained.
     pub independence: Option<Independence>,
-    /// Facts that decide bits and differ between trainer and auditor.
+    /// Facts that decide bits and differ between trainer and auditor; empty if
+    /// nothing was replayed.
     pub class_differences: Vec<String>,
     /// Where the audit ran.
     pub auditor: Environment,
@@ -179,13 +181,13 @@ impl Report {
             true => Independence::SelfCheck,
             false => Independence::Independent,
         });
+        let compared = trained_by.iter().filter(|_| !segments.is_empty());
         let mut class_differences: Vec<String> =
-            trained_by.iter().flat_map(|(_, found)| found.class_differences(&auditor)).collect();
+            compared.flat_map(|(_, found)| found.class_differences(&auditor)).collect();
         class_differences.sort();
         class_differences.dedup();
         let (verdict, reasons) = decide(&findings, &segments, &class_differences);
-        let total = claim.as_ref().map_or(0, |claim| claim.segments);
-        let escape = escapes(total, segments.len() as u64);
+        let escape = challenge.as_ref().map_or(Vec::new(), escapes);
         Self {
             format: REPORT_FORMAT,
             verdict,
@@ -204,14 +206,14 @@ impl Report {
     }
 }
 
-fn escapes(total: u64, drawn: u64) -> Vec<Escape> {
+fn escapes(challenge: &Challenge) -> Vec<Escape> {
+    let Challenge { total, count, .. } = *challenge;
     let possible = TAMPERED.into_iter().filter(|&tampered| tampered <= total);
-    possible
-        .map(|tampered| Escape {
-            tampered,
-            probability: escape_probability(total, tampered, drawn),
-        })
-        .collect()
+    let escape = |tampered| Escape {
+        tampered,
+        probability: escape_probability(total, tampered, count.min(total)),
+    };
+    possible.map(escape).collect()
 }
 
 /// A contradiction in the record outweighs everything; then what a replay
