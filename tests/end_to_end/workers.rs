@@ -23,10 +23,10 @@ fn long_run() -> (TempDir, PathBuf) {
     (folder, run)
 }
 
-fn start_audit(run: &Path) -> Child {
+fn start_audit(run: &Path, jobs: &str, stall_seconds: &str) -> Child {
     let mut command = binary();
-    command.arg("audit").arg(run).args(["--json", "--segments", "all", "--jobs", "1"]);
-    command.args(["--stall-seconds", "2"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.arg("audit").arg(run).args(["--json", "--segments", "all", "--jobs", jobs]);
+    command.args(["--stall-seconds", stall_seconds]).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().unwrap()
 }
 
@@ -62,7 +62,7 @@ fn incidents(report: &Value) -> Vec<String> {
 #[test]
 fn a_killed_worker_is_replaced() {
     let (_folder, run) = long_run();
-    let audit = start_audit(&run);
+    let audit = start_audit(&run, "1", "2");
     signal(next_worker(&run, &[]), "-KILL");
     let report = Ran::from(&audit.wait_with_output().unwrap()).expect(MATCH).json();
     let incidents = incidents(&report);
@@ -72,7 +72,7 @@ fn a_killed_worker_is_replaced() {
 #[test]
 fn a_hanging_worker_is_ended_and_replaced() {
     let (_folder, run) = long_run();
-    let audit = start_audit(&run);
+    let audit = start_audit(&run, "1", "2");
     signal(next_worker(&run, &[]), "-STOP");
     let report = Ran::from(&audit.wait_with_output().unwrap()).expect(MATCH).json();
     let incidents = incidents(&report);
@@ -82,7 +82,7 @@ fn a_hanging_worker_is_ended_and_replaced() {
 #[test]
 fn two_dead_workers_leave_it_open() {
     let (_folder, run) = long_run();
-    let audit = start_audit(&run);
+    let audit = start_audit(&run, "1", "2");
     let first = next_worker(&run, &[]);
     signal(first, "-KILL");
     signal(next_worker(&run, &[first]), "-KILL");
@@ -91,4 +91,19 @@ fn two_dead_workers_leave_it_open() {
     assert_eq!(report["segments"][1]["outcome"]["kind"], "replayed");
     let reason = report["reasons"][0].as_str().unwrap();
     assert!(reason.contains("two workers failed"), "{reason}");
+}
+
+/// The first worker stands still for as long as the test likes; with two jobs
+/// the other segment is replayed all the same.
+#[test]
+fn two_jobs_are_two_workers_at_a_time() {
+    let (_folder, run) = long_run();
+    let audit = start_audit(&run, "2", "600");
+    let first = next_worker(&run, &[]);
+    signal(first, "-STOP");
+    let second = next_worker(&run, &[first]);
+    assert_ne!(first, second);
+    signal(first, "-CONT");
+    let report = Ran::from(&audit.wait_with_output().unwrap()).expect(MATCH).json();
+    assert_eq!(incidents(&report), Vec::<String>::new());
 }
