@@ -9,6 +9,7 @@ use std::process::{Command, ExitCode};
 
 use clap::{Parser, ValueEnum};
 use reenact_benches::rows::{Row, table};
+use reenact_benches::runs::Wanted;
 use reenact_benches::{checkpoints, jobs, recording, replaying, speed};
 
 /// Measure what has a limit: A against B, in turns
@@ -17,6 +18,9 @@ struct Arguments {
     /// Measure only this
     #[arg(long, value_enum)]
     only: Option<Section>,
+    /// Of recording, replay and training, measure only this model
+    #[arg(long, value_parser = ["digits-mlp", "digits-cnn", "cicero-gpt"])]
+    model: Option<String>,
     /// Measure this many times as long
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
     repeat: u16,
@@ -73,11 +77,14 @@ fn main() -> ExitCode {
 
 fn measure(section: Section, arguments: &Arguments) -> Vec<Row> {
     let repeat = usize::from(arguments.repeat);
+    let wanted = Wanted(arguments.model.clone());
     let all = || std::thread::available_parallelism().map_or(1, usize::from);
     match section {
-        Section::Recording => recording::measure(repeat, arguments.threads.unwrap_or_else(all)),
-        Section::Replay => replaying::measure(repeat, arguments.threads.unwrap_or(1)),
-        Section::Training => speed::measure(repeat, arguments.threads.unwrap_or_else(all)),
+        Section::Recording => {
+            recording::measure(repeat, arguments.threads.unwrap_or_else(all), &wanted)
+        }
+        Section::Replay => replaying::measure(repeat, arguments.threads.unwrap_or(1), &wanted),
+        Section::Training => speed::measure(repeat, arguments.threads.unwrap_or_else(all), &wanted),
         Section::Checkpoints => checkpoints::measure(repeat),
         Section::Jobs => jobs::measure(Path::new(env!("CARGO_BIN_EXE_reenact-benched")), repeat),
     }
@@ -91,6 +98,9 @@ fn elsewhere(section: Section, arguments: &Arguments) -> Vec<Row> {
     eprintln!("measuring {} ...", name.get_name());
     command.args(["--here", "--only", name.get_name()]).arg("--json").arg(file.path());
     command.args(["--repeat", &arguments.repeat.to_string()]);
+    if let Some(model) = &arguments.model {
+        command.args(["--model", model]);
+    }
     if let Some(threads) = arguments.threads {
         command.args(["--threads", &threads.to_string()]);
     }

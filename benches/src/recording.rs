@@ -6,14 +6,14 @@ use reenact_store::Directory;
 
 use crate::pairs::{Pair, Seconds, spent};
 use crate::rows::{Limit, Row};
-use crate::runs::{Run, spec};
+use crate::runs::{Run, Wanted, spec};
 
-/// Records each model at its own spec, `repeat` times as often as usual.
-pub fn measure(repeat: usize, threads: usize) -> Vec<Row> {
-    let mlp = Run::new(DigitsMlp, spec("digits-mlp"), threads);
-    let cnn = Run::new(DigitsCnn, spec("digits-cnn"), threads);
-    let gpt = Run::new(CiceroGpt, spec("cicero-gpt"), threads);
-    [of(&mlp, 4 * repeat), of(&cnn, 2 * repeat), of(&gpt, repeat)].concat()
+/// Records each wanted model at its own spec, `repeat` times as often as usual.
+pub fn measure(repeat: usize, threads: usize, wanted: &Wanted) -> Vec<Row> {
+    let mlp = || of(&Run::new(DigitsMlp, spec("digits-mlp"), threads), 4 * repeat);
+    let cnn = || of(&Run::new(DigitsCnn, spec("digits-cnn"), threads), 2 * repeat);
+    let gpt = || of(&Run::new(CiceroGpt, spec("cicero-gpt"), threads), repeat);
+    wanted.of_each([&mlp, &cnn, &gpt]).concat()
 }
 
 /// Gives a row for the segments, and one for whole runs with what starting and

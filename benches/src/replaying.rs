@@ -10,17 +10,17 @@ use reenact_store::Directory;
 
 use crate::pairs::{Pair, Seconds, spent};
 use crate::rows::{Limit, Row};
-use crate::runs::{Run, first_segments, spec};
+use crate::runs::{Run, Wanted, first_segments, spec};
 
 const SEGMENTS: u64 = 4;
 
 /// Replays segments of each model, with one thread as an audit's workers do.
-pub fn measure(repeat: usize, threads: usize) -> Vec<Row> {
+pub fn measure(repeat: usize, threads: usize, wanted: &Wanted) -> Vec<Row> {
     let run = |name| first_segments(spec(name), SEGMENTS);
-    let mlp = Run::new(DigitsMlp, run("digits-mlp"), threads);
-    let cnn = Run::new(DigitsCnn, run("digits-cnn"), threads);
-    let gpt = Run::new(CiceroGpt, run("cicero-gpt"), threads);
-    vec![of(&mlp, 4 * repeat), of(&cnn, 2 * repeat), of(&gpt, repeat)]
+    let mlp = || of(&Run::new(DigitsMlp, run("digits-mlp"), threads), 4 * repeat);
+    let cnn = || of(&Run::new(DigitsCnn, run("digits-cnn"), threads), 2 * repeat);
+    let gpt = || of(&Run::new(CiceroGpt, run("cicero-gpt"), threads), repeat);
+    wanted.of_each([&mlp, &cnn, &gpt])
 }
 
 fn of<T: Training + Copy>(run: &Run<T>, rounds: usize) -> Row {

@@ -24,6 +24,19 @@ pub fn first_segments(spec: Spec, segments: u64) -> Spec {
     Spec { steps: segments * spec.checkpoint_every, ..spec }
 }
 
+/// Says which models are measured.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted(pub Option<String>);
+
+impl Wanted {
+    /// Measures each wanted model, in the order perceptron, CNN, GPT.
+    pub fn of_each<R>(&self, measures: [&dyn Fn() -> R; 3]) -> Vec<R> {
+        let known = ["digits-mlp", "digits-cnn", "cicero-gpt"].into_iter().zip(measures);
+        let wanted = known.filter(|(name, _)| self.0.as_ref().is_none_or(|only| only == name));
+        wanted.map(|(_, measure)| measure()).collect()
+    }
+}
+
 /// A training that can be started again and again.
 #[derive(Clone)]
 pub struct Run<T> {

@@ -7,23 +7,19 @@ use reenact_models::{CiceroGpt, DigitsCnn, DigitsMlp};
 use crate::pairs::Pair;
 use crate::plain::Plain;
 use crate::rows::{Limit, Row};
-use crate::runs::{Run, spec};
+use crate::runs::{Run, Wanted, spec};
 
 /// Steps of one pair.
 const BLOCK: u64 = 10;
 
 /// Trains each model at its own spec, but without clipping: burn's own is
 /// another.
-pub fn measure(repeat: usize, threads: usize) -> Vec<Row> {
+pub fn measure(repeat: usize, threads: usize, wanted: &Wanted) -> Vec<Row> {
     let run = |name| Spec { clipping: None, ..spec(name) };
-    let mlp = Run::new(DigitsMlp, run("digits-mlp"), threads);
-    let cnn = Run::new(DigitsCnn, run("digits-cnn"), threads);
-    let gpt = Run::new(CiceroGpt, run("cicero-gpt"), threads);
-    vec![
-        of(&mlp, DigitsMlp, 32 * repeat),
-        of(&cnn, DigitsCnn, 24 * repeat),
-        of(&gpt, CiceroGpt, 12 * repeat),
-    ]
+    let mlp = || of(&Run::new(DigitsMlp, run("digits-mlp"), threads), DigitsMlp, 32 * repeat);
+    let cnn = || of(&Run::new(DigitsCnn, run("digits-cnn"), threads), DigitsCnn, 24 * repeat);
+    let gpt = || of(&Run::new(CiceroGpt, run("cicero-gpt"), threads), CiceroGpt, 12 * repeat);
+    wanted.of_each([&mlp, &cnn, &gpt])
 }
 
 fn of<T: Training + Copy>(run: &Run<T>, training: T, blocks: usize) -> Row {
