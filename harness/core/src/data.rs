@@ -58,7 +58,8 @@ impl Batch {
 pub fn samples_digest(samples: &[u32]) -> Digest {
     let mut hasher = Hasher::new("reenact v1 samples");
     hasher.u64(samples.len() as u64);
-    let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+    let mut bytes = Vec::with_capacity(4 * samples.len());
+    samples.iter().for_each(|sample| bytes.extend_from_slice(&sample.to_le_bytes()));
     hasher.fixed(&bytes).finish()
 }
 

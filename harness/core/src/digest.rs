@@ -140,7 +140,7 @@ const GATHERED_BYTES: usize = 1 << 17;
 impl Gatherer {
     /// Starts a hash in `domain`.
     pub(crate) fn new(domain: &'static str) -> Self {
-        Self { hasher: Hasher::new(domain), waiting: Vec::new() }
+        Self { hasher: Hasher::new(domain), waiting: Vec::with_capacity(GATHERED_BYTES / 2) }
     }
 
     /// Adds an integer, little-endian.

@@ -10,6 +10,7 @@ mod resume;
 mod sign;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::codec::CodecError;
 use crate::digest::Digest;
@@ -18,7 +19,7 @@ use crate::format::{
     SignatureError, StepLayouts, StoreError, WriteRun, write_checkpoint,
 };
 use crate::spec::{Spec, SpecError};
-use crate::state::StateRoot;
+use crate::state::{Layout, StateRoot};
 use crate::trainer::{Metric, StepTrace, Trainer, TrainerError};
 
 pub use sign::sign;
@@ -30,7 +31,8 @@ pub struct Recorder<'a> {
     spec: Spec,
     spec_digest: Digest,
     journal: JournalWriter,
-    layouts: Option<StepLayouts>,
+    /// State and gradient, as last declared.
+    layouts: Option<(Arc<Layout>, Arc<Layout>)>,
     checkpoints: BTreeMap<u64, StateRoot>,
     next_step: u64,
 }
@@ -170,13 +172,14 @@ impl<'a> Recorder<'a> {
 
     fn declare_layouts(&mut self) -> Result<(), RecordError> {
         let (state, gradient) = (self.trainer.layout(), self.trainer.gradient_layout());
+        let same = |a: &Arc<Layout>, b: &Arc<Layout>| Arc::ptr_eq(a, b) || a == b;
         let known = self.layouts.as_ref();
-        if known.is_some_and(|known| known.state == *state && known.gradient == *gradient) {
+        if known.is_some_and(|known| same(&known.0, &state) && same(&known.1, &gradient)) {
             return Ok(());
         }
         let layouts = StepLayouts { state: (*state).clone(), gradient: (*gradient).clone() };
-        self.append(&Event::Layouts(layouts.clone()))?;
-        self.layouts = Some(layouts);
+        self.append(&Event::Layouts(layouts))?;
+        self.layouts = Some((state, gradient));
         Ok(())
     }
 
