@@ -50,9 +50,10 @@ impl Independence {
 }
 
 impl fmt::Display for Independence {
+    /// Completes the sentence "the audit is ...".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::SelfCheck => "self-check",
+            Self::SelfCheck => "a self-check",
             Self::Independent => "independent",
         })
     }
