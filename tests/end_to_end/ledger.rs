@@ -307,8 +307,11 @@ fn the_ledger_says_what_it_does_not_know() {
     let forgotten = place.ledger("forget", Some(&place.run), &["--json"]).expect(MATCH).json();
     assert_eq!(forgotten["forgotten"].as_array().unwrap().len(), 1);
     assert!(place.ledger("list", None, &[]).expect(MATCH).stdout.contains("No audit"));
-    for action in ["list", "show", "forget"] {
+    for (action, does) in [("list", "List"), ("show", "Show every"), ("forget", "Delete")] {
         let help = reenact(&["ledger", action, "--help"]).expect(MATCH).stdout;
-        assert!(help.contains("Examples:") && help.contains("--json"), "{help}");
+        assert!(
+            help.starts_with(does) && help.contains("Examples:") && help.contains("--json"),
+            "{help}"
+        );
     }
 }

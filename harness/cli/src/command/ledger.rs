@@ -31,7 +31,10 @@ pub(crate) struct Arguments {
 #[derive(Subcommand)]
 enum Action {
     List(ListArguments),
+    /// Show every audit of a run
     Show(RunArguments),
+    /// Delete the audits of a place, after showing them: what lies there next
+    /// is a new run
     Forget(RunArguments),
 }
 
@@ -46,7 +49,7 @@ struct ListArguments {
     json: bool,
 }
 
-/// Name one run: its audits are shown, or deleted after they were shown
+// What is done with the run stands at the action.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  reenact ledger show runs/cnn\n  reenact ledger forget runs/cnn --json"

@@ -197,7 +197,7 @@ fn show_past(report: &Report) {
             let known = format!("{}, the first on {}", past.audits, date(first));
             fact("audits before", known);
         }
-        (None, None) => fact("audits before", "none that the ledger knows of"),
+        (None, None) => fact("audits before", "none of this run that the ledger knows of"),
     }
 }
 

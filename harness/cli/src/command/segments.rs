@@ -162,7 +162,15 @@ pub(crate) fn fresh_nonce() -> Result<Nonce, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use reenact_core::memory::MemoryRun;
+    use reenact_core::record::Recorder;
+    use reenact_core::spec::Spec;
+    use reenact_core::toy::Toy;
+    use reenact_core::trainer::Program;
+    use reenact_core::verify::examine;
+
     use super::*;
+    use crate::command::Device;
 
     #[test]
     fn reads_numbers_lists_and_all() {
@@ -180,5 +188,45 @@ mod tests {
     fn lists_stay_inside_the_run() {
         assert!(listed(&[(0, 11)], 10).is_err());
         assert_eq!(listed(&[(2, 4), (3, 5)], 10).unwrap().segments, [2, 3, 4]);
+    }
+    #[test]
+    fn a_fresh_nonce_is_asked_for_once_and_only_where_none_is_given() {
+        let run = recorded();
+        let recording = examine(&run, &mut |_, _| ()).recording.unwrap();
+        let draw = |selection: &Selection| {
+            let mut asked = 0;
+            let fresh = || {
+                asked += 1;
+                Ok("fresh".parse().unwrap())
+            };
+            let drawn = selection.draw(&recording, fresh).unwrap();
+            (asked, drawn.challenge.map(|found| (found.commitment, found.nonce.to_string())))
+        };
+        let usual = Selection::all();
+        let with = |nonce: &str| Some((recording.commitment, nonce.to_owned()));
+        assert_eq!(draw(&usual), (1, with("fresh")));
+        let given = Selection { nonce: Some("given".parse().unwrap()), ..usual.clone() };
+        assert_eq!(draw(&given), (0, with("given")));
+        let (beacon, beacon_value) = (Some("b".into()), Some("v".into()));
+        let beacon = Selection { beacon, beacon_round: Some(3), beacon_value, ..usual };
+        assert_eq!(draw(&beacon), (0, with("beacon b 3 v")));
+        let listed = Selection { segments: Some("0,".parse().unwrap()), ..Selection::default() };
+        assert_eq!(draw(&listed), (0, None));
+    }
+
+    fn recorded() -> MemoryRun {
+        let spec = include_str!("../../../../replay-specs/toy-plane.toml");
+        let spec = Spec::parse(spec).unwrap();
+        let device = Device { device: "cpu".into(), data_dir: ".".into() };
+        let setting = device.setting(1, None);
+        let trainer = Toy.start(&spec, Toy.data(&spec, &setting).unwrap(), &setting).unwrap();
+        let environment = crate::environment::describe(Toy.engine(&setting).unwrap()).unwrap();
+        let mut run = MemoryRun::default();
+        let mut recorder = Recorder::start(&mut run, spec, trainer, environment).unwrap();
+        while !recorder.is_done() {
+            recorder.advance().unwrap();
+        }
+        recorder.finish().unwrap();
+        run
     }
 }
