@@ -54,8 +54,12 @@ impl Ran {
     }
 }
 
+/// Runs the binary without a ledger, unless the test names one: what a test
+/// audits is altered in place, and nothing of it belongs into the user's own.
 pub fn binary() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_reenact"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_reenact"));
+    command.env("REENACT_LEDGER", "");
+    command
 }
 
 /// Runs the binary with these arguments.

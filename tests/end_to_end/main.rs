@@ -4,10 +4,13 @@
 mod common;
 
 mod bad_input;
+mod beacon;
 mod bit_flip;
 mod commands;
 mod honest;
+mod independence;
 mod killed;
+mod ledger;
 #[cfg(target_os = "linux")]
 mod memory;
 mod page;

@@ -44,12 +44,17 @@ def compare_draws(binary, run):
     recording, findings = reference.audit(str(run))
     yield from findings
     total = recording["spec"].segment_count()
-    for count in range(1, total + 1):
-        nonce = f"nonce {count}"
-        audit = reenact(binary, "audit", run, "--nonce", nonce, "--segments", count, "--json")
-        found = [segment["segment"]["index"] for segment in json.loads(audit.stdout)["segments"]]
+    nonces = {f"nonce {count}": ["--nonce", f"nonce {count}"] for count in range(1, total + 1)}
+    nonces[reference.beacon_nonce("drand", 4321098, "9a1f")] = [
+        "--beacon", "drand", "--beacon-round", 4321098, "--beacon-value", "9a1f"]
+    for count, (nonce, options) in enumerate(nonces.items(), start=1):
+        count = min(count, total)
+        audit = reenact(binary, "audit", run, *options, "--segments", count, "--json",
+                        "--no-ledger")
+        answer = json.loads(audit.stdout)
+        found = [segment["segment"]["index"] for segment in answer["segments"]]
         expected = reference.draw(recording["commitment"], nonce, total, count)
-        if audit.returncode != 0 or found != expected:
+        if audit.returncode != 0 or found != expected or answer["challenge"]["nonce"] != nonce:
             yield f"{nonce}: reenact draws {found}, the reference {expected}"
 
 

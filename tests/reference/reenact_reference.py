@@ -799,6 +799,12 @@ def draw(commitment, nonce, total, count):
     return sorted(segments[:count])
 
 
+def beacon_nonce(source, number, value):
+    for part in (source, value):
+        demand(part and all("!" <= c <= "~" for c in part), "a part of a beacon is no word")
+    return f"beacon {source} {number} {value}"
+
+
 def escape(total, tampered, drawn):
     if tampered + drawn > total:
         return 0.0

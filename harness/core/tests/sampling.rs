@@ -126,3 +126,56 @@ fn an_edit_changes_the_draw() {
     };
     assert_ne!(of(&honest), of(&run));
 }
+
+/// How often the worst segment is drawn, of `rounds` nonces of the auditor's.
+fn drawn_of(commitment: Digest, segment: u64, rounds: u64) -> f64 {
+    let challenge = |round| Challenge { commitment, nonce: nonce(round), total: 20, count: 5 };
+    (0..rounds).filter(|&round| challenge(round).draw().contains(&segment)).count() as f64
+}
+
+#[test]
+fn grinding_commitments_gains_nothing() {
+    // A prover who tampered with segment 3 guesses a nonce and tries 10,000
+    // commitments (another note in the environment makes another one) until
+    // that nonce, and the next 40 as well, leave segment 3 alone.
+    const TAMPERED: u64 = 3;
+    let guesses = |commitment: Digest| {
+        let challenge = |round: u64| Challenge {
+            commitment,
+            nonce: nonce(1_000_000 + round),
+            total: 20,
+            count: 5,
+        };
+        (0..41).take_while(|&round| !challenge(round).draw().contains(&TAMPERED)).count()
+    };
+    let commitments =
+        (0..10_000).map(|try_| Hasher::new("reenact test nonce").u64(7).u64(try_).finish());
+    let best = commitments.max_by_key(|&commitment| guesses(commitment)).unwrap();
+    assert!(guesses(best) > 15, "grinding works on what is guessed: {}", guesses(best));
+    let rounds = 4000.0;
+    let chance = 1.0 - escape_probability(20, 1, 5);
+    let (found, expected) = (drawn_of(best, TAMPERED, rounds as u64), rounds * chance);
+    let spread = (rounds * chance * (1.0 - chance)).sqrt();
+    assert!((found - expected).abs() <= 4.0 * spread, "{found} drawn, {expected} expected");
+}
+
+#[test]
+fn all_but_the_nonce_tells_nothing_of_the_sample() {
+    // Two nonces that differ in their last bit draw samples that have no more
+    // in common than any two: 5 of 20 share 5 * 5 / 20 segments.
+    let rounds = 4000u64;
+    let shared = |round: u64| {
+        let text = |last: char| format!("{}{last}", &nonce(round).to_string()[..63]);
+        let draw = |text: String| {
+            let nonce = text.parse().unwrap();
+            Challenge { commitment: Digest([5; 32]), nonce, total: 20, count: 5 }.draw()
+        };
+        let (first, second) = (draw(text('0')), draw(text('1')));
+        first.iter().filter(|segment| second.contains(segment)).count()
+    };
+    let found = (0..rounds).map(shared).sum::<usize>() as f64;
+    let expected = rounds as f64 * 1.25;
+    // The variance of the hypergeometric number: 5 * 1/4 * 3/4 * 15/19.
+    let spread = (rounds as f64 * 5.0 * 0.25 * 0.75 * 15.0 / 19.0).sqrt();
+    assert!((found - expected).abs() <= 4.0 * spread, "{found} shared, {expected} expected");
+}

@@ -98,6 +98,14 @@ impl Directory {
         &self.root
     }
 
+    /// Waits until what was read of an unfinished journal is on the disk. A
+    /// power failure must not take back what an audit remembers to have seen.
+    pub fn sync_journal(&self) -> Result<(), StoreError> {
+        let object = Object::Journal;
+        let journal = open_object(&self.root, object, OpenOptions::new().read(true))?;
+        journal.sync_data().map_err(|problem| StoreError::Io { object, problem })
+    }
+
     fn sync_later(&mut self, object: Object, file: File) -> Result<(), StoreError> {
         let syncing = self.syncing.take().unwrap_or_else(Syncing::start);
         self.syncing = Some(syncing.push(object, file)?);

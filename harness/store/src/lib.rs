@@ -1,11 +1,17 @@
-//! Where recordings lie.
+//! Where recordings lie, and the ledger of their audits.
 //!
 //! [`Directory`] keeps a recording in a folder, as `reenact_core::format`
 //! describes it. It is the only code of reenact that touches a recording's
 //! files. A recording under audit may be hostile: every object has a fixed
 //! path, symbolic links are not followed, and only plain files are opened.
+//!
+//! [`Ledger`] remembers what audits saw, in an SQLite file of the auditor's.
 
 mod directory;
+mod entry;
+mod ledger;
 mod syncing;
 
 pub use directory::{Directory, open_file};
+pub use entry::Entry;
+pub use ledger::{LEDGER_FORMAT, Ledger, LedgerError, Summary};

@@ -7,16 +7,20 @@ use clap::Args;
 use reenact_core::format::{Environment, ReadRun};
 use reenact_core::trainer::{Program, Setting};
 use reenact_core::verify::{
-    Examination, Finding, Place, Recording, Report, Segment, Verdict, Vouched, Weight, examine_data,
+    Examination, Finding, Independence, Place, Recording, Report, Segment, Verdict, Vouched,
+    Weight, examine_data,
 };
 use reenact_store::Directory;
 
 use super::load::{self, Device};
+use super::memory::Remembering;
 use super::report;
-use super::segments::{Drawn, Selection};
+use super::requirement::Requirement;
+use super::segments::{Drawn, Selection, fresh_nonce};
 use super::trust::Trust;
 use crate::app::App;
 use crate::failure::Failure;
+use crate::output::{BOLD, styled};
 use crate::page::ReportFolder;
 use crate::worker::Crew;
 use crate::{environment, exit, output, progress};
@@ -28,6 +32,8 @@ Examples:
   reenact audit runs/cnn --confidence 0.95 --tampered 2
   reenact audit runs/cnn --report audits/cnn      write a page with the evidence
   reenact audit runs/cnn --allowed-signers allowed_signers
+  reenact audit runs/cnn --require independent    not by the binary that trained
+  reenact audit runs/cnn --beacon drand --beacon-round 5123456 --beacon-value 8f31c2
   reenact audit runs/cnn --segments 4 --nonce 2026-11-23T00:00Z --json";
 
 const STALL_SECONDS: u64 = 600;
@@ -42,6 +48,10 @@ pub(crate) struct Arguments {
     selection: Selection,
     #[command(flatten)]
     trust: Trust,
+    #[command(flatten)]
+    requirement: Requirement,
+    #[command(flatten)]
+    remembering: Remembering,
     #[command(flatten)]
     device: Device,
     /// Segments to replay at a time, each in a process with one thread
@@ -73,6 +83,14 @@ pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
         let page = folder.write(&report)?;
         output::note(format_args!("The report is in {}", page.display()));
     }
+    if let Some(problem) = report.past.as_ref().and_then(|past| past.problem.as_ref()) {
+        let problem = Failure::inconclusive(problem);
+        // Whoever named a ledger counts on it; but no accusation is lost by it.
+        if arguments.remembering.is_counted_on() && report.verdict != Verdict::Divergent {
+            return Err(problem);
+        }
+        output::note(format_args!("{} {}", styled(BOLD, "note:"), problem.message));
+    }
     Ok(match report.verdict {
         Verdict::Match { .. } => exit::MATCH,
         Verdict::Divergent => exit::DIVERGENT,
@@ -81,13 +99,15 @@ pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
 }
 
 impl Arguments {
-    /// Asks for every segment, and otherwise for what is usual.
+    /// Asks for every segment, leaves no trace, and otherwise for what is usual.
     pub(super) fn of_all(run: &Path, device: Device) -> Self {
         let selection = Selection::all();
         Self {
             run: run.into(),
             selection,
             trust: Trust::default(),
+            requirement: Requirement::default(),
+            remembering: Remembering::none(),
             device,
             jobs: None,
             stall_seconds: STALL_SECONDS,
@@ -99,36 +119,74 @@ impl Arguments {
 
 pub(super) fn audit(app: &App, arguments: &Arguments) -> Result<Report, Failure> {
     let signers = arguments.trust.read()?;
+    arguments.selection.given_nonce()?;
     let store = Directory::open(&arguments.run)?;
+    let mut memory = arguments.remembering.open(&arguments.run)?;
     let examination = load::examined(&store, signers.as_ref(), arguments.json);
     let Examination { mut findings, recording, vouched, .. } = examination;
-    let setting = arguments.device.setting(1, None);
-    let Some(recording) = recording else {
-        let auditor = environment::describe(no_engine())?;
-        return Ok(Report::conclude(
-            store.place(),
-            vouched,
-            None,
-            None,
-            findings,
-            Vec::new(),
-            auditor,
-        ));
+    memory.ask(&store, recording.as_ref())?;
+    findings.extend(memory.recall().and_then(|recall| recall.finding.clone()));
+    let mut report = match &recording {
+        Some(recording) => judge(app, arguments, recording, vouched, findings)?,
+        None => {
+            let auditor = environment::describe(no_engine())?;
+            let place = store.place();
+            Report::conclude(place, vouched, None, None, findings, Vec::new(), auditor)
+        }
     };
-    let drawn = arguments.selection.draw(&recording)?;
+    report.required = arguments.requirement.independence();
+    memory.close(&mut report, recording.as_ref());
+    Ok(report)
+}
+
+/// Judges a recording that is whole enough to be replayed.
+fn judge(
+    app: &App,
+    arguments: &Arguments,
+    recording: &Recording<'_>,
+    vouched: Vouched,
+    mut findings: Vec<Finding>,
+) -> Result<Report, Failure> {
+    let drawn = arguments.selection.draw(recording, fresh_nonce)?;
+    let setting = arguments.device.setting(1, None);
     let program = match app.find(&recording.spec.program.name) {
         Ok(program) => program,
-        Err(failure) => return without_replay(&recording, vouched, findings, failure),
+        Err(failure) => return without_replay(recording, vouched, findings, failure),
     };
     let auditor = match program.engine(&setting) {
         Ok(engine) => environment::describe(engine)?,
-        Err(error) => return without_replay(&recording, vouched, findings, error.into()),
+        Err(error) => return without_replay(recording, vouched, findings, error.into()),
     };
-    match derived(program, &recording, &setting, arguments.json) {
+    match derived(program, recording, &setting, arguments.json) {
         Ok(found) => findings.extend(found),
-        Err(failure) => return without_replay(&recording, vouched, findings, failure),
+        Err(failure) => return without_replay(recording, vouched, findings, failure),
     }
-    replay(arguments, &recording, drawn, vouched, findings, auditor)
+    if let Some(objection) = unmet(arguments, recording, &auditor) {
+        findings.push(objection);
+        let place = recording.run.place();
+        let none = Vec::new();
+        return Ok(Report::conclude(
+            place,
+            vouched,
+            Some(recording),
+            None,
+            findings,
+            none,
+            auditor,
+        ));
+    }
+    replay(arguments, recording, drawn, vouched, findings, auditor)
+}
+
+/// Objects if another independence is required than this audit has. Replaying
+/// could not change that, so it would be in vain.
+fn unmet(
+    arguments: &Arguments,
+    recording: &Recording<'_>,
+    auditor: &Environment,
+) -> Option<Finding> {
+    let required = arguments.requirement.independence()?;
+    Independence::of(&recording.history.environments, auditor.binary).require(required)
 }
 
 /// What the audit lacks itself is never held against the recording.
@@ -187,7 +245,7 @@ fn replay(
     let reports = crew.replay(&segments, &bar)?;
     bar.finish_and_clear();
     let place = recording.run.place();
-    Ok(Report::conclude(
+    let mut report = Report::conclude(
         place,
         vouched,
         Some(recording),
@@ -195,7 +253,9 @@ fn replay(
         findings,
         reports,
         auditor,
-    ))
+    );
+    report.nonce_source = drawn.nonce_source;
+    Ok(report)
 }
 
 /// Says whether a finding speaks against the recording.

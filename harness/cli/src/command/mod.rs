@@ -5,10 +5,14 @@ mod demo;
 mod diff;
 mod inspect;
 mod keygen;
+mod ledger;
+mod ledger_file;
 mod load;
+mod memory;
 mod record;
 mod replay;
 mod report;
+mod requirement;
 mod segments;
 mod trust;
 
@@ -28,6 +32,7 @@ pub(crate) enum Command {
     Inspect(inspect::Arguments),
     Diff(diff::Arguments),
     Keygen(keygen::Arguments),
+    Ledger(ledger::Arguments),
     #[command(hide = true)]
     Replay(replay::Arguments),
 }
@@ -42,6 +47,7 @@ impl Command {
             Self::Inspect(arguments) => inspect::run(&arguments),
             Self::Diff(arguments) => diff::run(&arguments),
             Self::Keygen(arguments) => keygen::run(&arguments),
+            Self::Ledger(arguments) => ledger::run(&arguments),
             Self::Replay(arguments) => replay::run(app, &arguments),
         }
     }

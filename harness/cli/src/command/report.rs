@@ -4,7 +4,7 @@ use anstyle::Style;
 use reenact_core::format::Environment;
 use reenact_core::state::TensorDifference;
 use reenact_core::verify::{
-    Claim, Independence, Report, SegmentOutcome, SegmentReport, Verdict, Weight,
+    Claim, Escape, Independence, Report, SegmentOutcome, SegmentReport, Verdict, Weight, date,
 };
 
 use crate::output::{BAD, BOLD, DIM, GOOD, UNSURE, line, styled};
@@ -15,6 +15,8 @@ const MAP_WIDTH: u64 = 64;
 const REASONS_MAX: usize = 4;
 /// Tensors shown of each divergent segment.
 const TENSORS_MAX: usize = 6;
+/// Chances of escape shown.
+const ESCAPES_MAX: usize = 3;
 
 /// Writes a report to standard output.
 pub(super) fn show(report: &Report) {
@@ -25,6 +27,7 @@ pub(super) fn show(report: &Report) {
     } else {
         fact("recording", &report.run);
         fact("vouched", &report.vouched);
+        show_past(report);
     }
     show_notes(report);
 }
@@ -113,6 +116,10 @@ fn show_claim(report: &Report, claim: &Claim) {
     }
     fact("vouched", &report.vouched);
     show_sample(report);
+    show_past(report);
+    if let Some(required) = report.required {
+        fact("required", format_args!("that the audit is {required}"));
+    }
     match report.independence {
         Some(Independence::SelfCheck) => {
             fact("independence", "self-check: this very binary also trained the run, and would");
@@ -152,23 +159,45 @@ fn show_sample(report: &Report) {
     match &report.challenge {
         Some(challenge) => {
             fact("nonce", &challenge.nonce);
-            for escape in report.escape.iter().take(3).filter(|_| challenge.count < challenge.total)
-            {
-                let segments = if escape.tampered == 1 { "segment" } else { "segments" };
-                let chance = 100.0 * escape.probability;
-                fact(
-                    "escape",
-                    format_args!(
-                        "{chance:.1} % if {} {segments} had been tampered with",
-                        escape.tampered
-                    ),
-                );
+            if let Some(source) = &report.nonce_source {
+                fact("", source);
+            }
+            if challenge.count < challenge.total {
+                report.escape.iter().take(ESCAPES_MAX).for_each(show_escape);
             }
         }
         None if !report.segments.is_empty() => {
             fact("sample", "chosen by hand, not drawn: it proves nothing about the other segments");
         }
         None => {}
+    }
+}
+
+fn show_escape(escape: &Escape) {
+    let segments = if escape.tampered == 1 { "segment" } else { "segments" };
+    let so_far = match escape.probability_so_far {
+        Some(so_far) if so_far < escape.probability => {
+            format!("; {:.1} % with the audits before", 100.0 * so_far)
+        }
+        _ => String::new(),
+    };
+    let (chance, tampered) = (100.0 * escape.probability, escape.tampered);
+    fact(
+        "escape",
+        format_args!("{chance:.1} % if {tampered} {segments} had been tampered with{so_far}"),
+    );
+}
+
+/// Says what the ledger knew.
+fn show_past(report: &Report) {
+    let Some(past) = &report.past else { return };
+    match (&past.problem, past.first_at_seconds) {
+        (Some(problem), _) => fact("audits before", format_args!("unknown: {problem}")),
+        (None, Some(first)) => {
+            let known = format!("{}, the first on {}", past.audits, date(first));
+            fact("audits before", known);
+        }
+        (None, None) => fact("audits before", "none of this run that the ledger knows of"),
     }
 }
 

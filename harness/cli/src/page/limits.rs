@@ -15,7 +15,12 @@ pub(super) fn show(report: &Report) -> Markup {
             }
         }))
         @if let Some(independence) = report.independence {
-            (section("Independence", html! { p { (statement(independence)) } }))
+            (section("Independence", html! {
+                p { (statement(independence)) }
+                @if let Some(required) = report.required {
+                    p { "It was required that the audit is " (required) "." }
+                }
+            }))
         }
         (section("What replay cannot catch", html! {
             ul {

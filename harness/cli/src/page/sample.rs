@@ -1,7 +1,7 @@
 //! How the segments were chosen, so that anybody can draw them again.
 
 use maud::{Markup, html};
-use reenact_core::verify::{Challenge, Report};
+use reenact_core::verify::{Beacon, Challenge, Escape, NonceSource, Past, Report, date};
 
 use super::{figure, section};
 
@@ -18,8 +18,29 @@ pub(super) fn show(report: &Report) -> Markup {
                     "have kept them clean: it proves nothing about the others."
                 },
             }
+            @if let Some(past) = &report.past { (earlier(past)) }
         },
     )
+}
+
+/// Says what a ledger knew of the audits before.
+fn earlier(past: &Past) -> Markup {
+    html! {
+        @match (&past.problem, past.first_at_seconds) {
+            (Some(problem), _) => p {
+                "Which audits came before is not known, or this one is not remembered: "
+                (problem) "."
+            },
+            (None, Some(first)) => p {
+                (figure::count(past.audits, "audit")) " of this run came before, the first on "
+                (date(first)) ". The journal still begins as they saw it, or a reason above says "
+                "otherwise. " (figure::count(past.samples, "different sample"))
+                " of theirs agreed with the recording; samples of different nonces are "
+                "independent, so their chances of escape multiply."
+            },
+            (None, None) => p { "The ledger knows of no audit of this run before this one." },
+        }
+    }
 }
 
 fn derivation(report: &Report, challenge: &Challenge) -> Markup {
@@ -33,6 +54,7 @@ fn derivation(report: &Report, challenge: &Challenge) -> Markup {
         dl {
             dt { "commitment" } dd { code { (challenge.commitment) } }
             dt { "nonce" } dd { code { (challenge.nonce) } }
+            @if let Some(source) = &report.nonce_source { (origin(source)) }
             dt { "segments" } dd { (challenge.count) " of " (challenge.total) }
             dt { "drawn" } dd { (figure::ranges(challenge.draw().into_iter())) }
             dt { "again" } dd { code { (again) } }
@@ -52,26 +74,69 @@ fn escape(report: &Report, challenge: &Challenge) -> Markup {
         @if challenge.count >= challenge.total {
             p { "Every segment was drawn: tampering that a replay shows had nowhere to hide." }
         } @else if !report.escape.is_empty() {
-            table.escape {
-                caption { "Chance that tampering which only a replay shows escaped this draw" }
-                thead {
-                    tr { th scope="col" { "segments tampered with" } th scope="col" { "escaped" } }
+            (chances(&report.escape))
+        }
+    }
+}
+
+fn chances(escapes: &[Escape]) -> Markup {
+    let so_far = escapes.iter().any(|escape| escape.probability_so_far.is_some());
+    html! {
+        table.escape {
+            caption { "Chance that tampering which only a replay shows escaped" }
+            thead {
+                tr {
+                    th scope="col" { "segments tampered with" }
+                    th scope="col" { "this draw" }
+                    @if so_far { th scope="col" { "and all audits so far" } }
                 }
-                tbody {
-                    @for escape in &report.escape {
-                        tr {
-                            th scope="row" { (escape.tampered) }
-                            td {
-                                svg.bar aria-hidden="true" preserveAspectRatio="none"
-                                    viewBox="0 0 1 1" {
-                                    rect x="0" y="0" height="1"
-                                        width=(format!("{:.4}", escape.probability.clamp(0.0, 1.0))) {}
-                                }
-                                (figure::percent(escape.probability))
-                            }
+            }
+            tbody {
+                @for escape in escapes {
+                    tr {
+                        th scope="row" { (escape.tampered) }
+                        td { (chance(escape.probability)) }
+                        @if let Some(so_far) = escape.probability_so_far {
+                            td { (chance(so_far)) }
                         }
                     }
                 }
+            }
+        }
+    }
+}
+
+fn chance(probability: f64) -> Markup {
+    let width = format!("{:.4}", probability.clamp(0.0, 1.0));
+    html! {
+        svg.bar aria-hidden="true" preserveAspectRatio="none" viewBox="0 0 1 1" {
+            rect x="0" y="0" height="1" width=(width) {}
+        }
+        (figure::percent(probability))
+    }
+}
+
+/// Says where the nonce came from, and what has to be asked of it.
+fn origin(source: &NonceSource) -> Markup {
+    html! {
+        @match source {
+            NonceSource::Fresh => {
+                dt { "source" }
+                dd { "fresh randomness of the auditing machine, drawn after the commitment was read" }
+            }
+            NonceSource::Given => {
+                dt { "source" }
+                dd {
+                    "given by whoever started the audit. If the trainer knew it before the run was "
+                    "committed, the sample says nothing about the rest."
+                }
+            }
+            NonceSource::Beacon(Beacon { source, round, value }) => {
+                dt { "source" } dd { "a public random value: check that it was announced after the "
+                    "run was committed" }
+                dt { "beacon" } dd { code { (source) } }
+                dt { "round" } dd { (round) }
+                dt { "value" } dd { code { (value) } }
             }
         }
     }

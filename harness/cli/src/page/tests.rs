@@ -5,9 +5,9 @@ use reenact_core::format::Environment;
 use reenact_core::state::{Difference, StateRoot, TensorDifference};
 use reenact_core::trainer::Engine;
 use reenact_core::verify::{
-    Claim, Course, CourseStep, Divergence, Finding, Independence, LossPoint, Place, REPORT_FORMAT,
-    Replay, Report, Segment, SegmentOutcome, SegmentReport, Stage, StepDivergence, StepValues,
-    Verdict, Vouched, Weight,
+    Beacon, Challenge, Claim, Course, CourseStep, Divergence, Escape, Finding, Independence,
+    LossPoint, NonceSource, Past, Place, REPORT_FORMAT, Replay, Report, Segment, SegmentOutcome,
+    SegmentReport, Stage, StepDivergence, StepValues, Verdict, Vouched, Weight,
 };
 
 use super::render;
@@ -102,10 +102,13 @@ pub(super) fn report() -> Report {
         vouched: Vouched::UnknownKey { key: HOSTILE.into() },
         claim: Some(claim),
         challenge: None,
+        nonce_source: None,
+        past: None,
         findings: vec![finding],
         segments: vec![replay(1, None), replay(2, Some(divergence()))],
         escape: Vec::new(),
         independence: Some(Independence::SelfCheck),
+        required: None,
         class_differences: Vec::new(),
         auditor: environment("here"),
     }
@@ -135,4 +138,26 @@ fn a_curve_without_a_number_is_left_out() {
     let claim = report.claim.as_mut().unwrap();
     claim.losses.iter_mut().for_each(|point| point.bits = f32::NAN.to_bits());
     assert!(!render(&report).contains("<h2>Loss</h2>"));
+}
+
+#[test]
+fn a_beacon_and_the_audits_before_are_escaped_and_shown() {
+    let beacon = Beacon { source: HOSTILE.into(), round: 7, value: HOSTILE.into() };
+    let mut report = report();
+    let commitment = Digest::default();
+    let nonce = "any".parse().unwrap();
+    report.challenge = Some(Challenge { commitment, nonce, total: 4, count: 2 });
+    report.nonce_source = Some(NonceSource::Beacon(beacon));
+    let (probability, probability_so_far) = (0.5, Some(0.125));
+    report.escape = vec![Escape { tampered: 1, probability, probability_so_far }];
+    let past = Past { audits: 3, first_at_seconds: Some(86_400), samples: 2, problem: None };
+    report.past = Some(past.clone());
+    let page = render(&report);
+    for part in ["3 audits", "1970-01-02", "50.0 %", "12.5 %", "<dd>7</dd>"] {
+        assert!(page.contains(part), "{part}");
+    }
+    assert!(!page.contains("<script"));
+    report.past = Some(Past { problem: Some(HOSTILE.into()), ..past });
+    let page = render(&report);
+    assert!(page.contains("not known") && !page.contains("<script"));
 }

@@ -4,10 +4,11 @@
 //!    spec, chain, commitment, checkpoints, and that learning rates, data order
 //!    and batches are those that the spec derives. It also says who
 //!    [vouches](Vouched) for it.
-//! 2. [`Challenge`] draws segments from the commitment and a nonce.
-//! 3. [`replay`] re-executes a segment from its committed opening state and
+//! 2. [`recall`] compares its journal with what earlier audits saw.
+//! 3. [`Challenge`] draws segments from the commitment and a nonce.
+//! 4. [`replay`] re-executes a segment from its committed opening state and
 //!    compares every step and the whole closing state.
-//! 4. [`Report::conclude`] joins findings and replays into a [`Verdict`].
+//! 5. [`Report::conclude`] joins findings and replays into a [`Verdict`].
 //!
 //! Nothing here uses the recording side: the two meet only in
 //! [`crate::format`].
@@ -15,13 +16,18 @@
 mod allowed_signers;
 mod challenge;
 mod course;
+mod date;
 mod derivation;
 mod divergence;
 mod examine;
 mod explain;
 mod finding;
+mod independence;
+mod nonce_source;
 mod power;
+mod recall;
 mod recording;
+mod remembered;
 mod replay;
 mod report;
 mod tally;
@@ -31,15 +37,18 @@ mod vouched;
 pub use allowed_signers::{ALLOWED_SIGNERS_BYTES_MAX, AllowedSigners, AllowedSignersError};
 pub use challenge::{Challenge, Nonce, NonceError};
 pub use course::{COURSE_STEPS_MAX, COURSE_TENSORS_MAX, Course, CourseStep, LossPoint};
+pub use date::date;
 pub use derivation::examine_data;
 pub use divergence::{Divergence, Stage, StepDivergence, StepValues};
 pub use examine::{Examination, examine, open_recording};
 pub use finding::{Finding, Place, Weight};
+pub use independence::Independence;
+pub use nonce_source::{Beacon, BeaconError, NonceSource};
 pub use power::{escape_probability, segments_for};
+pub use recall::{Recall, recall};
 pub use recording::{Recording, Segment};
+pub use remembered::{Past, Remembered, Seen};
 pub use replay::{Replay, ReplayError, replay};
-pub use report::{
-    Claim, Escape, Independence, REPORT_FORMAT, Report, SegmentOutcome, SegmentReport,
-};
+pub use report::{Claim, Escape, REPORT_FORMAT, Report, SegmentOutcome, SegmentReport};
 pub use verdict::{Grade, Verdict};
 pub use vouched::Vouched;

@@ -6,8 +6,12 @@ use super::challenge::Challenge;
 use super::course::LossPoint;
 use super::explain::list;
 use super::finding::{Finding, Weight};
+use super::independence::Independence;
+use super::nonce_source::NonceSource;
 use super::power::escape_probability;
+use super::recall::Recall;
 use super::recording::{Recording, Segment};
+use super::remembered::{Past, escape_of_all};
 use super::replay::Replay;
 use super::verdict::{Grade, Verdict};
 use super::vouched::Vouched;
@@ -16,7 +20,9 @@ use crate::format::Environment;
 
 /// Format version of the report.
 ///
-/// 1: the first (2026-11).
+/// 1: the first (2026-11). Later in 1, as fields that may be missing: where the
+/// nonce came from, which independence was required, what a ledger knew of
+/// earlier audits, and the chance of escape up to now.
 pub const REPORT_FORMAT: u32 = 1;
 
 /// Numbers of tampered segments for which the chance of escape is reported.
@@ -39,6 +45,12 @@ pub struct Report {
     pub claim: Option<Claim>,
     /// Everything that decides the sample; none if nothing could be drawn.
     pub challenge: Option<Challenge>,
+    /// Where the nonce came from; none if nothing was drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce_source: Option<NonceSource>,
+    /// What a ledger knew of earlier audits; none if none was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub past: Option<Past>,
     /// What was found without replay.
     pub findings: Vec<Finding>,
     /// The drawn segments and what their replay gave.
@@ -48,6 +60,9 @@ pub struct Report {
     pub escape: Vec<Escape>,
     /// Whether the auditing binary is the one that trained.
     pub independence: Option<Independence>,
+    /// What it had to be; none if anything would do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub required: Option<Independence>,
     /// Facts that decide bits and differ between trainer and auditor; empty if
     /// nothing was replayed.
     pub class_differences: Vec<String>,
@@ -146,17 +161,10 @@ pub struct Escape {
     pub tampered: u64,
     /// Probability that none of them was drawn.
     pub probability: f64,
-}
-
-/// Says whether the auditing binary is the one that trained.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Independence {
-    /// The very binary that trained: a poisoned toolchain reproduces its own
-    /// poison.
-    SelfCheck,
-    /// Another build.
-    Independent,
+    /// Probability that none of them was drawn in this audit, nor in an earlier
+    /// one whose replay agreed; none if no ledger was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probability_so_far: Option<f64>,
 }
 
 impl Report {
@@ -176,11 +184,7 @@ impl Report {
         }
         let claim = recording.map(Claim::of);
         let trained_by = claim.as_ref().map_or(&[][..], |claim| &claim.environments);
-        let same_binary = trained_by.iter().any(|(_, found)| found.binary == auditor.binary);
-        let independence = claim.as_ref().map(|_| match same_binary {
-            true => Independence::SelfCheck,
-            false => Independence::Independent,
-        });
+        let independence = claim.as_ref().map(|_| Independence::of(trained_by, auditor.binary));
         let compared = trained_by.iter().filter(|_| !segments.is_empty());
         let mut class_differences: Vec<String> =
             compared.flat_map(|(_, found)| found.class_differences(&auditor)).collect();
@@ -196,13 +200,41 @@ impl Report {
             vouched,
             claim,
             challenge,
+            nonce_source: None,
+            past: None,
             findings,
             segments,
             escape,
             independence,
+            required: None,
             class_differences,
             auditor,
         }
+    }
+
+    /// Adds what a ledger knew of the audits before this one. The verdict stays:
+    /// what [`recall`](super::recall()) objects to is a finding like any other.
+    pub fn remember(&mut self, recall: &Recall) {
+        self.past = Some(recall.past.clone());
+        let Some(challenge) = &self.challenge else { return };
+        for escape in &mut self.escape {
+            let samples = recall.samples.iter().chain([challenge]);
+            escape.probability_so_far = Some(escape_of_all(samples, escape.tampered));
+        }
+    }
+
+    /// Says whether every drawn segment was replayed and agreed with the
+    /// recording, so that tampering with one of them would have been seen.
+    pub fn sample_agreed(&self) -> bool {
+        let agreed = |found: &SegmentReport| match &found.outcome {
+            SegmentOutcome::Replayed { replay } => {
+                replay.divergence.is_none() && replay.initial.is_empty()
+            }
+            _ => false,
+        };
+        self.challenge.is_some()
+            && self.verdict != Verdict::Divergent
+            && self.segments.iter().all(agreed)
     }
 }
 
@@ -212,6 +244,7 @@ fn escapes(challenge: &Challenge) -> Vec<Escape> {
     let escape = |tampered| Escape {
         tampered,
         probability: escape_probability(total, tampered, count.min(total)),
+        probability_so_far: None,
     };
     possible.map(escape).collect()
 }

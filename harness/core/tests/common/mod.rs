@@ -150,11 +150,15 @@ pub(crate) fn audit(run: &MemoryRun, segments: Option<&[u64]>) -> Report {
     if let Some(recording) = &recording {
         findings.extend(examine_data(recording, data(&recording.spec).as_ref(), &mut |_| ()));
         let all: Vec<u64> = (0..recording.segment_count()).collect();
-        let drawn = segments.unwrap_or(&all).iter();
-        reports.extend(drawn.map(|&segment| segment_report(recording, segment)));
+        reports = segment_reports(recording, segments.unwrap_or(&all));
     }
     let place = run.place();
     Report::conclude(place, vouched, recording.as_ref(), None, findings, reports, environment())
+}
+
+/// Replays segments, as a report holds them.
+pub(crate) fn segment_reports(recording: &Recording<'_>, segments: &[u64]) -> Vec<SegmentReport> {
+    segments.iter().map(|&segment| segment_report(recording, segment)).collect()
 }
 
 fn segment_report(recording: &Recording<'_>, index: u64) -> SegmentReport {

@@ -1,0 +1,99 @@
+//! Where the ledger lies.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use reenact_store::LedgerError;
+
+use crate::failure::Failure;
+
+/// Names the ledger's file.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct LedgerFile {
+    /// File of the ledger, which remembers what audits saw
+    /// [default: $REENACT_LEDGER (if empty: none), else reenact/ledger.sqlite
+    /// in $XDG_STATE_HOME or ~/.local/state]
+    #[arg(long, value_name = "FILE")]
+    ledger: Option<PathBuf>,
+}
+
+impl LedgerFile {
+    /// Says whether the user named the file.
+    pub(super) fn is_named(&self) -> bool {
+        self.ledger.is_some()
+    }
+
+    /// Returns the file; none if the environment says that there is none.
+    pub(super) fn path(&self) -> Result<Option<PathBuf>, Failure> {
+        match &self.ledger {
+            Some(path) => Ok(Some(path.clone())),
+            None => usual(|name| std::env::var_os(name)),
+        }
+    }
+}
+
+fn usual(variable: impl Fn(&str) -> Option<OsString>) -> Result<Option<PathBuf>, Failure> {
+    if let Some(named) = variable("REENACT_LEDGER") {
+        return Ok(Some(named).filter(|path| !path.is_empty()).map(PathBuf::from));
+    }
+    // As the XDG base directories want it, a relative path is none.
+    let absolute = |name| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || absolute("HOME").map(|home| home.join(".local/state"));
+    let state = absolute("XDG_STATE_HOME").or_else(home).ok_or_else(|| {
+        Failure::inconclusive("there is no place for the ledger: HOME is not set")
+            .hint("name a file with --ledger")
+    });
+    state.map(|state| Some(state.join("reenact/ledger.sqlite")))
+}
+
+/// Returns the name under which the ledger knows a recording's folder: with
+/// every link followed, and the folder itself may be gone.
+pub(super) fn place(run: &Path) -> String {
+    let there = run.canonicalize().or_else(|_| std::path::absolute(run));
+    let path = there.unwrap_or_else(|_| run.into());
+    // Two paths that are no text must not become one.
+    path.to_str().map_or_else(|| format!("{path:?}"), str::to_owned)
+}
+
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Foreign { .. } => Self::inconclusive(error),
+            error => Self::inconclusive(error)
+                .hint("name another file with --ledger, or audit with --no-ledger"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(set: &[(&str, &str)]) -> Option<PathBuf> {
+        let find = |name: &str| set.iter().find(|(known, _)| *known == name);
+        usual(|name| find(name).map(|(_, value)| value.into())).unwrap()
+    }
+
+    #[test]
+    fn the_environment_says_where() {
+        let home = ("HOME", "/h");
+        let state = ("XDG_STATE_HOME", "/s");
+        assert_eq!(path(&[home]), Some("/h/.local/state/reenact/ledger.sqlite".into()));
+        assert_eq!(path(&[home, state]), Some("/s/reenact/ledger.sqlite".into()));
+        let relative = ("XDG_STATE_HOME", "s");
+        assert_eq!(path(&[home, relative]), path(&[home]));
+        assert_eq!(path(&[home, state, ("REENACT_LEDGER", "l")]), Some("l".into()));
+        assert_eq!(path(&[home, state, ("REENACT_LEDGER", "")]), None);
+        assert!(usual(|_| None).is_err());
+    }
+
+    #[test]
+    fn a_folder_that_is_gone_still_has_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = folder.path().canonicalize().unwrap().join("run");
+        assert_eq!(place(&run), run.to_str().unwrap());
+        std::fs::create_dir(&run).unwrap();
+        assert_eq!(place(&run.join("../run/.")), run.to_str().unwrap());
+    }
+}

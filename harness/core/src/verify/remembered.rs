@@ -1,0 +1,94 @@
+//! What earlier audits left in a ledger.
+
+use serde::{Deserialize, Serialize};
+
+use super::challenge::Challenge;
+use super::power::escape_probability;
+use crate::digest::Digest;
+
+/// Names a state of a journal: how many frames it had, and the chain's value
+/// after the last. Whatever is a continuation of it has that value there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Seen {
+    /// Number of frames.
+    pub frames: u64,
+    /// The chain's value after them.
+    pub head: Digest,
+}
+
+/// Holds what a ledger remembers of one audit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    /// When it ended, in seconds since 1970.
+    pub audited_at_seconds: u64,
+    /// Whether it was of a recording at the same place.
+    pub here: bool,
+    /// Whether it found that the recording was no continuation of what was
+    /// audited before. What it saw then obliges nobody.
+    pub contradicted: bool,
+    /// What it saw of the journal, if it could be read.
+    pub seen: Option<Seen>,
+    /// What it drew, if every drawn segment was replayed and agreed.
+    pub sample: Option<Challenge>,
+}
+
+/// Says what a ledger knew before an audit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Past {
+    /// Number of earlier audits of this run.
+    pub audits: u64,
+    /// When the first of them ended, in seconds since 1970.
+    pub first_at_seconds: Option<u64>,
+    /// Number of different samples that they drew, and whose replay agreed.
+    pub samples: u64,
+    /// Why the ledger could not be read or written. Audits may be missing then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// Returns the chance that none of `tampered` segments was in any of these
+/// samples of one commitment. Samples of different nonces are independent;
+/// of those of one nonce, the larger holds the smaller.
+pub(super) fn escape_of_all<'a>(
+    samples: impl Iterator<Item = &'a Challenge>,
+    tampered: u64,
+) -> f64 {
+    let escape = |sample: &Challenge| {
+        escape_probability(sample.total, tampered, sample.count.min(sample.total))
+    };
+    largest_of_each_nonce(samples).into_iter().map(escape).product()
+}
+
+/// Returns one sample a nonce, the largest.
+pub(super) fn largest_of_each_nonce<'a>(
+    samples: impl Iterator<Item = &'a Challenge>,
+) -> Vec<&'a Challenge> {
+    let mut samples: Vec<&Challenge> = samples.collect();
+    samples.sort_by_key(|sample| (sample.nonce.to_string(), std::cmp::Reverse(sample.count)));
+    samples.dedup_by_key(|sample| &sample.nonce);
+    samples
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(nonce: &str, count: u64) -> Challenge {
+        Challenge { commitment: Digest([9; 32]), nonce: nonce.parse().unwrap(), total: 10, count }
+    }
+
+    #[test]
+    fn chances_of_different_nonces_multiply() {
+        let samples = [sample("a", 3), sample("b", 5), sample("c", 2)];
+        let found = escape_of_all(samples.iter(), 1);
+        assert!((found - 0.7 * 0.5 * 0.8).abs() < 1e-12, "{found}");
+        assert_eq!(escape_of_all([].iter(), 1), 1.0);
+    }
+
+    #[test]
+    fn a_sample_that_is_drawn_again_adds_nothing() {
+        let samples = [sample("a", 3), sample("a", 5), sample("b", 2), sample("a", 3)];
+        let found = escape_of_all(samples.iter(), 1);
+        assert!((found - 0.5 * 0.8).abs() < 1e-12, "{found}");
+    }
+}
