@@ -28,6 +28,8 @@ fn every_attack_changes_the_state_from_its_step_on() {
         "dropout-off",
         "in-run-edit",
         "moment-edit",
+        "moment-reset",
+        "kernel-swap",
     ];
     for spec in specs() {
         let honest = whole(start(&spec).as_mut()).0;
@@ -64,6 +66,8 @@ fn what_is_recorded_of_the_step_is_what_the_attack_says() {
     assert_eq!(same("sign-flip"), [true; 5]);
     assert_eq!(same("in-run-edit"), [true; 5]);
     assert_eq!(same("moment-edit"), [true; 5]);
+    assert_eq!(same("moment-reset"), [true; 5]);
+    assert_eq!(same("kernel-swap"), [true, true, true, true, false]);
     assert_eq!(same("dropout-off"), [true, true, true, false, false]);
     assert_eq!(same("label-flip"), [true, true, false, false, false]);
     assert_eq!(same("pixel-edit"), [true, true, false, false, false]);
@@ -116,6 +120,8 @@ fn an_attack_without_a_place_is_refused() {
         weight_decay: 0.0,
     };
     refused(&plain, "moment-edit");
+    refused(&plain, "moment-reset");
+    refused(&plain, "clip-off");
     plain.batch.size = 1;
     refused(&plain, "order-swap");
 }

@@ -6,6 +6,7 @@ use burn::tensor::kind::BridgeTensor;
 use burn::tensor::{Bool, Device, Gradients, Int, Tensor};
 use reenact_core::spec::Clipping;
 use reenact_core::state::{Fingerprint, fingerprint};
+use reenact_core::variation::round_mantissa;
 
 use crate::convert::show_bytes;
 
@@ -51,6 +52,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) prints: bool,
     /// Whether the norm is wanted.
     pub(crate) norm: bool,
+    /// Bits of the mantissa to round to, where another kernel is played.
+    pub(crate) mantissa_bits: Option<u32>,
     /// The device, without autodiff.
     pub(crate) device: &'a Device,
 }
@@ -158,6 +161,9 @@ impl Finishing<'_> {
         if self.wanted.accumulation > 1 {
             gradient = gradient.div_scalar(self.wanted.accumulation as f64);
         }
+        if let Some(bits) = self.wanted.mantissa_bits {
+            gradient = rounded(gradient, bits, self.wanted.device);
+        }
         if self.wanted.prints {
             let (same, print) = show_bytes(gradient, self.wanted.device, fingerprint);
             gradient = same;
@@ -193,6 +199,16 @@ impl ModuleVisitor for Finishing<'_> {
     fn visit_flag(&mut self, _flag: &Param<Flag>) {
         self.next += 1;
     }
+}
+
+/// Rounds every element of an `f32` tensor.
+fn rounded<const D: usize>(tensor: Tensor<D>, bits: u32, device: &Device) -> Tensor<D> {
+    let mut data = tensor.into_data();
+    let element_type = data.dtype();
+    for value in data.as_mut_slice::<f32>().into_iter().flatten() {
+        *value = round_mantissa(*value, bits);
+    }
+    Tensor::from_data(data, (device, element_type))
 }
 
 /// Sums the squares of a tensor: over all dimensions but the first on the

@@ -57,13 +57,6 @@ impl Inventory {
         self.items.iter().any(|item| !item.trainable && item.flag.is_none())
     }
 
-    /// Returns the number of the trainable item that stands first in canonical
-    /// order.
-    pub(crate) fn first_trainable(&self) -> Option<usize> {
-        let trainable = self.items.iter().enumerate().filter(|(_, item)| item.trainable);
-        trainable.min_by(|(_, a), (_, b)| a.spec.name.cmp(&b.spec.name)).map(|(index, _)| index)
-    }
-
     fn push(&mut self, dtype: Option<DType>, shape: &[usize], trainable: bool, flag: Option<bool>) {
         let path = self.path.join(".");
         let Some(dtype) = dtype else {

@@ -31,7 +31,6 @@ mod processor;
 mod program;
 mod restore;
 mod rule;
-mod sabotage;
 mod stream;
 mod trainer;
 mod training;

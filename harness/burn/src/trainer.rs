@@ -3,19 +3,18 @@
 use std::sync::Arc;
 
 use burn::module::Module;
-use reenact_core::attack::InRunKind;
 use reenact_core::data::{Batch, DataSet, samples_digest};
 use reenact_core::spec::{Clipping, Spec};
 use reenact_core::state::{Fingerprint, Layout, LayoutError, State, fingerprint};
-use reenact_core::steering::DataOrder;
+use reenact_core::steering::{DataOrder, initial_seed, step_seed};
 use reenact_core::trainer::{Metric, Setting, StepTrace, Trainer, TrainerError};
+use reenact_core::variation::Variation;
 
 use crate::device::{self, Devices};
 use crate::gradient::{StepGradients, Treatment, Wanted};
 use crate::inventory::{Inventory, Plan, canonical};
 use crate::restore::{self, Restore};
 use crate::rule::{Rule, Slot};
-use crate::sabotage::{self, Sabotage};
 use crate::stream::hold_seeded;
 use crate::update::Update;
 use crate::{BatchTensors, Training, capture, program};
@@ -39,8 +38,6 @@ pub struct BurnTrainer<T: Training> {
     /// The trainable items in canonical order.
     gradient_order: Vec<usize>,
     order: DataOrder,
-    order_seed: u64,
-    sabotage: Sabotage,
 }
 
 /// Holds what one step consumes.
@@ -68,24 +65,17 @@ impl<T: Training> BurnTrainer<T> {
         let order = new_order(spec, spec.root_seed, data.as_ref())?;
         training.check(&hyper, data.as_ref()).map_err(TrainerError::Hyperparameter)?;
         let rule = Rule::new(&spec.optimizer);
-        let sabotage = Sabotage::new(setting.attack.clone(), spec, &rule, &data.batch(&[0]))?;
-        let build = |seed| {
-            let stream = hold_seeded(&devices.training, seed);
-            let model = training.model(&hyper, &devices.training);
-            // Naming the parameters draws those that burn initializes lazily.
-            let inventory = Inventory::of(&model);
-            drop(stream);
-            inventory.map(|inventory| (model, inventory))
-        };
-        let built = build(sabotage.initial_seed(spec.root_seed));
-        let (model, inventory) = built.map_err(|problem| engine(0, problem))?;
+        let stream = hold_seeded(&devices.training, initial_seed(spec.root_seed));
+        let model = training.model(&hyper, &devices.training);
+        // Naming the parameters draws those that burn initializes lazily.
+        let inventory = Inventory::of(&model).map_err(|problem| engine(0, problem))?;
+        drop(stream);
         let slots = vec![None; inventory.items.len()];
         let plan = Plan::new(&inventory, &rule, &slots).map_err(|error| engine(0, error))?;
         let (gradient_layout, gradient_order) =
             gradients(&inventory).map_err(|error| engine(0, error))?;
-        let trainer = Self {
+        Ok(Self {
             has_buffers: inventory.has_buffers(),
-            order_seed: spec.root_seed,
             spec: spec.clone(),
             setting: setting.clone(),
             model: Some(model),
@@ -100,21 +90,16 @@ impl<T: Training> BurnTrainer<T> {
             gradient_layout,
             gradient_order,
             order,
-            sabotage,
-        };
-        if trainer.sabotage.kind() == Some(InRunKind::DropoutOff) {
-            let probe = build(0).map_err(|problem| engine(0, problem))?.0;
-            trainer.check_random(&probe)?;
-        }
-        Ok(trainer)
+        })
     }
 
     /// Takes a step like [`Trainer::step`], but without digests and
     /// fingerprints: the same training without the recorder, to measure what
     /// recording costs. Returns the loss.
     pub fn step_untraced(&mut self, step: u64) -> Result<f32, TrainerError> {
-        let feed = self.feed(step)?;
-        Ok(self.learn(step, &feed.batches, false)?.loss)
+        let variation = Variation::default();
+        let feed = self.feed(step, &variation);
+        Ok(self.learn(step, &feed.batches, &variation, false)?.loss)
     }
 
     /// Returns the model as it stands.
@@ -122,43 +107,18 @@ impl<T: Training> BurnTrainer<T> {
         self.model.as_ref()
     }
 
-    /// Refuses an attack on the random stream where the loss draws nothing
-    /// from it. Works on a model of its own, as running statistics are shared
-    /// by the clones of a model.
-    fn check_random(&self, probe: &T::Model) -> Result<(), TrainerError> {
-        let samples: Vec<u32> = (0..self.spec.batch.size as u32).collect();
-        let batch = self.data.batch(&samples);
-        let loss = |seed| {
-            let _stream = hold_seeded(&self.devices.training, seed);
-            let batch = BatchTensors::new(&batch, &self.devices.training);
-            self.training.loss(probe, &batch).into_scalar::<f32>().to_bits()
-        };
-        if loss(1) == loss(2) {
-            return Err(sabotage::refuse(InRunKind::DropoutOff));
-        }
-        Ok(())
-    }
-
     /// Gathers the samples of a step and its micro-batches.
-    fn feed(&mut self, step: u64) -> Result<Feed, TrainerError> {
-        let seed = self.sabotage.root_seed(self.spec.root_seed, step);
-        if seed != self.order_seed {
-            self.order = new_order(&self.spec, seed, self.data.as_ref())?;
-            self.order_seed = seed;
-        }
-        let mut samples = self.order.samples(step).to_vec();
-        self.sabotage.samples(&mut samples, step);
+    fn feed(&mut self, step: u64, variation: &Variation) -> Feed {
+        let derived = || self.order.samples(step).to_vec();
+        let samples = variation.samples.clone().unwrap_or_else(derived);
         let micro_batches = samples.chunks(self.spec.batch.size as usize);
-        let mut batches: Vec<_> = micro_batches.map(|samples| self.data.batch(samples)).collect();
-        if let Some(first) = batches.first_mut() {
-            self.sabotage.batch(first, step);
-        }
-        Ok(Feed { samples, batches })
+        let batches = || micro_batches.map(|samples| self.data.batch(samples)).collect();
+        let batches = variation.batches.clone().unwrap_or_else(batches);
+        Feed { samples, batches }
     }
 
-    fn learning_rates(&self, step: u64) -> (f64, f64) {
-        let declared = self.spec.learning_rate.at(step, self.spec.steps);
-        self.sabotage.learning_rates(declared, step)
+    fn learning_rate(&self, step: u64) -> f64 {
+        self.spec.learning_rate.at(step, self.spec.steps)
     }
 
     /// Computes the gradients and updates the model.
@@ -166,24 +126,29 @@ impl<T: Training> BurnTrainer<T> {
         &mut self,
         step: u64,
         batches: &[Batch],
+        variation: &Variation,
         traced: bool,
     ) -> Result<Learned, TrainerError> {
-        let seed = self.sabotage.stream_seed(self.spec.root_seed, step);
+        let derived = step_seed(self.spec.root_seed, step);
+        let seed = variation.stream_seed.unwrap_or(derived);
         let _stream = hold_seeded(&self.devices.training, seed);
         let model = self.model.take().ok_or_else(|| failed(step))?;
         let (loss, mut gradients) = self.backward(&model, batches);
-        let norm = matches!(self.spec.clipping, Some(Clipping::GlobalNorm { .. }));
+        let clipping = self.spec.clipping.filter(|_| !variation.unclipped);
+        let norm = matches!(clipping, Some(Clipping::GlobalNorm { .. }));
         let wanted = Wanted {
             accumulation: self.spec.batch.accumulation,
             prints: traced,
             norm,
+            mantissa_bits: variation.mantissa_bits,
             device: &self.devices.plain,
         };
         let measured = gradients.finish(&model, wanted);
         let norm = || measured.norm(&self.gradient_order);
-        let mut treatment = Treatment::new(self.spec.clipping, norm);
-        treatment.negate = self.sabotage.negates(step);
-        let prints = self.update(step, model, &mut gradients, treatment, traced)?;
+        let mut treatment = Treatment::new(clipping, norm);
+        treatment.negate = variation.negated;
+        let rate = variation.rate_or(self.learning_rate(step));
+        let prints = self.update((step, rate), model, &mut gradients, treatment, traced)?;
         let gradient = self.gradient_order.iter().map(|&item| measured.prints[item]).collect();
         Ok(Learned { loss, gradient, state: prints })
     }
@@ -204,7 +169,7 @@ impl<T: Training> BurnTrainer<T> {
 
     fn update(
         &mut self,
-        step: u64,
+        (step, learning_rate): (u64, f64),
         model: T::Model,
         gradients: &mut StepGradients,
         treatment: Treatment,
@@ -215,11 +180,10 @@ impl<T: Training> BurnTrainer<T> {
         }
         let mut update = Update {
             rule: &self.rule,
-            learning_rate: self.learning_rates(step).1,
+            learning_rate,
             gradients,
             treatment,
             slots: &mut self.slots,
-            edits: self.sabotage.edits(self.inventory.first_trainable(), step),
             device: &self.devices.plain,
             prints: traced.then(Vec::new),
             next: 0,
@@ -260,14 +224,14 @@ impl<T: Training> Trainer for BurnTrainer<T> {
         self.gradient_layout.clone()
     }
 
-    fn step(&mut self, step: u64) -> Result<StepTrace, TrainerError> {
-        let feed = self.feed(step)?;
-        let learned = self.learn(step, &feed.batches, true)?;
+    fn vary(&mut self, step: u64, variation: &Variation) -> Result<StepTrace, TrainerError> {
+        let feed = self.feed(step, variation);
+        let learned = self.learn(step, &feed.batches, variation, true)?;
         Ok(StepTrace {
             step,
             samples: samples_digest(&feed.samples),
             batch: Batch::digest_step(&feed.batches),
-            learning_rate_bits: self.learning_rates(step).0.to_bits(),
+            learning_rate_bits: self.learning_rate(step).to_bits(),
             loss_bits: learned.loss.to_bits(),
             gradient: learned.gradient,
             state: learned.state,

@@ -7,7 +7,6 @@ use reenact_core::state::{Fingerprint, fingerprint};
 use crate::convert::show_bytes;
 use crate::gradient::{StepGradients, Treatment};
 use crate::rule::{Rule, Slot};
-use crate::sabotage::Edits;
 
 /// Updates every item that has a gradient, and fingerprints all of them where
 /// that is wanted.
@@ -22,8 +21,6 @@ pub(crate) struct Update<'a> {
     pub(crate) treatment: Treatment,
     /// The optimizer's state, by item.
     pub(crate) slots: &'a mut [Option<Slot>],
-    /// What an attack edits.
-    pub(crate) edits: Edits,
     /// The device, without autodiff.
     pub(crate) device: &'a Device,
     /// Fingerprints in the order of the walk, where they are wanted.
@@ -57,8 +54,8 @@ impl Update<'_> {
             let gradient = self.treatment.apply(gradient);
             let slot = self.slots[item].take();
             let (updated, slot) = self.rule.step(self.learning_rate, tensor, gradient, slot);
-            self.slots[item] = Some(self.edits.moments::<D>(slot));
-            tensor = self.edits.weight(item, updated, self.device);
+            self.slots[item] = Some(slot);
+            tensor = updated;
         }
         self.print(tensor)
     }

@@ -12,4 +12,5 @@ pub mod state;
 pub mod steering;
 pub mod toy;
 pub mod trainer;
+pub mod variation;
 pub mod verify;

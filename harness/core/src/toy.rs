@@ -7,13 +7,13 @@
 
 use std::sync::Arc;
 
-use crate::attack::{InRunAttack, InRunKind};
 use crate::data::{Batch, BatchTensor, DataSet, samples_digest};
 use crate::digest::{Digest, Hasher};
 use crate::spec::{OptimizerSpec, Spec};
 use crate::state::{DType, Fingerprint, Layout, State, TensorSpec, fingerprint};
 use crate::steering::{DataOrder, initial_seed, keyed_stream, step_seed};
 use crate::trainer::{Engine, Metric, Program, Setting, StepTrace, Trainer, TrainerError};
+use crate::variation::{Variation, round_mantissa};
 
 use rand_chacha::rand_core::Rng;
 
@@ -63,7 +63,7 @@ impl Program for Toy {
                     .to_owned();
             return Err(TrainerError::Hyperparameter(problem));
         }
-        Ok(Box::new(ToyTrainer::new(spec.clone(), data, setting.attack.clone())?))
+        Ok(Box::new(ToyTrainer::new(spec.clone(), data)?))
     }
 
     fn engine(&self, setting: &Setting) -> Result<Engine, TrainerError> {
@@ -133,8 +133,6 @@ struct ToyTrainer {
     spec: Spec,
     data: Arc<dyn DataSet>,
     order: DataOrder,
-    seed: u64,
-    attack: Option<InRunAttack>,
     weight: Vec<f32>,
     bias: Vec<f32>,
     velocity: Option<[Vec<f32>; 2]>,
@@ -165,13 +163,8 @@ fn layouts() -> [Arc<Layout>; 3] {
 }
 
 impl ToyTrainer {
-    fn new(
-        spec: Spec,
-        data: Arc<dyn DataSet>,
-        attack: Option<InRunAttack>,
-    ) -> Result<Self, TrainerError> {
-        let swapped = attack.as_ref().is_some_and(|attack| attack.kind == InRunKind::SeedSwap);
-        let seed = spec.root_seed.wrapping_add(swapped.into());
+    fn new(spec: Spec, data: Arc<dyn DataSet>) -> Result<Self, TrainerError> {
+        let seed = spec.root_seed;
         let order = DataOrder::new(seed, data.len(), spec.samples_per_step()).map_err(|error| {
             TrainerError::Data { name: spec.data.name.clone(), problem: error.to_string() }
         })?;
@@ -179,48 +172,20 @@ impl ToyTrainer {
             keyed_stream(Hasher::new("reenact toy weights").u64(initial_seed(seed)).finish());
         let weight = (0..FEATURES).map(|_| unit(&mut stream)).collect();
         let bias = vec![unit(&mut stream)];
-        Ok(Self {
-            spec,
-            data,
-            order,
-            seed,
-            attack,
-            weight,
-            bias,
-            velocity: None,
-            layouts: layouts(),
-        })
+        Ok(Self { spec, data, order, weight, bias, velocity: None, layouts: layouts() })
     }
 
-    fn attacked(&self, kind: InRunKind, step: u64) -> Option<f64> {
-        self.attack.as_ref().filter(|attack| attack.acts(kind, step)).map(|attack| attack.strength)
-    }
-
-    fn batches(&mut self, step: u64) -> (Digest, Vec<Batch>) {
-        let mut samples = self.order.samples(step).to_vec();
-        if self.attacked(InRunKind::OrderSwap, step).is_some() {
-            samples.sort_unstable();
-        }
-        let size = self.spec.batch.size as usize;
-        let mut batches: Vec<Batch> =
-            samples.chunks(size).map(|part| self.data.batch(part)).collect();
-        for (kind, tensor) in [(InRunKind::PixelEdit, 0), (InRunKind::LabelFlip, 1)] {
-            let Some(count) = self.attacked(kind, step) else { continue };
-            let row = batches[0].tensors[tensor].bytes.len() / size;
-            for byte in batches[0].tensors[tensor].bytes.chunks_mut(row).take(count as usize) {
-                byte[row - 1] ^= 0x80;
-            }
-        }
-        (samples_digest(&samples), batches)
+    fn batches(&mut self, step: u64, variation: &Variation) -> (Digest, Vec<Batch>) {
+        let derived = || self.order.samples(step).to_vec();
+        let samples = variation.samples.clone().unwrap_or_else(derived);
+        let micro_batches = samples.chunks(self.spec.batch.size as usize);
+        let batches = || micro_batches.map(|part| self.data.batch(part)).collect();
+        (samples_digest(&samples), variation.batches.clone().unwrap_or_else(batches))
     }
 
     /// Returns the summed loss and the gradient of weight and bias.
-    fn gradient(&self, step: u64, batches: &[Batch]) -> (f32, [Vec<f32>; 2]) {
-        let shift = u64::from(self.attacked(InRunKind::DropoutOff, step).is_some());
-        let key = Hasher::new("reenact toy dropout")
-            .u64(step_seed(self.seed, step).wrapping_add(shift))
-            .finish();
-        let mut stream = keyed_stream(key);
+    fn gradient(&self, seed: u64, batches: &[Batch]) -> (f32, [Vec<f32>; 2]) {
+        let mut stream = keyed_stream(Hasher::new("reenact toy dropout").u64(seed).finish());
         let (mut loss, mut gradient) = (0.0, [vec![0.0; FEATURES], vec![0.0]]);
         let count = self.spec.samples_per_step() as f32;
         for batch in batches {
@@ -245,26 +210,19 @@ impl ToyTrainer {
         (loss, gradient)
     }
 
-    fn update(&mut self, step: u64, rate: f64, gradient: &[Vec<f32>; 2]) {
-        let sign = if self.attacked(InRunKind::SignFlip, step).is_some() { -1.0 } else { 1.0 };
-        let factor = self.attacked(InRunKind::LrTamper, step).unwrap_or(1.0);
-        let rate = (rate * factor) as f32;
+    fn update(&mut self, rate: f32, negated: bool, gradient: &[Vec<f32>; 2]) {
+        let sign = if negated { -1.0 } else { 1.0 };
         let OptimizerSpec::Sgd { momentum, .. } = self.spec.optimizer else { return };
         let momentum = momentum as f32;
-        let scale = self.attacked(InRunKind::MomentEdit, step).unwrap_or(1.0) as f32;
         let mut velocity = self.velocity.take().unwrap_or_else(|| [vec![0.0; FEATURES], vec![0.0]]);
         let values = [&mut self.weight, &mut self.bias];
         for ((values, velocity), gradient) in values.into_iter().zip(&mut velocity).zip(gradient) {
             for ((value, v), g) in values.iter_mut().zip(velocity).zip(gradient) {
                 *v = momentum * *v + sign * g;
                 *value -= rate * *v;
-                *v *= scale;
             }
         }
         self.velocity = Some(velocity);
-        if let Some(ulps) = self.attacked(InRunKind::InRunEdit, step) {
-            self.bias[0] = f32::from_bits(self.bias[0].to_bits().wrapping_add(ulps as u32));
-        }
     }
 
     fn tensors(&self, step: u64) -> Vec<Vec<u8>> {
@@ -291,18 +249,22 @@ impl Trainer for ToyTrainer {
         self.layouts[2].clone()
     }
 
-    fn step(&mut self, step: u64) -> Result<StepTrace, TrainerError> {
-        let (samples, batches) = self.batches(step);
-        let mut rate = self.spec.learning_rate.at(step, self.spec.steps);
-        rate *= self.attacked(InRunKind::LrRecorded, step).unwrap_or(1.0);
-        let (loss, gradient) = self.gradient(step, &batches);
-        self.update(step, rate, &gradient);
+    fn vary(&mut self, step: u64, variation: &Variation) -> Result<StepTrace, TrainerError> {
+        let (samples, batches) = self.batches(step, variation);
+        let declared = self.spec.learning_rate.at(step, self.spec.steps);
+        let derived = step_seed(self.spec.root_seed, step);
+        let seed = variation.stream_seed.unwrap_or(derived);
+        let (loss, mut gradient) = self.gradient(seed, &batches);
+        if let Some(bits) = variation.mantissa_bits {
+            gradient.iter_mut().flatten().for_each(|g| *g = round_mantissa(*g, bits));
+        }
+        self.update(variation.rate_or(declared) as f32, variation.negated, &gradient);
         let [weight, bias] = gradient.map(|values| to_bytes(&values));
         Ok(StepTrace {
             step,
             samples,
             batch: Batch::digest_step(&batches),
-            learning_rate_bits: rate.to_bits(),
+            learning_rate_bits: declared.to_bits(),
             loss_bits: loss.to_bits(),
             gradient: fingerprints(&[bias, weight]),
             state: fingerprints(&self.tensors(step + 1)),

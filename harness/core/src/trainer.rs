@@ -16,6 +16,7 @@ use crate::data::DataSet;
 use crate::digest::Digest;
 use crate::spec::Spec;
 use crate::state::{Fingerprint, Layout, State};
+use crate::variation::Variation;
 
 /// Says where and how a program runs: everything that is not in the spec.
 #[derive(Clone, Debug)]
@@ -26,7 +27,8 @@ pub struct Setting {
     pub threads: usize,
     /// Folder in which data sets that do not come with the program lie.
     pub data_dir: PathBuf,
-    /// An attack planted into the training, to try whether an audit sees it.
+    /// An attack to plant into the training, to try whether an audit sees it;
+    /// [`crate::attack::start`] does, a program itself knows of none.
     pub attack: Option<InRunAttack>,
 }
 
@@ -135,7 +137,14 @@ pub trait Trainer {
 
     /// Takes `step`, with the learning rate, samples and random stream that
     /// are derived for it.
-    fn step(&mut self, step: u64) -> Result<StepTrace, TrainerError>;
+    fn step(&mut self, step: u64) -> Result<StepTrace, TrainerError> {
+        self.vary(step, &Variation::default())
+    }
+
+    /// Takes `step` with something done otherwise than declared. Its trace
+    /// says what was recorded: the declared learning rate, and everything else
+    /// as it was.
+    fn vary(&mut self, step: u64, variation: &Variation) -> Result<StepTrace, TrainerError>;
 
     /// Copies the whole state, to be the opening state of step `step`. Holds
     /// that number as the tensor `run.step`.

@@ -143,7 +143,7 @@ fn moment_edit() {
 }
 
 #[test]
-fn moment_reset() {
+fn moments_zeroed() {
     let tensors = seen_by_replay(&sabotaged("moment-edit@4*0"), Stage::Update);
     assert_eq!(tensors, ["optimizer.bias.velocity", "optimizer.weight.velocity"]);
 }
@@ -193,4 +193,16 @@ fn no_kind_is_forgotten_here() {
     for kind in InRunKind::all() {
         assert!(caught.contains(&format!("sabotaged(\"{kind}")), "{kind} has no test");
     }
+}
+
+#[test]
+fn moment_reset() {
+    let tensors = seen_by_replay(&sabotaged("moment-reset@4"), Stage::Update);
+    assert_eq!(tensors, EVERY_TENSOR);
+}
+
+#[test]
+fn kernel_swap() {
+    let tensors = seen_by_replay(&sabotaged("kernel-swap@4"), Stage::Gradient);
+    assert_eq!(tensors, EVERY_TENSOR);
 }

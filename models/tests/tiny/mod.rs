@@ -70,7 +70,7 @@ pub fn start_attacked(spec: &Spec, attack: &str) -> Result<Box<dyn Trainer>, Tra
 pub fn try_start(spec: &Spec, setting: &Setting) -> Result<Box<dyn Trainer>, TrainerError> {
     let program = program(spec);
     let data = program.data(spec, setting)?;
-    program.start(spec, data, setting)
+    reenact_core::attack::start(program.as_ref(), spec, data, setting)
 }
 
 /// Takes steps and returns what they recorded.

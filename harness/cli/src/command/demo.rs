@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use reenact_core::attack::{InRunAttack, InRunKind, PostHocAttack, PostHocKind, plant};
+use reenact_core::attack::{InRunAttack, InRunKind, PostHocAttack, PostHocKind, plant, start};
 use reenact_core::record::Recorder;
 use reenact_core::spec::Spec;
 use reenact_core::verify::{Report, Verdict};
@@ -127,7 +127,7 @@ impl Stage<'_> {
         let program = self.app.find(&self.spec.program.name)?;
         let environment = environment::describe(load::engine(program, self.spec, &setting)?)?;
         let data = load::data(program, self.spec, &setting)?;
-        let trainer = program.start(self.spec, data, &setting)?;
+        let trainer = start(program, self.spec, data, &setting)?;
         let mut store = Directory::create(out)?;
         let recorder = Recorder::start(&mut store, self.spec.clone(), trainer, environment)?;
         let Some((_, metrics)) = train(recorder, self.spec, self.arguments.json)? else {

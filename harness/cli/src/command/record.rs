@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use reenact_core::attack::InRunAttack;
+use reenact_core::attack::{InRunAttack, start};
 use reenact_core::format::{Commitment, Object, ReadRun, SecretKey};
 use reenact_core::record::{RecordError, Recorder, sign};
 use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
@@ -79,7 +79,7 @@ pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
     let program = app.find(&spec.program.name)?;
     let environment = environment::describe(load::engine(program, &spec, &setting)?)?;
     let data = load::data(program, &spec, &setting)?;
-    let trainer = program.start(&spec, data, &setting)?;
+    let trainer = start(program, &spec, data, &setting)?;
     let (mut store, recorder);
     if arguments.resume {
         store = Directory::resume(&arguments.out)?;

@@ -1,14 +1,12 @@
 //! The states that an insider puts in.
 
+use super::edit::{MODEL, edit_floats, scale_moments};
 use super::{AttackError, PostHocAttack, PostHocKind};
 use crate::format::{Checkpoint, History, Object, ReadRun};
 use crate::state::{DType, State};
 
 /// Limits a state; the recordings that attacks are planted into are our own.
 const STATE_BYTES_MAX: u64 = 1 << 40;
-
-const MODEL: &str = "model.";
-const OPTIMIZER: &str = "optimizer.";
 
 /// Gives the content of a finished recording.
 pub(super) struct Source<'a> {
@@ -51,7 +49,7 @@ impl Forger<'_> {
         let honest = self.source.state(step)?;
         let forged = match self.attack.kind {
             PostHocKind::WeightEdit => self.move_weight(honest.clone())?,
-            PostHocKind::MomentEdit => self.scale_moments(honest.clone()),
+            PostHocKind::MomentEdit => scale_moments(honest.clone(), self.attack.strength as f32),
             PostHocKind::Splice => self.other_state(&honest, step)?,
             PostHocKind::NoTraining => {
                 with_model_of(honest.clone(), &self.source.state(0)?, |_, initial| initial)
@@ -82,11 +80,6 @@ impl Forger<'_> {
         let bits = u32::from_le_bytes(*element);
         *element = bits.wrapping_add(self.attack.strength as i64 as u32).to_le_bytes();
         Ok(state)
-    }
-
-    fn scale_moments(&self, state: State) -> State {
-        let factor = self.attack.strength as f32;
-        edit_floats(state, OPTIMIZER, |_, _, value| value * factor)
     }
 
     fn other_state(&self, honest: &State, step: u64) -> Result<State, AttackError> {
@@ -124,22 +117,6 @@ fn with_model_of(state: State, other: &State, join: impl Fn(f32, f32) -> f32) ->
         let theirs = other.tensor(name).and_then(|(_, bytes)| bytes.as_chunks().0.get(index));
         theirs.map_or(value, |theirs| join(value, f32::from_le_bytes(*theirs)))
     })
-}
-
-/// Replaces every element of the `F32` tensors whose names begin with `prefix`.
-fn edit_floats(mut state: State, prefix: &str, edit: impl Fn(&str, usize, f32) -> f32) -> State {
-    let names: Vec<String> = state
-        .tensors()
-        .filter(|(spec, _)| spec.dtype == DType::F32 && spec.name.starts_with(prefix))
-        .map(|(spec, _)| spec.name.clone())
-        .collect();
-    for name in names {
-        let elements = state.tensor_mut(&name).unwrap_or_default().as_chunks_mut().0;
-        for (index, element) in elements.iter_mut().enumerate() {
-            *element = edit(&name, index, f32::from_le_bytes(*element)).to_le_bytes();
-        }
-    }
-    state
 }
 
 fn changed(honest: &State, forged: &State) -> Vec<String> {

@@ -17,7 +17,7 @@ pub enum InRunKind {
     LrRecorded,
     /// Updates with the negated gradient, and records the honest one.
     SignFlip,
-    /// Trains with another root seed than it declares.
+    /// Trains with another root seed than it declares (strength: how far off).
     SeedSwap,
     /// Takes the samples of a step in another order: sorted.
     OrderSwap,
@@ -25,16 +25,25 @@ pub enum InRunKind {
     LabelFlip,
     /// Stamps a patch on the first samples of a batch (strength: how many).
     PixelEdit,
-    /// Draws dropout from another random stream.
+    /// Draws dropout from the stream of another root seed (strength: how far
+    /// off).
     DropoutOff,
     /// Adds to one weight after the update (strength: units in the last
     /// place).
     InRunEdit,
     /// Scales the optimizer's moments after the update (strength: factor).
     MomentEdit,
+    /// Forgets what the optimizer keeps before the step, as a careless
+    /// resumption does.
+    MomentReset,
+    /// Leaves the declared clipping out.
+    ClipOff,
+    /// Computes gradients with a kernel of lower precision (strength: bits of
+    /// the mantissa).
+    KernelSwap,
 }
 
-const KINDS: [(InRunKind, &str, f64); 10] = [
+const KINDS: [(InRunKind, &str, f64); 13] = [
     (InRunKind::LrTamper, "lr-tamper", 1.05),
     (InRunKind::LrRecorded, "lr-recorded", 1.05),
     (InRunKind::SignFlip, "sign-flip", 1.0),
@@ -45,6 +54,9 @@ const KINDS: [(InRunKind, &str, f64); 10] = [
     (InRunKind::DropoutOff, "dropout-off", 1.0),
     (InRunKind::InRunEdit, "in-run-edit", 1.0),
     (InRunKind::MomentEdit, "moment-edit", 1.01),
+    (InRunKind::MomentReset, "moment-reset", 1.0),
+    (InRunKind::ClipOff, "clip-off", 1.0),
+    (InRunKind::KernelSwap, "kernel-swap", 10.0),
 ];
 
 /// Describes a sabotaged training: `lr-tamper@7`, `sign-flip@7..9`,

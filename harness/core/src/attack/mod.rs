@@ -4,19 +4,25 @@
 //! one and show where an audit finds it.
 //!
 //! - [`InRunAttack`]: the training process misbehaves while its journal claims
-//!   honesty. The program itself plants it ([`crate::trainer::Setting`]).
+//!   honesty. [`start`] plants it into the trainer of any program.
 //! - [`PostHocAttack`]: an insider edits a finished recording and recomputes
 //!   every digest that he can. [`plant`] writes the edited recording.
 
+mod edit;
 mod forge;
 mod in_run;
 mod plant;
 mod post_hoc;
+mod saboteur;
+mod tamper;
 mod text;
 
+pub use edit::{forget_moments, scale_moments};
 pub use in_run::{InRunAttack, InRunKind};
 pub use plant::{Change, Planted, plant};
 pub use post_hoc::{PostHocAttack, PostHocKind};
+pub use saboteur::start;
+pub use tamper::{is_label, relabel};
 
 use crate::codec::CodecError;
 use crate::format::{CheckpointError, HistoryError, JournalError, StoreError};

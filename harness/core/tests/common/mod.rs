@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use reenact_core::attack::{InRunAttack, Planted, PostHocAttack, plant};
+use reenact_core::attack::{InRunAttack, Planted, PostHocAttack, plant, start};
 use reenact_core::data::DataSet;
 use reenact_core::digest::{Digest, Hasher};
 use reenact_core::format::{
@@ -75,7 +75,7 @@ pub(crate) fn environment() -> Environment {
 pub(crate) fn trainer(spec: &Spec, attack: Option<InRunAttack>) -> Box<dyn Trainer> {
     let setting = setting(attack);
     let data = Toy.data(spec, &setting).unwrap();
-    Toy.start(spec, data, &setting).unwrap()
+    start(&Toy, spec, data, &setting).unwrap()
 }
 
 pub(crate) fn record_attacked(spec: &Spec, attack: Option<InRunAttack>) -> MemoryRun {
