@@ -9,6 +9,8 @@
 use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
 use serde::{Serialize, de::DeserializeOwned};
 
+use crate::plain::plain;
+
 /// Limits one encoded value: a journal frame of a model with 100,000 tensors
 /// stays below it.
 pub const VALUE_BYTES_MAX: usize = 1 << 23;
@@ -47,7 +49,7 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
         return Err(CodecError::TooLarge);
     }
     let (value, used) = bincode::serde::decode_from_slice(bytes, config())
-        .map_err(|error| CodecError::Malformed(error.to_string()))?;
+        .map_err(|error| CodecError::Malformed(plain(&error.to_string())))?;
     match bytes.len() - used {
         0 => Ok(value),
         left => Err(CodecError::Trailing(left)),

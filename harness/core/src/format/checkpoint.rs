@@ -13,6 +13,7 @@ use std::sync::Arc;
 use super::header::Header;
 use super::pieces::{PIECE_BYTES, Pieces};
 use super::{ReadAt, StoreError};
+use crate::plain::plain;
 use crate::state::{
     DType, Fingerprint, Fingerprinter, Layout, LayoutError, LayoutPair, LeafHasher, Scan, State,
     StateRoot, TensorDifference, TensorSpec, layout_pairs, merkle_root,
@@ -246,7 +247,8 @@ fn read_header(source: &dyn ReadAt) -> Result<Vec<u8>, CheckpointError> {
 
 fn parse_header(header: &[u8]) -> Result<Layout, CheckpointError> {
     let parsed = serde_json::from_slice(header);
-    let Header(mut specs) = parsed.map_err(|error| CheckpointError::Header(error.to_string()))?;
+    let Header(mut specs) =
+        parsed.map_err(|error| CheckpointError::Header(plain(&error.to_string())))?;
     specs.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(Layout::new(specs)?)
 }
@@ -356,6 +358,15 @@ mod tests {
         let huge = r#"{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}}"#;
         let huge = [&(huge.len() as u64).to_le_bytes(), huge.as_bytes()].concat();
         assert!(matches!(open(huge), Err(CheckpointError::Layout(_))));
+    }
+
+    #[test]
+    fn a_header_is_not_quoted_at_length() {
+        let header = format!(r#"{{"a":{{"dtype":"{}\u001b","#, "x".repeat(1 << 20));
+        let header = format!(r#"{header}"shape":[],"data_offsets":[0,4]}}}}"#);
+        let file = [&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat();
+        let Err(CheckpointError::Header(problem)) = open(file) else { panic!() };
+        assert!(!problem.contains('\u{1b}') && problem.len() < 4096, "{} bytes", problem.len());
     }
 
     #[test]

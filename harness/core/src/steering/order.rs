@@ -56,6 +56,12 @@ impl DataOrder {
         Ok(Self { root_seed, samples, samples_per_step, epoch: None })
     }
 
+    /// Returns how many samples of one epoch have to be drawn, and so held, to
+    /// know those of the first `steps` steps.
+    pub fn drawn_at_once(&self, steps: u64) -> u64 {
+        steps.min(self.samples / self.samples_per_step) * self.samples_per_step
+    }
+
     /// Returns the numbers of the samples of `step`, in order.
     pub fn samples(&mut self, step: u64) -> &[u32] {
         let steps_per_epoch = self.samples / self.samples_per_step;

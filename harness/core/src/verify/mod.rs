@@ -13,6 +13,7 @@
 //! [`crate::format`].
 
 mod allowed_signers;
+mod boundary;
 mod challenge;
 mod course;
 mod derivation;
