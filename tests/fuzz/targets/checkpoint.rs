@@ -12,6 +12,9 @@ use reenact_fuzz::{honest, seeds};
 /// Limits a state that is loaded.
 const STATE_BYTES_MAX: u64 = 1 << 16;
 
+/// Limits a message: no input is quoted at length.
+const MESSAGE_BYTES_MAX: usize = 1 << 15;
+
 /// One tensor of each element size, one of none, and odd floats.
 fn varied() -> Vec<u8> {
     let tensor = |name: &str, dtype, shape: &[u64], bytes: &[u8]| {
@@ -38,8 +41,9 @@ fuzz_target!(
         seeds::write(honest::checkpoints().map(<[u8]>::to_vec).chain([varied(), none]));
     },
     |data: &[u8]| {
-        let Ok(checkpoint) = Checkpoint::open(Box::new(MemoryFile::new(data.to_vec()))) else {
-            return;
+        let checkpoint = match Checkpoint::open(Box::new(MemoryFile::new(data.to_vec()))) {
+            Ok(checkpoint) => checkpoint,
+            Err(error) => return assert!(error.to_string().len() < MESSAGE_BYTES_MAX),
         };
         let (root, fingerprints) = checkpoint.root_and_fingerprints().expect("memory is read");
         assert_eq!(checkpoint.root().expect("memory is read"), root);

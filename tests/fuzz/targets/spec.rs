@@ -18,6 +18,9 @@ sampling = { kind = "confidence", confidence = 0.9, tampered = 2 }
 sampling = { kind = "count", segments = 3 }
 "#;
 
+/// Limits a message: no input is quoted at length.
+const MESSAGE_BYTES_MAX: usize = 1 << 15;
+
 /// The toy's spec, and the same with each option in its place.
 fn texts() -> Vec<Vec<u8>> {
     let honest = honest::spec().canonical();
@@ -41,7 +44,10 @@ fuzz_target!(
     },
     |data: &[u8]| {
         let Ok(text) = std::str::from_utf8(data) else { return };
-        let Ok(spec) = Spec::parse(text) else { return };
+        let spec = match Spec::parse(text) {
+            Ok(spec) => spec,
+            Err(error) => return assert!(error.to_string().len() < MESSAGE_BYTES_MAX),
+        };
         let canonical = spec.canonical();
         assert_eq!(spec.stored().is_ok(), canonical.len() <= SPEC_BYTES_MAX);
         let again = Spec::parse(&canonical).expect("its canonical text is a spec");
