@@ -7,6 +7,8 @@ mod bad_input;
 mod bit_flip;
 mod commands;
 mod honest;
+#[cfg(unix)]
+mod hostile;
 mod killed;
 #[cfg(target_os = "linux")]
 mod memory;

@@ -63,7 +63,7 @@ fn steps_that_claim_more_samples_than_are_derived() {
         let parsed = Spec::parse(&text.replace("size = 4", &format!("size = {size}")));
         assert_eq!(parsed.is_ok(), whole);
     }
-    let steps = 65;
+    let steps = 17;
     let mut run = record(&spec_with(|spec| (spec.steps, spec.checkpoint_every) = (steps, steps)));
     let text = std::str::from_utf8(&run.objects[&Object::Spec]).unwrap();
     let text = text.replace("samples = 64", "samples = 4294967295");
@@ -73,7 +73,7 @@ fn steps_that_claim_more_samples_than_are_derived() {
     frames[0].1[..32].copy_from_slice(&Spec::digest_of_text(text.as_bytes()).0);
     let run = reforged(&run, &frames);
     let found = examined(&run).findings;
-    assert!(found[0].problem.contains("consume 68157440 samples of one epoch"), "{found:?}");
+    assert!(found[0].problem.contains("consume 17825792 samples of one epoch"), "{found:?}");
 }
 
 #[test]
@@ -149,5 +149,27 @@ proptest! {
         let read = Spec::parse(&text).unwrap();
         prop_assert_eq!(&read, &spec);
         prop_assert_eq!(read.canonical(), text);
+    }
+
+    #[test]
+    fn no_text_makes_it_panic(text in "\\PC{0,200}") {
+        let _ = Spec::parse(&text);
+    }
+
+    #[test]
+    fn a_spec_with_another_piece_is_refused_or_has_one_text(
+        (at, gone) in (0usize..700, 0usize..20),
+        piece in "[a-z0-9_.\"=\\[\\]{}, \n-]{0,12}",
+    ) {
+        let text = spec().canonical();
+        let at = at.min(text.len());
+        let end = (at + gone).min(text.len());
+        let edited = format!("{}{piece}{}", &text[..at], &text[end..]);
+        if let Ok(read) = Spec::parse(&edited) {
+            let text = read.canonical();
+            let again = Spec::parse(&text).unwrap();
+            prop_assert_eq!(again.canonical(), text);
+            prop_assert_eq!(again, read);
+        }
     }
 }

@@ -11,6 +11,7 @@ use crate::format::{
     COMMITMENT_BYTES_MAX, Commitment, History, HistoryError, JournalError, Object, PublicKey,
     ReadRun, StoreError, Tail,
 };
+use crate::plain::plain;
 use crate::spec::{SPEC_BYTES_MAX, Spec};
 use crate::steering::DataOrder;
 use crate::trainer::{Engine, StepTrace};
@@ -234,15 +235,16 @@ fn check_devices(recording: &Recording<'_>) -> Vec<Finding> {
         .map(|(step, found)| (step, device(&found.engine)))
         .filter(|(_, device)| device != declared)
         .map(|(&step, device)| {
+            let device = plain(&device);
             let problem = format!("it was trained on `{device}`; the spec declares `{declared}`");
             Finding::divergent(Place::step(step), problem)
         })
         .collect()
 }
 
-/// Limits the samples of one epoch whose order is derived: they are held in
-/// memory, and a step of a few bytes can claim a million of them.
-const DRAWN_SAMPLES_MAX: u64 = 1 << 26;
+/// Limits the samples of one epoch whose order is derived: that takes some
+/// twenty bytes a sample, and a step of a few bytes can claim a million of them.
+const DRAWN_SAMPLES_MAX: u64 = 1 << 24;
 
 /// Compares learning rates and samples with those that the spec derives.
 fn check_steps(recording: &Recording<'_>) -> Vec<Finding> {
