@@ -48,7 +48,7 @@ fn every_case_is_refused_as_it_says() {
     let spec = toy_spec(honest.path(), &[]);
     record(&spec, &run, &["--key", key.to_str().unwrap()]);
     let cases = cases();
-    assert!(cases.len() >= 40, "{} cases", cases.len());
+    assert!(cases.len() >= 170, "{} cases", cases.len());
     let (next, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         for _ in 0..WORKERS {

@@ -29,7 +29,7 @@ pub(super) fn apply(folder: &mut Folder, line: &str) -> Result<(), String> {
             folder.reforge();
             return Ok(());
         }
-        verb if verb.ends_with("frame") => return journal::apply(folder, verb, words),
+        verb if verb.contains("frame") => return journal::apply(folder, verb, words),
         _ => {}
     }
     let (object, words) = words.split_first().ok_or("of which object?")?;

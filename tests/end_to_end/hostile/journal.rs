@@ -21,9 +21,13 @@ pub(super) fn apply(folder: &mut Folder, verb: &str, words: &[String]) -> Result
             }
         }
         "remove-frame" => drop(frames.remove(number)),
-        "repeat-frame" => {
-            let times = rest.first().and_then(|word| word.parse().ok()).ok_or("how often?")?;
-            let copies = std::iter::repeat_n(frames[number].clone(), times);
+        "repeat-frames" => {
+            let counts: Vec<usize> = rest.iter().filter_map(|word| word.parse().ok()).collect();
+            let &[count, times] = counts.as_slice() else {
+                return Err("how many, how often?".into());
+            };
+            let repeated = frames.get(number..number + count).ok_or("there are fewer")?;
+            let copies: Vec<_> = repeated.iter().cycle().take(count * times).cloned().collect();
             drop(frames.splice(number..number, copies));
         }
         "set-frame" => {
