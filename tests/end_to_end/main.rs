@@ -8,6 +8,8 @@ mod beacon;
 mod bit_flip;
 mod commands;
 mod honest;
+#[cfg(unix)]
+mod hostile;
 mod independence;
 mod killed;
 mod ledger;

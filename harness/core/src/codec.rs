@@ -9,6 +9,8 @@
 use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
 use serde::{Serialize, de::DeserializeOwned};
 
+use crate::plain::plain;
+
 /// Limits one encoded value: a journal frame of a model with 100,000 tensors
 /// stays below it.
 pub const VALUE_BYTES_MAX: usize = 1 << 23;
@@ -47,7 +49,7 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
         return Err(CodecError::TooLarge);
     }
     let (value, used) = bincode::serde::decode_from_slice(bytes, config())
-        .map_err(|error| CodecError::Malformed(error.to_string()))?;
+        .map_err(|error| CodecError::Malformed(plain(&error.to_string())))?;
     match bytes.len() - used {
         0 => Ok(value),
         left => Err(CodecError::Trailing(left)),
@@ -57,6 +59,7 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn refuses_trailing_bytes() {
@@ -77,5 +80,16 @@ mod tests {
     fn layout_is_fixed_width_little_endian() {
         let bytes = encode(&(1u32, "ab".to_owned())).unwrap();
         assert_eq!(bytes, [1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, b'a', b'b']);
+    }
+
+    proptest! {
+        #[test]
+        fn what_decodes_is_encoded_again(
+            bytes in prop::collection::vec(prop_oneof![3 => Just(0), 1 => 1u8..4], 0..80),
+        ) {
+            if let Ok(value) = decode::<(Vec<String>, Option<u16>, bool)>(&bytes) {
+                prop_assert_eq!(encode(&value).unwrap(), bytes);
+            }
+        }
     }
 }

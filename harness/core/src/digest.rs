@@ -174,6 +174,7 @@ impl Gatherer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn reads_what_it_writes() {
@@ -205,5 +206,14 @@ mod tests {
     fn length_prefix_separates_fields() {
         let joined = |a: &[u8], b: &[u8]| Hasher::new("reenact test").bytes(a).bytes(b).finish();
         assert_ne!(joined(b"ab", b"c"), joined(b"a", b"bc"));
+    }
+
+    proptest! {
+        #[test]
+        fn a_text_is_no_digest_or_the_one_spelling_of_it(text in "[0-9a-fA-F]{63,65}|\\PC{0,80}") {
+            if let Ok(digest) = text.parse::<Digest>() {
+                prop_assert_eq!(digest.to_string(), text);
+            }
+        }
     }
 }

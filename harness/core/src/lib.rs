@@ -6,6 +6,7 @@ pub mod data;
 pub mod digest;
 pub mod format;
 pub mod memory;
+pub mod plain;
 pub mod record;
 pub mod spec;
 pub mod state;

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{audit, examined, matches, raw_frames, record, reforged, spec};
+use common::{audit, examined, matches, raw_frames, record, reforged, spec, spec_with};
 use proptest::prelude::*;
 use reenact_core::format::Object;
 use reenact_core::memory::MemoryRun;
@@ -52,6 +52,39 @@ fn examined_text(run: &MemoryRun) -> String {
     let examination = examined(run);
     assert!(examination.recording.is_none());
     examination.findings.iter().map(|found| format!("{found}\n")).collect()
+}
+
+#[test]
+fn steps_that_claim_more_samples_than_are_derived() {
+    // Two steps of a million samples take bytes in the file, and gigabytes to
+    // derive; the limit is on what one epoch consumes.
+    let text = spec().canonical().replace("samples = 64", "samples = 4294967295");
+    for (size, whole) in [(1u64 << 20, true), (1 << 22, false)] {
+        let parsed = Spec::parse(&text.replace("size = 4", &format!("size = {size}")));
+        assert_eq!(parsed.is_ok(), whole);
+    }
+    let steps = 17;
+    let mut run = record(&spec_with(|spec| (spec.steps, spec.checkpoint_every) = (steps, steps)));
+    let text = std::str::from_utf8(&run.objects[&Object::Spec]).unwrap();
+    let text = text.replace("samples = 64", "samples = 4294967295");
+    let text = text.replace("size = 4", "size = 1048576");
+    run.objects.insert(Object::Spec, text.clone().into_bytes());
+    let mut frames = raw_frames(&run);
+    frames[0].1[..32].copy_from_slice(&Spec::digest_of_text(text.as_bytes()).0);
+    let run = reforged(&run, &frames);
+    let found = examined(&run).findings;
+    assert!(found[0].problem.contains("consume 17825792 samples of one epoch"), "{found:?}");
+}
+
+#[test]
+fn messages_quote_nothing_that_a_terminal_obeys() {
+    let quoted = spec().canonical().replace("[data]", "[data]\n\"\\u001b[2Jx\" = 1");
+    let raw = spec().canonical().replace("\"toy\"", "\"to\u{1b}[2Jy\"");
+    let long = format!("{}\n[{}]", spec().canonical(), "x".repeat(60_000));
+    for text in [quoted, raw, long] {
+        let problem = Spec::parse(&text).unwrap_err().to_string();
+        assert!(!problem.contains('\u{1b}') && problem.len() < 4096, "{problem}");
+    }
 }
 
 #[test]
@@ -116,5 +149,27 @@ proptest! {
         let read = Spec::parse(&text).unwrap();
         prop_assert_eq!(&read, &spec);
         prop_assert_eq!(read.canonical(), text);
+    }
+
+    #[test]
+    fn no_text_makes_it_panic(text in "\\PC{0,200}") {
+        let _ = Spec::parse(&text);
+    }
+
+    #[test]
+    fn a_spec_with_another_piece_is_refused_or_has_one_text(
+        (at, gone) in (0usize..700, 0usize..20),
+        piece in "[a-z0-9_.\"=\\[\\]{}, \n-]{0,12}",
+    ) {
+        let text = spec().canonical();
+        let at = at.min(text.len());
+        let end = (at + gone).min(text.len());
+        let edited = format!("{}{piece}{}", &text[..at], &text[end..]);
+        if let Ok(read) = Spec::parse(&edited) {
+            let text = read.canonical();
+            let again = Spec::parse(&text).unwrap();
+            prop_assert_eq!(again.canonical(), text);
+            prop_assert_eq!(again, read);
+        }
     }
 }

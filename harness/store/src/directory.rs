@@ -135,8 +135,8 @@ fn open_object(root: &Path, object: Object, options: &mut OpenOptions) -> Result
         }
     }
     no_surprises(options);
-    let file =
-        options.open(path_of(root, object)).map_err(|problem| refuse_open(object, problem))?;
+    let path = path_of(root, object);
+    let file = options.open(&path).map_err(|problem| refuse_open(object, &path, problem))?;
     match file.metadata() {
         Ok(found) if found.is_file() => Ok(file),
         Ok(_) => Err(StoreError::NotAFile { object }),
@@ -153,9 +153,9 @@ fn no_surprises(options: &mut OpenOptions) {
 #[cfg(not(unix))]
 fn no_surprises(_: &mut OpenOptions) {}
 
-fn refuse_open(object: Object, problem: io::Error) -> StoreError {
-    #[cfg(unix)]
-    if problem.raw_os_error() == Some(libc::ELOOP) {
+fn refuse_open(object: Object, path: &Path, problem: io::Error) -> StoreError {
+    // Systems have many words for a link, a socket or a folder.
+    if path.symlink_metadata().is_ok_and(|found| !found.is_file()) {
         return StoreError::NotAFile { object };
     }
     match problem.kind() {
@@ -348,7 +348,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn links_pipes_and_folders_are_refused() {
+    fn links_sockets_and_folders_are_refused() {
         let folder = folder();
         let outside = folder.path().join("outside");
         fs::write(&outside, b"secret").unwrap();
@@ -356,9 +356,11 @@ mod tests {
         drop(Directory::create(&root).unwrap());
         std::os::unix::fs::symlink(&outside, root.join("spec.toml")).unwrap();
         fs::create_dir(root.join("commitment")).unwrap();
+        std::os::unix::net::UnixListener::bind(root.join("commitment.sig")).unwrap();
         let run = Directory::open(&root).unwrap();
         assert!(matches!(run.open(Object::Spec), Err(StoreError::NotAFile { .. })));
         assert!(matches!(run.open(Object::Commitment), Err(StoreError::NotAFile { .. })));
+        assert!(matches!(run.open(Object::Signature), Err(StoreError::NotAFile { .. })));
         fs::remove_dir(root.join(CHECKPOINTS)).unwrap();
         std::os::unix::fs::symlink(folder.path(), root.join(CHECKPOINTS)).unwrap();
         let checkpoint = Object::Checkpoint(Default::default());

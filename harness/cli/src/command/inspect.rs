@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use comfy_table::{Table, presets};
 use reenact_core::format::{Checkpoint, History, Object, ReadRun};
+use reenact_core::plain::plain;
 use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
 use reenact_core::verify::{Finding, Vouched, Weight};
 use reenact_store::Directory;
@@ -153,10 +154,11 @@ fn show(inspection: &Inspection) {
     if let Some(environment) = inspection.environments.first() {
         line(format_args!(
             "  trained by    reenact {}, {}",
-            environment.reenact, environment.system
+            plain(&environment.reenact),
+            plain(&environment.system)
         ));
         for (name, value) in &environment.engine.class {
-            line(format_args!("                {name}: {value}"));
+            line(format_args!("                {}: {}", plain(name), plain(value)));
         }
     }
     line(checkpoint_table(&inspection.checkpoints));

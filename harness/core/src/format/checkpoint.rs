@@ -13,6 +13,7 @@ use std::sync::Arc;
 use super::header::Header;
 use super::pieces::{PIECE_BYTES, Pieces};
 use super::{ReadAt, StoreError};
+use crate::plain::plain;
 use crate::state::{
     DType, Fingerprint, Fingerprinter, Layout, LayoutError, LayoutPair, LeafHasher, Scan, State,
     StateRoot, TensorDifference, TensorSpec, layout_pairs, merkle_root,
@@ -246,7 +247,8 @@ fn read_header(source: &dyn ReadAt) -> Result<Vec<u8>, CheckpointError> {
 
 fn parse_header(header: &[u8]) -> Result<Layout, CheckpointError> {
     let parsed = serde_json::from_slice(header);
-    let Header(mut specs) = parsed.map_err(|error| CheckpointError::Header(error.to_string()))?;
+    let Header(mut specs) =
+        parsed.map_err(|error| CheckpointError::Header(plain(&error.to_string())))?;
     specs.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(Layout::new(specs)?)
 }

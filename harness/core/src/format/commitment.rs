@@ -157,6 +157,18 @@ mod tests {
 
     proptest! {
         #[test]
+        fn every_commitment_is_read_again(
+            (spec, frames, head) in any::<([u8; 32], u64, [u8; 32])>(),
+            checkpoints in prop::collection::vec(any::<(u64, [u8; 32])>(), 0..5),
+        ) {
+            let root = |(step, root)| (step, StateRoot(Digest(root)));
+            let checkpoints = checkpoints.into_iter().map(root).collect();
+            let (spec, head) = (Digest(spec), Digest(head));
+            let commitment = Commitment { spec, frames, head, checkpoints };
+            prop_assert_eq!(Commitment::parse(commitment.encode().as_bytes()).unwrap(), commitment);
+        }
+
+        #[test]
         fn no_text_makes_it_panic(text in prop::collection::vec(any::<u8>(), 0..300)) {
             let _ = Commitment::parse(&text);
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::plain::plain;
 use crate::trainer::Engine;
 
 /// Describes what computed a run.
@@ -39,10 +40,10 @@ impl Environment {
 
 fn differences(a: &BTreeMap<String, String>, b: &BTreeMap<String, String>) -> Vec<String> {
     let names: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
-    let show = |value: Option<&String>| value.cloned().unwrap_or_else(|| "(none)".into());
+    let show = |value: Option<&String>| value.map_or_else(|| "(none)".into(), |text| plain(text));
     names
         .into_iter()
         .filter(|name| a.get(*name) != b.get(*name))
-        .map(|name| format!("{name}: {} / {}", show(a.get(name)), show(b.get(name))))
+        .map(|name| format!("{}: {} / {}", plain(name), show(a.get(name)), show(b.get(name))))
         .collect()
 }

@@ -136,8 +136,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_payload_makes_it_panic(kind in 0u16..8, payload in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = Event::decode(kind, &payload);
+        fn what_decodes_has_one_encoding(
+            kind in 0u16..8,
+            payload in prop::collection::vec(prop_oneof![Just(0), any::<u8>()], 0..200),
+        ) {
+            if let Ok(event) = Event::decode(kind, &payload) {
+                prop_assert_eq!(event.payload().unwrap(), payload);
+            }
+        }
+
+        #[test]
+        fn short_payloads_have_one_encoding(kind in 3u16..7, payload in prop::collection::vec(any::<u8>(), 8..41)) {
+            if let Ok(event) = Event::decode(kind, &payload) {
+                prop_assert_eq!(event.kind(), kind);
+                prop_assert_eq!(event.payload().unwrap(), payload);
+            }
         }
     }
 }

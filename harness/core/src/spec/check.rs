@@ -4,6 +4,7 @@ use super::{
     CHECKPOINTS_MAX, Clipping, Hyperparameter, OptimizerSpec, SAMPLES_PER_STEP_MAX, SPEC_BYTES_MAX,
     SPEC_FORMAT, STEPS_MAX, Sampling, Spec,
 };
+use crate::plain::plain;
 use crate::steering::SAMPLES_MAX;
 
 const NAME_CHARS_MAX: usize = 64;
@@ -34,6 +35,14 @@ pub enum SpecError {
         /// What is wrong and what is possible.
         problem: String,
     },
+}
+
+impl SpecError {
+    pub(super) fn syntax(error: &toml::de::Error) -> Self {
+        // Where the reader gives up on the whole text, it names no place in it.
+        let whole = error.span().is_none().then_some("it is no TOML that can be read: ");
+        Self::Syntax(plain(&format!("{}{error}", whole.unwrap_or_default())))
+    }
 }
 
 impl Spec {

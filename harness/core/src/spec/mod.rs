@@ -224,8 +224,7 @@ impl Spec {
         if text.len() > SPEC_BYTES_MAX {
             return Err(SpecError::TooLarge { bytes: text.len() });
         }
-        let spec: Self =
-            toml::from_str(text).map_err(|error| SpecError::Syntax(error.to_string()))?;
+        let spec: Self = toml::from_str(text).map_err(|error| SpecError::syntax(&error))?;
         spec.check()?;
         Ok(spec)
     }

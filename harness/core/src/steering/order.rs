@@ -56,45 +56,68 @@ impl DataOrder {
         Ok(Self { root_seed, samples, samples_per_step, epoch: None })
     }
 
+    /// Returns how many samples of one epoch have to be drawn to know those of
+    /// the first `steps` steps; the memory that takes grows with it.
+    pub fn drawn_at_once(&self, steps: u64) -> u64 {
+        steps.min(self.samples / self.samples_per_step) * self.samples_per_step
+    }
+
     /// Returns the numbers of the samples of `step`, in order.
     pub fn samples(&mut self, step: u64) -> &[u32] {
         let steps_per_epoch = self.samples / self.samples_per_step;
         let number = step / steps_per_epoch;
         let first = (step % steps_per_epoch * self.samples_per_step) as usize;
         let count = self.samples_per_step as usize;
-        if self.epoch.as_ref().is_none_or(|epoch| epoch.number != number) {
+        let gone = |epoch: &Epoch| epoch.number != number || epoch.kept_from > first;
+        if self.epoch.as_ref().is_none_or(gone) {
             self.epoch = Some(Epoch::start(self.root_seed, number, self.samples));
         }
-        self.epoch.as_mut().map_or(&[], |epoch| &epoch.up_to(first + count)[first..])
+        self.epoch.as_mut().map_or(&[], |epoch| epoch.range(first, count))
     }
 }
 
-/// Holds one epoch's permutation as far as it has been asked for.
+/// Draws one epoch's permutation as far as it is asked for, and keeps what was
+/// last asked for: steps come in order.
 #[derive(Debug)]
 struct Epoch {
     number: u64,
     samples: u64,
     stream: ChaCha20Rng,
-    drawn: Vec<u32>,
+    /// Place of the first that is kept.
+    kept_from: usize,
+    kept: Vec<u32>,
     places: Places,
 }
 
 impl Epoch {
     fn start(root_seed: u64, number: u64, samples: u64) -> Self {
         let stream = keyed_stream(order_key(root_seed, number));
-        Self { number, samples, stream, drawn: Vec::new(), places: Places::new(samples) }
+        let places = Places::new(samples);
+        Self { number, samples, stream, kept_from: 0, kept: Vec::new(), places }
     }
 
-    /// Draws on, to the first `count` samples: the Fisher-Yates shuffle from
-    /// the left.
-    fn up_to(&mut self, count: usize) -> &[u32] {
-        while self.drawn.len() < count {
-            let place = self.drawn.len() as u32;
-            let left = self.samples - u64::from(place);
-            let other = place + below(&mut self.stream, left) as u32;
-            self.drawn.push(self.places.exchange(place, other));
+    /// Draws on, to the `count` samples from place `first` on, which is not
+    /// before those that are kept: the Fisher-Yates shuffle from the left.
+    fn range(&mut self, first: usize, count: usize) -> &[u32] {
+        let gone = (first - self.kept_from).min(self.kept.len());
+        self.kept.drain(..gone);
+        self.kept_from += gone;
+        while self.kept_from + self.kept.len() < first + count {
+            let place = self.kept_from + self.kept.len();
+            let drawn = self.draw(place as u32);
+            if place < first {
+                self.kept_from += 1;
+            } else {
+                self.kept.push(drawn);
+            }
         }
-        &self.drawn[..count]
+        &self.kept[..count]
+    }
+
+    fn draw(&mut self, place: u32) -> u32 {
+        let left = self.samples - u64::from(place);
+        let other = place + below(&mut self.stream, left) as u32;
+        self.places.exchange(place, other)
     }
 }
 
@@ -167,10 +190,10 @@ mod tests {
         crate::steering::shuffle_prefix(&mut keyed_stream(order_key(3, 1)), &mut whole, 1000);
         let mut epoch = Epoch::start(3, 1, 1000);
         assert!(matches!(epoch.places, Places::All(_)));
-        assert_eq!(epoch.up_to(1000), whole);
+        assert_eq!(epoch.range(0, 1000), whole);
         let mut sparse =
             Epoch { places: Places::Moved(BTreeMap::new()), ..Epoch::start(3, 1, 1000) };
-        assert_eq!(sparse.up_to(1000), whole);
+        assert_eq!(sparse.range(0, 1000), whole);
     }
 
     #[test]
@@ -179,7 +202,7 @@ mod tests {
         assert_eq!(order.samples(5).len(), 8);
         let epoch = order.epoch.as_ref().unwrap();
         assert!(
-            epoch.drawn.len() == 48 && matches!(&epoch.places, Places::Moved(m) if m.len() <= 48)
+            epoch.kept.len() == 8 && matches!(&epoch.places, Places::Moved(m) if m.len() <= 48)
         );
     }
 

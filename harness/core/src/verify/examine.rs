@@ -1,18 +1,18 @@
 //! Checking a recording without replaying anything.
 
 use super::allowed_signers::AllowedSigners;
-use super::explain::list;
+use super::boundary::check_checkpoints;
 use super::finding::{Finding, Place, Weight};
 use super::recording::Recording;
 use super::tally::Tally;
 use super::vouched::{Vouched, check_signature};
 use crate::data::samples_digest;
 use crate::format::{
-    COMMITMENT_BYTES_MAX, Checkpoint, CheckpointError, Commitment, History, HistoryError,
-    JournalError, Object, PublicKey, ReadRun, StoreError, Tail,
+    COMMITMENT_BYTES_MAX, Commitment, History, HistoryError, JournalError, Object, PublicKey,
+    ReadRun, StoreError, Tail,
 };
+use crate::plain::plain;
 use crate::spec::{SPEC_BYTES_MAX, Spec};
-use crate::state::{Fingerprint, StateRoot};
 use crate::steering::DataOrder;
 use crate::trainer::{Engine, StepTrace};
 
@@ -79,7 +79,7 @@ pub fn open_recording(run: &dyn ReadRun) -> Result<Recording<'_>, Box<Finding>> 
     open(run).map(|(recording, _)| recording)
 }
 
-type Checked<T> = Result<T, Box<Finding>>;
+pub(super) type Checked<T> = Result<T, Box<Finding>>;
 
 fn open(run: &dyn ReadRun) -> Checked<(Recording<'_>, Commitment)> {
     // The journal first: it says which format this is.
@@ -235,11 +235,16 @@ fn check_devices(recording: &Recording<'_>) -> Vec<Finding> {
         .map(|(step, found)| (step, device(&found.engine)))
         .filter(|(_, device)| device != declared)
         .map(|(&step, device)| {
+            let device = plain(&device);
             let problem = format!("it was trained on `{device}`; the spec declares `{declared}`");
             Finding::divergent(Place::step(step), problem)
         })
         .collect()
 }
+
+/// Limits the samples of one epoch whose order is derived: that takes some
+/// twenty bytes a sample, and a step of a few bytes can claim a million of them.
+const DRAWN_SAMPLES_MAX: u64 = 1 << 24;
 
 /// Compares learning rates and samples with those that the spec derives.
 fn check_steps(recording: &Recording<'_>) -> Vec<Finding> {
@@ -249,6 +254,14 @@ fn check_steps(recording: &Recording<'_>) -> Vec<Finding> {
         Ok(order) => order,
         Err(error) => return vec![Finding::divergent(Place::object(Object::Spec), error)],
     };
+    let drawn = order.drawn_at_once(spec.steps);
+    if drawn > DRAWN_SAMPLES_MAX {
+        let problem = format!(
+            "its steps consume {drawn} samples of one epoch; the order of at most \
+             {DRAWN_SAMPLES_MAX} is derived here"
+        );
+        return vec![Finding::inconclusive(Place::object(Object::Spec), problem)];
+    }
     let (mut rates, mut samples) = (Tally::default(), Tally::default());
     for step in 0..spec.steps {
         let trace = match history.step(step) {
@@ -276,116 +289,4 @@ fn other_rate(spec: &Spec, trace: &StepTrace) -> String {
     format!(
         "the recorded learning rate is {recorded:e}; the spec derives {declared:e} (factor {factor})"
     )
-}
-
-fn check_checkpoints(
-    recording: &Recording<'_>,
-    progress: &mut dyn FnMut(u64, u64),
-) -> Vec<Finding> {
-    let total = recording.history.checkpoints.len() as u64;
-    let mut findings = Vec::new();
-    let mut before: Option<(u64, Vec<Fingerprint>)> = None;
-    for (done, (&step, &root)) in recording.history.checkpoints.iter().enumerate() {
-        match check_checkpoint(recording, step, root) {
-            Ok(parameters) => {
-                let still = before.filter(|(_, earlier)| *earlier == parameters);
-                findings.extend(still.map(|(earlier, _)| standing_still(earlier, step)));
-                before = Some((step, parameters));
-            }
-            Err(finding) => {
-                findings.push(*finding);
-                before = None;
-            }
-        }
-        progress(done as u64 + 1, total);
-    }
-    findings
-}
-
-fn standing_still(earlier: u64, step: u64) -> Finding {
-    let problem =
-        format!("no parameter changed since step {earlier}, though the run claims to have trained");
-    Finding::note(Place::step(step), problem)
-}
-
-/// Checks one checkpoint and returns the fingerprints of what it trains.
-fn check_checkpoint(
-    recording: &Recording<'_>,
-    step: u64,
-    root: StateRoot,
-) -> Checked<Vec<Fingerprint>> {
-    let place = || Place::object_at(Object::Checkpoint(root), step);
-    let checkpoint = recording.checkpoint(step).map_err(|error| broken(place(), error))?;
-    let (found, fingerprints) =
-        checkpoint.root_and_fingerprints().map_err(|error| broken(place(), error))?;
-    if found != root {
-        let problem = "what it holds is not the state that the journal names; it was altered";
-        return Err(Box::new(Finding::divergent(place(), problem)));
-    }
-    check_step_counter(&checkpoint, step)
-        .map_err(|problem| Finding::divergent(place(), problem))?;
-    if step > 0 {
-        check_against_step(recording, &checkpoint, step, &fingerprints)?;
-    }
-    let names = checkpoint.layout().tensors().iter().zip(fingerprints);
-    Ok(names.filter(|(spec, _)| spec.name.starts_with("model.")).map(|(_, found)| found).collect())
-}
-
-fn broken(place: Place, error: CheckpointError) -> Box<Finding> {
-    Box::new(match error {
-        CheckpointError::Store(StoreError::Missing { .. }) => {
-            Finding::divergent(place, "it is committed to, but missing")
-        }
-        CheckpointError::Store(StoreError::Io { .. }) => Finding::inconclusive(place, error),
-        _ => Finding::divergent(place, error),
-    })
-}
-
-fn check_step_counter(checkpoint: &Checkpoint, step: u64) -> Result<(), String> {
-    match checkpoint.counter("run.step") {
-        Ok(Some(found)) if found == step => Ok(()),
-        Ok(Some(found)) => Err(format!("its `run.step` is {found}; the journal says {step}")),
-        Ok(None) => Err("it has no `run.step`".into()),
-        Err(error) => Err(error.to_string()),
-    }
-}
-
-/// The state that was stored has to be the state that the last step left.
-fn check_against_step(
-    recording: &Recording<'_>,
-    checkpoint: &Checkpoint,
-    step: u64,
-    fingerprints: &[Fingerprint],
-) -> Checked<()> {
-    let place = || {
-        Place::object_at(
-            Object::Checkpoint(
-                *recording.history.checkpoints.get(&step).unwrap_or(&StateRoot::default()),
-            ),
-            step,
-        )
-    };
-    let trace = recording.history.step(step - 1);
-    let trace =
-        trace.map_err(|error| Box::new(Finding::inconclusive(Place::step(step - 1), error)))?;
-    let layouts = recording.history.layouts(step - 1);
-    let (Some(trace), Some(layouts)) = (trace, layouts) else { return Ok(()) };
-    if layouts.state != **checkpoint.layout() {
-        let problem = format!("its tensors are not those that step {} left", step - 1);
-        return Err(Box::new(Finding::divergent(place(), problem)));
-    }
-    let names = layouts.state.tensors().iter().map(|spec| spec.name.as_str());
-    let differing: Vec<&str> = names
-        .zip(trace.state.iter().zip(fingerprints))
-        .filter(|(_, (recorded, stored))| recorded != stored)
-        .map(|(name, _)| name)
-        .collect();
-    match differing.as_slice() {
-        [] => Ok(()),
-        names => {
-            let problem =
-                format!("it is not the state that step {} left: {} differs", step - 1, list(names));
-            Err(Box::new(Finding::divergent(place(), problem)))
-        }
-    }
 }

@@ -14,6 +14,7 @@
 //! [`crate::format`].
 
 mod allowed_signers;
+mod boundary;
 mod challenge;
 mod course;
 mod date;
