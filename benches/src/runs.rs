@@ -11,6 +11,7 @@ use reenact_core::record::Recorder;
 use reenact_core::spec::Spec;
 use reenact_core::state::{Layout, State};
 use reenact_core::trainer::{Metric, Program, Setting, StepTrace, Trainer, TrainerError};
+use reenact_core::variation::Variation;
 use reenact_store::Directory;
 
 /// Parses a spec that comes with the models.
@@ -109,8 +110,8 @@ impl<T: Trainer> Trainer for Unevaluated<T> {
         self.0.gradient_layout()
     }
 
-    fn step(&mut self, step: u64) -> Result<StepTrace, TrainerError> {
-        self.0.step(step)
+    fn vary(&mut self, step: u64, variation: &Variation) -> Result<StepTrace, TrainerError> {
+        self.0.vary(step, variation)
     }
 
     fn capture(&mut self, step: u64) -> Result<State, TrainerError> {

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use indicatif::ProgressBar;
 use reenact_core::digest::Digest;
-use reenact_core::verify::{Segment, SegmentOutcome, SegmentReport};
+use reenact_core::verify::{Explanation, Segment, SegmentOutcome, SegmentReport};
 use serde::{Deserialize, Serialize};
 
 use crate::command::Device;
@@ -27,6 +27,8 @@ use crate::failure::Failure;
 const LINE_BYTES_MAX: u64 = 1 << 26;
 /// How much of what a worker said on standard error is kept.
 const WORDS_BYTES_MAX: usize = 2000;
+/// Divergent segments that are looked into, the first ones.
+const EXPLAINED_MAX: usize = 4;
 
 /// Holds one line that a worker writes.
 #[derive(Debug, Serialize, Deserialize)]
@@ -36,6 +38,8 @@ pub(crate) enum Message {
     Step(u64),
     /// The segment is done.
     Outcome(SegmentOutcome),
+    /// The divergence of the segment was looked into.
+    Explanation(Explanation),
 }
 
 /// Says how to replay segments.
@@ -51,6 +55,8 @@ pub(crate) struct Crew {
     pub(crate) jobs: usize,
     /// Silence after which a worker is taken for hanging.
     pub(crate) stall: Duration,
+    /// Whether the causes of divergences are sought.
+    pub(crate) explains: bool,
 }
 
 impl Crew {
@@ -77,7 +83,29 @@ impl Crew {
         });
         let mut done = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         done.sort_by_key(|(place, _)| *place);
-        Ok(done.into_iter().map(|(_, report)| report).collect())
+        let mut reports: Vec<_> = done.into_iter().map(|(_, report)| report).collect();
+        if self.explains {
+            self.explain(&mut reports, bar);
+        }
+        Ok(reports)
+    }
+
+    /// Seeks the causes of the first divergences, one after the other.
+    fn explain(&self, reports: &mut [SegmentReport], bar: &ProgressBar) {
+        let divergent = reports.iter_mut().filter_map(|report| {
+            let SegmentOutcome::Replayed { replay } = &report.outcome else { return None };
+            let step = replay.divergence.as_ref()?.step.as_ref()?.step;
+            Some((report, step))
+        });
+        for (report, step) in divergent.take(EXPLAINED_MAX) {
+            let index = report.segment.index;
+            bar.set_message(format!("seeking the cause in segment {index}"));
+            match self.ask(report.segment, Some(step), &ProgressBar::hidden()) {
+                Ok(Message::Explanation(found)) => report.explanation = Some(found),
+                Ok(_) => report.incidents.push("the explaining worker wrote nonsense".into()),
+                Err(problem) => report.incidents.push(format!("the explaining worker: {problem}")),
+            }
+        }
     }
 
     /// Replays a segment; if it diverges, replays it once more. Only what two
@@ -106,18 +134,36 @@ impl Crew {
         for attempt in ["first", "second"] {
             let position = bar.position();
             match self.replay_once(segment, bar) {
-                Ok(outcome) => return SegmentReport { segment, outcome, incidents },
+                Ok(outcome) => {
+                    return SegmentReport { segment, outcome, explanation: None, incidents };
+                }
                 Err(problem) => incidents.push(format!("{attempt} worker: {problem}")),
             }
             bar.set_position(position);
         }
         let problem = format!("two workers failed; {}", incidents.join("; "));
-        SegmentReport { segment, outcome: SegmentOutcome::Failed { problem }, incidents }
+        let outcome = SegmentOutcome::Failed { problem };
+        SegmentReport { segment, outcome, explanation: None, incidents }
     }
 
     fn replay_once(&self, segment: Segment, bar: &ProgressBar) -> Result<SegmentOutcome, String> {
-        let mut child =
-            self.start(segment).map_err(|error| format!("it did not start: {error}"))?;
+        match self.ask(segment, None, bar)? {
+            Message::Outcome(outcome) => Ok(outcome),
+            _ => Err("it wrote nonsense".into()),
+        }
+    }
+
+    /// Starts a worker and waits for its last message. It replays the segment
+    /// or, given a divergent step, seeks the cause.
+    fn ask(
+        &self,
+        segment: Segment,
+        divergent_step: Option<u64>,
+        bar: &ProgressBar,
+    ) -> Result<Message, String> {
+        let mut child = self
+            .start(segment, divergent_step)
+            .map_err(|error| format!("it did not start: {error}"))?;
         let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
             return Err("it has no output".into());
         };
@@ -141,9 +187,12 @@ impl Crew {
         outcome.map_err(|problem| format!("it {problem} ({status}){words}"))
     }
 
-    fn start(&self, segment: Segment) -> std::io::Result<Child> {
+    fn start(&self, segment: Segment, divergent_step: Option<u64>) -> std::io::Result<Child> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["replay", "--segment", &segment.index.to_string()]);
+        if let Some(step) = divergent_step {
+            command.args(["--explain", &step.to_string()]);
+        }
         command
             .args(["--device", &self.device.device])
             .arg("--data-dir")
@@ -158,11 +207,11 @@ impl Crew {
         &self,
         messages: &Receiver<Result<Message, String>>,
         bar: &ProgressBar,
-    ) -> Result<SegmentOutcome, String> {
+    ) -> Result<Message, String> {
         loop {
             match messages.recv_timeout(self.stall) {
                 Ok(Ok(Message::Step(_))) => bar.inc(1),
-                Ok(Ok(Message::Outcome(outcome))) => return Ok(outcome),
+                Ok(Ok(last)) => return Ok(last),
                 Ok(Err(problem)) => return Err(problem),
                 Err(RecvTimeoutError::Timeout) => {
                     return Err(format!("was silent for {} s and was ended", self.stall.as_secs()));

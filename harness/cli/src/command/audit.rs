@@ -61,6 +61,9 @@ pub(crate) struct Arguments {
     /// Seconds without a step after which a worker is taken for hanging
     #[arg(long, value_name = "SECONDS", default_value_t = STALL_SECONDS, value_parser = clap::value_parser!(u64).range(1..))]
     stall_seconds: u64,
+    /// Do not seek the causes of divergences
+    #[arg(long)]
+    no_explain: bool,
     /// Write the report into this folder, as a page (report.html) and for
     /// machines (report.json)
     #[arg(long, value_name = "DIR")]
@@ -111,6 +114,7 @@ impl Arguments {
             device,
             jobs: None,
             stall_seconds: STALL_SECONDS,
+            no_explain: false,
             report: None,
             json: false,
         }
@@ -241,6 +245,7 @@ fn replay(
         device: arguments.device.clone(),
         jobs: arguments.jobs.map_or_else(load::available_threads, usize::from),
         stall: Duration::from_secs(arguments.stall_seconds),
+        explains: !arguments.no_explain && is_of_class(recording, &auditor),
     };
     let reports = crew.replay(&segments, &bar)?;
     bar.finish_and_clear();
@@ -256,6 +261,13 @@ fn replay(
     );
     report.nonce_source = drawn.nonce_source;
     Ok(report)
+}
+
+/// On a machine of another class a divergence proves nothing, so there is nothing
+/// to explain.
+fn is_of_class(recording: &Recording<'_>, auditor: &Environment) -> bool {
+    let mut trained_by = recording.history.environments.iter();
+    trained_by.all(|(_, found)| found.class_differences(auditor).is_empty())
 }
 
 /// Says whether a finding speaks against the recording.

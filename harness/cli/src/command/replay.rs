@@ -7,7 +7,7 @@ use clap::Args;
 use reenact_core::data::DataSet;
 use reenact_core::digest::Digest;
 use reenact_core::trainer::{Program, Setting};
-use reenact_core::verify::{Recording, SegmentOutcome, open_recording, replay};
+use reenact_core::verify::{Recording, SegmentOutcome, explain, open_recording, replay};
 use reenact_store::Directory;
 
 use super::load::{self, Device};
@@ -24,6 +24,9 @@ pub(crate) struct Arguments {
     /// Number of the segment
     #[arg(long)]
     segment: u64,
+    /// Seek the cause of the segment's divergence, which begins at this step
+    #[arg(long, value_name = "STEP")]
+    explain: Option<u64>,
     /// Digest of the commitment that the audit has examined
     #[arg(long)]
     commitment: Digest,
@@ -32,12 +35,11 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
-    let outcome = replay_segment(app, arguments)?;
-    send(&Message::Outcome(outcome))?;
+    send(&work(app, arguments)?)?;
     Ok(exit::MATCH)
 }
 
-fn replay_segment(app: &App, arguments: &Arguments) -> Result<SegmentOutcome, Failure> {
+fn work(app: &App, arguments: &Arguments) -> Result<Message, Failure> {
     let store = Directory::open(&arguments.run)?;
     let recording = open_recording(&store).map_err(Failure::inconclusive)?;
     if recording.commitment != arguments.commitment {
@@ -48,9 +50,9 @@ fn replay_segment(app: &App, arguments: &Arguments) -> Result<SegmentOutcome, Fa
     let program = app.find(&spec.program.name)?;
     let data = load::data(program, spec, &setting)?;
     if let Some(problem) = too_large(program, &recording, data.as_ref(), &setting)? {
-        return Ok(SegmentOutcome::Refused { problem });
+        return Ok(Message::Outcome(SegmentOutcome::Refused { problem }));
     }
-    let mut trainer = program.start(spec, data, &setting)?;
+    let mut trainer = program.start(spec, data.clone(), &setting)?;
     let segment = recording.segment(arguments.segment);
     // A step that cannot be reported means that the audit is gone.
     let mut progress = |step| {
@@ -58,13 +60,18 @@ fn replay_segment(app: &App, arguments: &Arguments) -> Result<SegmentOutcome, Fa
             std::process::exit(i32::from(exit::INCONCLUSIVE));
         }
     };
-    Ok(match replay(&recording, trainer.as_mut(), segment, &mut progress) {
+    if let Some(step) = arguments.explain {
+        let trainer = trainer.as_mut();
+        let found = explain(&recording, trainer, data, segment, step, &mut progress);
+        return found.map(Message::Explanation).map_err(Failure::inconclusive);
+    }
+    Ok(Message::Outcome(match replay(&recording, trainer.as_mut(), segment, &mut progress) {
         Ok(replay) => SegmentOutcome::Replayed { replay: Box::new(replay) },
         Err(error) if error.is_in_the_recording() => {
             SegmentOutcome::Refused { problem: error.to_string() }
         }
         Err(error) => SegmentOutcome::Failed { problem: error.to_string() },
-    })
+    }))
 }
 
 /// A spec may ask for a model of any size; one that the recording does not hold

@@ -4,7 +4,8 @@ use anstyle::Style;
 use reenact_core::format::Environment;
 use reenact_core::state::TensorDifference;
 use reenact_core::verify::{
-    Claim, Escape, Independence, Report, SegmentOutcome, SegmentReport, Verdict, Weight, date,
+    Claim, Escape, Explanation, Independence, Report, SegmentOutcome, SegmentReport, Verdict,
+    Weight, date,
 };
 
 use crate::output::{BAD, BOLD, DIM, GOOD, UNSURE, line, styled};
@@ -44,6 +45,9 @@ fn show_reasons(report: &Report) {
             let closing = replay.divergence.iter().flat_map(|found| &found.closing);
             show_closing(segment.segment.step_end, &closing.collect::<Vec<_>>());
         }
+        if let Some(explanation) = &segment.explanation {
+            show_explanation(segment.segment.index, explanation);
+        }
     }
 }
 
@@ -53,6 +57,14 @@ fn divergent(report: &Report) -> impl Iterator<Item = &SegmentReport> {
         _ => false,
     };
     report.segments.iter().filter(diverges)
+}
+
+fn show_explanation(index: u64, explanation: &Explanation) {
+    let title = styled(BOLD, format_args!("segment {index}, cause:"));
+    line(format_args!("  {title} {}", wrap(&explanation.words)));
+    for seen in &explanation.evidence {
+        line(format_args!("    {}", styled(DIM, wrap(seen))));
+    }
 }
 
 /// Lists the tensors that differ at the end of a segment.

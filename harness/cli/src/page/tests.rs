@@ -50,7 +50,7 @@ fn replay(index: u64, divergence: Option<Divergence>) -> SegmentReport {
         course,
     };
     let outcome = SegmentOutcome::Replayed { replay: Box::new(replay) };
-    SegmentReport { segment, outcome, incidents: vec![HOSTILE.into()] }
+    SegmentReport { segment, outcome, explanation: None, incidents: vec![HOSTILE.into()] }
 }
 
 fn divergence() -> Divergence {

@@ -15,13 +15,16 @@
 
 mod allowed_signers;
 mod boundary;
+mod cause;
 mod challenge;
 mod course;
 mod date;
+mod delta;
 mod derivation;
 mod divergence;
 mod examine;
 mod explain;
+mod explanation;
 mod finding;
 mod independence;
 mod nonce_source;
@@ -36,12 +39,14 @@ mod verdict;
 mod vouched;
 
 pub use allowed_signers::{ALLOWED_SIGNERS_BYTES_MAX, AllowedSigners, AllowedSignersError};
+pub use cause::explain;
 pub use challenge::{Challenge, Nonce, NonceError};
 pub use course::{COURSE_STEPS_MAX, COURSE_TENSORS_MAX, Course, CourseStep, LossPoint};
 pub use date::date;
 pub use derivation::examine_data;
 pub use divergence::{Divergence, Stage, StepDivergence, StepValues};
 pub use examine::{Examination, examine, open_recording};
+pub use explanation::{Cause, Explained, Explanation};
 pub use finding::{Finding, Place, Weight};
 pub use independence::Independence;
 pub use nonce_source::{Beacon, BeaconError, NonceSource};

@@ -87,7 +87,7 @@ pub fn replay(
     progress: &mut dyn FnMut(u64),
 ) -> Result<Replay, ReplayError> {
     let initial_state = trainer.capture(0)?;
-    let limit = STATE_GROWTH_MAX * initial_state.byte_len() + STATE_SLACK_BYTES;
+    let limit = state_limit(&initial_state);
     let initial = initial_differences(recording, &initial_state, limit)?;
     trainer.restore(&load(recording, segment.step_start, limit)?)?;
     let mut first = None;
@@ -138,9 +138,14 @@ fn closing_differences(
     Ok(state_differences(&load(recording, segment.step_end, limit)?, replayed))
 }
 
+/// Limits a state by the initial one.
+pub(super) fn state_limit(initial: &State) -> u64 {
+    STATE_GROWTH_MAX * initial.byte_len() + STATE_SLACK_BYTES
+}
+
 /// Loads a committed state; its root is taken from the very bytes that are
 /// used.
-fn load(recording: &Recording<'_>, step: u64, limit: u64) -> Result<State, ReplayError> {
+pub(super) fn load(recording: &Recording<'_>, step: u64, limit: u64) -> Result<State, ReplayError> {
     let refuse = |problem| ReplayError::Checkpoint { step, problem };
     let state = recording.checkpoint(step).and_then(|found| found.load(limit)).map_err(refuse)?;
     match recording.history.checkpoints.get(&step) {

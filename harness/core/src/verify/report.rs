@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::challenge::Challenge;
 use super::course::LossPoint;
 use super::explain::list;
+use super::explanation::Explanation;
 use super::finding::{Finding, Weight};
 use super::independence::Independence;
 use super::nonce_source::NonceSource;
@@ -119,6 +120,9 @@ pub struct SegmentReport {
     pub segment: Segment,
     /// What its replay gave.
     pub outcome: SegmentOutcome,
+    /// What explains its divergence, if that was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Explanation>,
     /// Trouble on the way that did not decide the outcome, such as a worker
     /// that died and was started again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

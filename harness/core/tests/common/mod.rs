@@ -171,7 +171,7 @@ fn segment_report(recording: &Recording<'_>, index: u64) -> SegmentReport {
         }
         Err(error) => SegmentOutcome::Failed { problem: error.to_string() },
     };
-    SegmentReport { segment, outcome, incidents: Vec::new() }
+    SegmentReport { segment, outcome, explanation: None, incidents: Vec::new() }
 }
 
 pub(crate) fn matches(report: &Report) -> bool {

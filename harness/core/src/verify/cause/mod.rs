@@ -1,0 +1,247 @@
+//! Seeking the cause of a divergence.
+//!
+//! The segment is replayed to its first divergent step. From the state before
+//! it, the step is taken again and again, each time with something done
+//! otherwise ([`Trial`]): what a known attack would do. If every digest and
+//! fingerprint of the recorded step comes out, the replay goes on from there to
+//! the end of the segment, and the closing state is compared by its root. Each
+//! file is one kind of hypothesis.
+
+mod batch;
+mod moments;
+mod opening;
+mod rate;
+mod seeds;
+mod trial;
+mod update;
+mod weights;
+
+use std::sync::Arc;
+
+use super::divergence::{Stage, StepDivergence};
+use super::explanation::{Cause, Explained, Explanation};
+use super::recording::{Recording, Segment};
+use super::replay::{ReplayError, load, state_limit};
+use crate::data::DataSet;
+use crate::state::State;
+use crate::trainer::{StepTrace, Trainer};
+use crate::variation::Variation;
+use trial::Trial;
+
+/// Steps that may be taken to explain one segment.
+const TRIALS_MAX: u64 = 4096;
+
+/// Seeks the cause of the divergence of a segment whose first divergent step
+/// is `step`, with a trainer that has just been started. `progress` is told
+/// each step taken.
+pub fn explain(
+    recording: &Recording<'_>,
+    trainer: &mut dyn Trainer,
+    data: Arc<dyn DataSet>,
+    segment: Segment,
+    step: u64,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Explanation, ReplayError> {
+    let limit = state_limit(&trainer.capture(0)?);
+    let mut inquiry = Inquiry { recording, trainer, data, segment, limit, trials: 0, progress };
+    inquiry.explain(step)
+}
+
+struct Inquiry<'a> {
+    recording: &'a Recording<'a>,
+    trainer: &'a mut dyn Trainer,
+    data: Arc<dyn DataSet>,
+    segment: Segment,
+    limit: u64,
+    trials: u64,
+    progress: &'a mut dyn FnMut(u64),
+}
+
+/// Holds one divergent step.
+struct Divergent {
+    step: u64,
+    /// The state before it.
+    before: State,
+    recorded: StepTrace,
+    found: StepDivergence,
+}
+
+impl Divergent {
+    /// Says whether all tensors that differ after the step are of this kind.
+    fn only(&self, prefix: &str) -> bool {
+        self.found.tensors.iter().all(|name| name.starts_with(prefix))
+    }
+}
+
+impl Inquiry<'_> {
+    fn explain(&mut self, step: u64) -> Result<Explanation, ReplayError> {
+        let opening = load(self.recording, self.segment.step_start, self.limit)?;
+        self.trainer.restore(&opening)?;
+        for earlier in self.segment.step_start..step {
+            self.take(earlier, &Variation::default())?;
+        }
+        let mut causes: Vec<Explained> = Vec::new();
+        let (mut last, mut evidence): (Option<Trial>, _) = (None, Vec::new());
+        for step in step..self.segment.step_end {
+            let before = self.trainer.capture(step)?;
+            let Some(divergent) = self.honest(step, before)? else { continue };
+            if evidence.is_empty() {
+                evidence = vec![divergent.found.kinds()];
+            }
+            let cause = self.cause(&divergent, last.as_ref())?;
+            let Some(trial) = cause else {
+                let step_last = step.checked_sub(1).filter(|_| !causes.is_empty());
+                return Ok(Explanation::new(causes, false, step_last, self.trials, evidence));
+            };
+            push(&mut causes, &trial.cause, step);
+            last = Some(trial);
+        }
+        let root = self.trainer.capture(self.segment.step_end)?.root();
+        let committed = self.recording.history.checkpoints.get(&self.segment.step_end);
+        let whole = committed == Some(&root);
+        let step_last = Some(self.segment.step_end - 1);
+        Ok(Explanation::new(causes, whole, step_last, self.trials, evidence))
+    }
+
+    /// Takes a step honestly; returns what differs, if anything does.
+    fn honest(&mut self, step: u64, before: State) -> Result<Option<Divergent>, ReplayError> {
+        let trace = self.take(step, &Variation::default())?;
+        let recorded = self.recorded(step)?;
+        let found = self.compare(&recorded, &trace)?;
+        Ok(found.map(|found| Divergent { step, before, recorded, found }))
+    }
+
+    /// Finds the trial that reproduces a step, and leaves the trainer in the
+    /// state after it. What explained the step before is tried first.
+    fn cause(
+        &mut self,
+        divergent: &Divergent,
+        last: Option<&Trial>,
+    ) -> Result<Option<Trial>, ReplayError> {
+        if let Some(again) = last.and_then(|last| self.again(&last.cause, divergent.step)) {
+            if self.attempt(divergent, &again)? {
+                return Ok(Some(again));
+            }
+        }
+        if divergent.step == self.segment.step_start && divergent.found.stage >= Stage::Loss {
+            if let Some(trial) = self.seek_opening(divergent)? {
+                return Ok(Some(trial));
+            }
+        }
+        match divergent.found.stage {
+            Stage::LearningRate => self.seek_recorded_rate(divergent),
+            Stage::Batch => self.seek_batch(divergent),
+            Stage::Loss => self.seek_stream(divergent),
+            Stage::Gradient => self.seek_precision(divergent),
+            Stage::Update => self.seek_update(divergent),
+        }
+    }
+
+    /// Repeats a cause at another step, where that makes sense.
+    fn again(&self, cause: &Cause, step: u64) -> Option<Trial> {
+        let declared = self.recording.spec.learning_rate.at(step, self.recording.spec.steps);
+        let variation = match *cause {
+            Cause::LearningRate { factor } => Variation::learning_rate(declared * factor),
+            Cause::SignFlipped => Variation { negated: true, ..Variation::default() },
+            Cause::ClippingSkipped => Variation { unclipped: true, ..Variation::default() },
+            Cause::LowerPrecision { mantissa_bits } => {
+                Variation { mantissa_bits: Some(mantissa_bits), ..Variation::default() }
+            }
+            Cause::MomentsForgotten => return Some(update::forgotten()),
+            Cause::RootSeed { seed } => return self.seeded(seed, step),
+            _ => return None,
+        };
+        Some(Trial::varied(cause.clone(), variation))
+    }
+
+    /// Tries a hypothesis. If it holds, the trainer is left in the state after
+    /// the step.
+    fn attempt(&mut self, divergent: &Divergent, trial: &Trial) -> Result<bool, ReplayError> {
+        if self.trials >= TRIALS_MAX {
+            return Ok(false);
+        }
+        self.trials += 1;
+        let edited = trial.before.as_ref().map(|edit| edit(&divergent.before));
+        self.trainer.restore(edited.as_ref().unwrap_or(&divergent.before))?;
+        let mut trace = self.take(divergent.step, &trial.variation)?;
+        if let Some(edit) = &trial.after {
+            let state = edit(&self.trainer.capture(divergent.step + 1)?);
+            trace.state = state.fingerprints();
+            self.trainer.restore(&state)?;
+        }
+        if let Some(bits) = trial.recorded_rate_bits {
+            trace.learning_rate_bits = bits;
+        }
+        Ok(self.compare(&divergent.recorded, &trace)?.is_none())
+    }
+
+    /// Tries hypotheses until one holds.
+    fn first_of(
+        &mut self,
+        divergent: &Divergent,
+        trials: impl IntoIterator<Item = Trial>,
+    ) -> Result<Option<Trial>, ReplayError> {
+        for trial in trials {
+            if self.attempt(divergent, &trial)? {
+                return Ok(Some(trial));
+            }
+            if self.trials >= TRIALS_MAX {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    fn take(&mut self, step: u64, variation: &Variation) -> Result<StepTrace, ReplayError> {
+        (self.progress)(step);
+        Ok(self.trainer.vary(step, variation)?)
+    }
+
+    fn recorded(&self, step: u64) -> Result<StepTrace, ReplayError> {
+        self.recording.history.step(step)?.ok_or(ReplayError::NoStep(step))
+    }
+
+    fn compare(
+        &self,
+        recorded: &StepTrace,
+        found: &StepTrace,
+    ) -> Result<Option<StepDivergence>, ReplayError> {
+        let layouts = self.recording.history.layouts(recorded.step);
+        let layouts = layouts.ok_or(ReplayError::NoStep(recorded.step))?;
+        let ours = (self.trainer.layout(), self.trainer.gradient_layout());
+        Ok(StepDivergence::of(recorded, found, layouts, (&ours.0, &ours.1)))
+    }
+
+    fn declared_rate(&self, step: u64) -> f64 {
+        self.recording.spec.learning_rate.at(step, self.recording.spec.steps)
+    }
+
+    /// Loads the recorded state after a step; none if it was not stored.
+    fn recorded_after(&self, step: u64) -> Result<Option<State>, ReplayError> {
+        let stored = self.recording.history.checkpoints.contains_key(&(step + 1));
+        stored.then(|| load(self.recording, step + 1, self.limit)).transpose()
+    }
+}
+
+/// Adds a step to the last cause if it is the same, or else begins a new one.
+fn push(causes: &mut Vec<Explained>, cause: &Cause, step: u64) {
+    match causes.last_mut() {
+        Some(last) if last.cause == *cause => last.step_last = step,
+        _ => causes.push(Explained { cause: cause.clone(), step_first: step, step_last: step }),
+    }
+}
+
+impl StepDivergence {
+    /// Says what kinds of tensors differ after the step.
+    fn kinds(&self) -> String {
+        let count = |prefix| self.tensors.iter().filter(|name| name.starts_with(prefix)).count();
+        let (model, optimizer) = (count("model."), count("optimizer."));
+        format!(
+            "step {}: first differs in the {}; the gradients of {} parameters, {model} tensors of \
+             the model and {optimizer} of the optimizer differ",
+            self.step,
+            self.stage,
+            self.gradients.len()
+        )
+    }
+}

@@ -1,0 +1,97 @@
+//! Were weights written after the update?
+
+use super::super::delta::Delta;
+use super::super::explanation::Cause;
+use super::super::replay::ReplayError;
+use super::trial::Trial;
+use super::{Divergent, Inquiry};
+use crate::state::{DType, State, fingerprint};
+use crate::variation::Variation;
+
+/// Units in the last place on either side that are tried for each element.
+const ULPS: u32 = 2;
+/// Bytes that may be fingerprinted to find an element.
+const BYTES_MAX: u64 = 1 << 34;
+
+impl Inquiry<'_> {
+    /// Compares with the recorded state where it was stored; elsewhere looks
+    /// for one element of one tensor that is a little off.
+    ///
+    /// Only the weights differ, with the same gradient and the same moments: no
+    /// update gives that, whatever its learning rate.
+    pub(super) fn seek_weight(
+        &mut self,
+        divergent: &Divergent,
+    ) -> Result<Option<Trial>, ReplayError> {
+        self.trainer.restore(&divergent.before)?;
+        self.take(divergent.step, &Variation::default())?;
+        let after = self.trainer.capture(divergent.step + 1)?;
+        let names = divergent.found.tensors.clone();
+        let trial = match self.recorded_after(divergent.step)? {
+            Some(recorded) => Some(adopted(&after, &recorded, names)),
+            None => match &names[..] {
+                [name] => self.one_element(divergent, &after, name),
+                _ => None,
+            },
+        };
+        let Some(trial) = trial else { return Ok(None) };
+        Ok(self.attempt(divergent, &trial)?.then_some(trial))
+    }
+
+    fn one_element(&self, divergent: &Divergent, after: &State, name: &str) -> Option<Trial> {
+        let wanted = self.print_of(name, divergent)?;
+        let (spec, honest) = after.tensor(name)?;
+        let elements = honest.len() / 4;
+        let cost = elements as u64 * honest.len() as u64 * 2 * u64::from(ULPS);
+        if spec.dtype != DType::F32 || cost > BYTES_MAX {
+            return None;
+        }
+        let mut bytes = honest.to_vec();
+        for index in 0..elements {
+            let place = 4 * index..4 * index + 4;
+            let was: [u8; 4] = honest[place.clone()].try_into().ok()?;
+            for ulps in (1..=ULPS).flat_map(|ulps| [ulps, ulps.wrapping_neg()]) {
+                let bits = u32::from_le_bytes(was).wrapping_add(ulps);
+                bytes[place.clone()].copy_from_slice(&bits.to_le_bytes());
+                if fingerprint(&bytes) == wanted {
+                    let what = format!("element [{index}] of `{name}` by {} ulp", ulps as i32);
+                    return Some(written(name.to_owned(), bytes, what));
+                }
+            }
+            bytes[place].copy_from_slice(&was);
+        }
+        None
+    }
+}
+
+fn written(name: String, bytes: Vec<u8>, what: String) -> Trial {
+    let edit = move |state: &State| {
+        let mut state = state.clone();
+        if let Some(tensor) = state.tensor_mut(&name) {
+            tensor.copy_from_slice(&bytes);
+        }
+        state
+    };
+    Trial::edited_after(Cause::WeightsWritten { what }, Box::new(edit))
+}
+
+/// Puts the recorded tensors in.
+fn adopted(after: &State, recorded: &State, names: Vec<String>) -> Trial {
+    let deltas = names.iter().filter_map(|name| Delta::between(after, recorded, name));
+    let what = Delta::describe(&deltas.collect::<Vec<_>>());
+    let recorded = recorded.clone();
+    let edit = move |state: &State| {
+        let mut state = state.clone();
+        for name in &names {
+            if let (Some((_, bytes)), Some(tensor)) =
+                (recorded.tensor(name), state.tensor_mut(name))
+            {
+                if tensor.len() == bytes.len() {
+                    tensor.copy_from_slice(bytes);
+                }
+            }
+        }
+        state
+    };
+    Trial::edited_after(Cause::WeightsWritten { what }, Box::new(edit))
+}

@@ -1,0 +1,229 @@
+//! Why a segment diverges: the cause that reproduces what was recorded.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Says what explains a divergence, or that nothing that was tried does.
+///
+/// A cause counts only if with it every digest, fingerprint and bit that was
+/// recorded of the step comes out again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// The causes, by the steps that each explains; empty if none was found.
+    pub causes: Vec<Explained>,
+    /// Whether with them the whole segment is reproduced to its closing state,
+    /// bit for bit.
+    pub whole: bool,
+    /// Steps that were taken to try hypotheses.
+    pub trials: u64,
+    /// What was seen of the first divergent step.
+    pub evidence: Vec<String>,
+    /// The attack of the catalogue that acts like the first cause.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attack: Option<String>,
+    /// All of it, for people.
+    pub words: String,
+}
+
+/// Says which steps a cause explains.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Explained {
+    /// The cause.
+    pub cause: Cause,
+    /// First step.
+    pub step_first: u64,
+    /// Last step; in between, all the divergent ones.
+    pub step_last: u64,
+}
+
+/// Names what was done otherwise than declared.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Cause {
+    /// The update used another learning rate than was recorded.
+    LearningRate {
+        /// What the declared rate was multiplied by.
+        factor: f64,
+    },
+    /// Another learning rate was used and recorded.
+    LearningRateRecorded {
+        /// What the declared rate was multiplied by.
+        factor: f64,
+    },
+    /// The gradient's sign was turned round.
+    SignFlipped,
+    /// The declared clipping was left out.
+    ClippingSkipped,
+    /// Gradients were computed with fewer bits.
+    LowerPrecision {
+        /// Bits of the mantissa.
+        mantissa_bits: u32,
+    },
+    /// The samples of another step were used.
+    OtherStep {
+        /// That step.
+        step: u64,
+    },
+    /// The samples of the step were used in another order.
+    OtherOrder {
+        /// Which.
+        order: String,
+    },
+    /// Another root seed was used.
+    RootSeed {
+        /// That seed.
+        seed: u64,
+    },
+    /// The random stream was another one.
+    Stream {
+        /// Whose.
+        of: String,
+    },
+    /// Labels were changed.
+    Relabelled {
+        /// Which, in words.
+        what: String,
+    },
+    /// The optimizer had forgotten its moments before the step.
+    MomentsForgotten,
+    /// The optimizer's moments were scaled after the step.
+    MomentsScaled {
+        /// What they were multiplied by.
+        factor: f32,
+        /// How many tensors.
+        tensors: u64,
+    },
+    /// Weights were written after the update.
+    WeightsWritten {
+        /// What differs, in words.
+        what: String,
+    },
+    /// The stored opening state is not the one that training went on from: that
+    /// is the state in which the segment before really ends.
+    OpeningReplaced,
+}
+
+impl Cause {
+    /// Names the attack of the catalogue that acts like this.
+    pub fn attack(&self) -> &'static str {
+        match self {
+            Self::LearningRate { .. } => "lr-tamper",
+            Self::LearningRateRecorded { .. } => "lr-recorded",
+            Self::SignFlipped => "sign-flip",
+            Self::ClippingSkipped => "clip-off",
+            Self::LowerPrecision { .. } => "kernel-swap",
+            Self::OtherStep { .. } | Self::OtherOrder { .. } => "order-swap",
+            Self::RootSeed { .. } => "seed-swap",
+            Self::Stream { .. } => "dropout-off",
+            Self::Relabelled { .. } => "label-flip",
+            Self::MomentsForgotten => "moment-reset",
+            Self::MomentsScaled { factor, .. } if *factor == 0.0 => "moment-reset",
+            Self::MomentsScaled { .. } => "moment-edit",
+            Self::WeightsWritten { .. } => "weight-edit",
+            Self::OpeningReplaced => "checkpoint replaced",
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LearningRate { factor } => {
+                write!(f, "the update used {factor} times the declared learning rate")
+            }
+            Self::LearningRateRecorded { factor } => write!(
+                f,
+                "the update used the recorded learning rate, {factor} times the declared one"
+            ),
+            Self::SignFlipped => f.write_str("the update used the negated gradient"),
+            Self::ClippingSkipped => f.write_str("the declared clipping was left out"),
+            Self::LowerPrecision { mantissa_bits } => write!(
+                f,
+                "the gradients were rounded to {mantissa_bits} bits of mantissa, as another kernel \
+                 does"
+            ),
+            Self::OtherStep { step } => write!(f, "the samples of step {step} were used"),
+            Self::OtherOrder { order } => write!(f, "the samples of the step were used {order}"),
+            Self::RootSeed { seed } => write!(f, "the root seed {seed} was used"),
+            Self::Stream { of } => write!(f, "the random stream of {of} was used"),
+            Self::Relabelled { what } => f.write_str(what),
+            Self::MomentsForgotten => {
+                f.write_str("the optimizer had lost its moments before the step")
+            }
+            Self::MomentsScaled { factor, tensors } => write!(
+                f,
+                "after the update, {tensors} tensors of the optimizer were multiplied by {factor}"
+            ),
+            Self::WeightsWritten { what } => {
+                write!(f, "after the update, weights were overwritten: {what}")
+            }
+            Self::OpeningReplaced => f.write_str(
+                "the stored opening state is not the one that training went on from; from the \
+                 state in which the replayed segment before ends, the recorded steps come out",
+            ),
+        }
+    }
+}
+
+impl Explanation {
+    /// Joins what was found into words. `step_last` is the last step that is
+    /// reproduced.
+    pub(super) fn new(
+        causes: Vec<Explained>,
+        whole: bool,
+        step_last: Option<u64>,
+        trials: u64,
+        evidence: Vec<String>,
+    ) -> Self {
+        let words = describe(&causes, whole, step_last, trials);
+        let attack = causes.first().map(|first| first.cause.attack().to_owned());
+        Self { causes, whole, trials, evidence, attack, words }
+    }
+}
+
+fn describe(causes: &[Explained], whole: bool, step_last: Option<u64>, trials: u64) -> String {
+    if causes.is_empty() {
+        return format!(
+            "unexplained: none of the known causes reproduces the recorded step ({trials} trials)"
+        );
+    }
+    let each = causes.iter().map(|found| {
+        let Explained { cause, step_first, step_last } = found;
+        match step_first == step_last {
+            true => format!("at step {step_first} {cause}"),
+            false => format!("from step {step_first} to step {step_last} {cause}"),
+        }
+    });
+    let causes = each.collect::<Vec<_>>().join("; ");
+    let reach = match (whole, step_last) {
+        (true, _) => "with that, the recorded segment is reproduced to its last bit".to_owned(),
+        (false, Some(last)) => format!(
+            "with that, the recording is reproduced up to step {last}; what follows is unexplained"
+        ),
+        (false, None) => "what follows is unexplained".to_owned(),
+    };
+    format!("{causes}: {reach}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_say_what_is_proved_and_no_more() {
+        let cause = Cause::LearningRate { factor: 1.05 };
+        let found = vec![Explained { cause, step_first: 4, step_last: 4 }];
+        let whole = Explanation::new(found.clone(), true, Some(8), 3, Vec::new());
+        assert_eq!(
+            whole.words,
+            "at step 4 the update used 1.05 times the declared learning rate: with that, the \
+             recorded segment is reproduced to its last bit"
+        );
+        assert_eq!(whole.attack.as_deref(), Some("lr-tamper"));
+        let part = Explanation::new(found, false, Some(6), 3, Vec::new());
+        assert!(part.words.contains("up to step 6; what follows is unexplained"));
+        let none = Explanation::new(Vec::new(), false, None, 41, Vec::new());
+        assert!(none.words.starts_with("unexplained") && none.attack.is_none());
+    }
+}
