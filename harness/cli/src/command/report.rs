@@ -60,10 +60,10 @@ fn divergent(report: &Report) -> impl Iterator<Item = &SegmentReport> {
 }
 
 fn show_explanation(index: u64, explanation: &Explanation) {
-    let title = styled(BOLD, format_args!("segment {index}, cause:"));
-    line(format_args!("  {title} {}", wrap(&explanation.words)));
+    line(format_args!("  {}", styled(BOLD, format_args!("Why segment {index} diverges:"))));
+    line(format_args!("  {}", wrap(&explanation.words)));
     for seen in &explanation.evidence {
-        line(format_args!("    {}", styled(DIM, wrap(seen))));
+        line(format_args!("  {}", styled(DIM, wrap(seen))));
     }
 }
 
