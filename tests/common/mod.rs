@@ -97,6 +97,7 @@ pub fn divergent_segments(report: &Value) -> Vec<Found> {
             step: step["step"].as_u64(),
             stage: step["stage"].as_str().unwrap_or_default().to_owned(),
             tensors: names(&step["tensors"]),
+            explained: explained(&segment["explanation"]),
             closing: divergence["closing"]
                 .as_array()
                 .unwrap()
@@ -115,7 +116,14 @@ pub struct Found {
     pub step: Option<u64>,
     pub stage: String,
     pub tensors: Vec<String>,
+    /// The attack that reproduces the whole segment, if one was found.
+    pub explained: Option<String>,
     pub closing: Vec<String>,
+}
+
+fn explained(explanation: &Value) -> Option<String> {
+    let whole = explanation["whole"].as_bool()?;
+    explanation["attack"].as_str().filter(|_| whole).map(str::to_owned)
 }
 
 fn name(value: &Value) -> String {

@@ -35,6 +35,8 @@ fn assert_caught_by_replay(program: &str, attack: &str, stage: &str) -> Found {
     assert_eq!(found.stage, stage, "{program} {attack}");
     assert!(!found.tensors.is_empty() && !found.closing.is_empty(), "{program} {attack}");
     assert_eq!(findings, Vec::<String>::new(), "{program} {attack}: not seen without replay");
+    let like = if attack == "in-run-edit" { "weight-edit" } else { attack };
+    assert_eq!(found.explained.as_deref(), Some(like), "{program} {attack}");
     found
 }
 
@@ -85,6 +87,43 @@ fn order_swap_is_seen_without_replay_and_by_it() {
         let (findings, found) = caught_in_run(program, &format!("order-swap@{STEP}"));
         assert!(findings[0].contains("samples"), "{program}: {findings:?}");
         assert_eq!((found.step, found.stage.as_str()), (Some(STEP), "batch"), "{program}");
+        assert_eq!(found.explained.as_deref(), Some("order-swap"), "{program}");
+    }
+}
+
+#[test]
+fn moment_reset() {
+    for (program, ..) in PROGRAMS {
+        assert_caught_by_replay(program, "moment-reset", "update");
+    }
+}
+
+#[test]
+fn kernel_swap() {
+    for (program, ..) in PROGRAMS {
+        assert_caught_by_replay(program, "kernel-swap", "gradient");
+    }
+}
+
+#[test]
+fn clip_off() {
+    let honest = Run::record("digits-mlp", &[]);
+    let folder = honest.path.parent().unwrap();
+    // A limit that every gradient exceeds.
+    let spec = short_spec(folder, "cicero-gpt", &[("limit = 1.0", "limit = 0.01")]);
+    let run = honest.beside("unclipped");
+    record(&spec, &run, &["--attack", &format!("clip-off@{STEP}")]);
+    let found = divergent_segments(&audit(&run, &["--segments", "1,"]).expect(DIVERGENT).json());
+    assert_eq!((found[0].step, found[0].explained.as_deref()), (Some(STEP), Some("clip-off")));
+}
+
+#[test]
+fn learning_rates_are_solved_for() {
+    for (program, ..) in PROGRAMS {
+        let run = Run::record(program, &["--attack", &format!("lr-tamper@{STEP}*1.037")]);
+        let report = audit(&run.path, &["--segments", "1,"]).expect(DIVERGENT).json();
+        let cause = &report["segments"][0]["explanation"]["causes"][0]["cause"];
+        assert_eq!((&cause["kind"], &cause["factor"]), (&"learning-rate".into(), &1.037.into()));
     }
 }
 
@@ -95,6 +134,9 @@ fn label_flip_and_pixel_edit_are_seen_without_replay_and_by_it() {
             let (findings, found) = caught_in_run(program, &format!("{attack}@{STEP}"));
             assert!(findings[0].contains("labels were changed"), "{program}: {findings:?}");
             assert_eq!((found.step, found.stage.as_str()), (Some(STEP), "batch"), "{program}");
+            // What a patch looks like cannot be guessed.
+            let like = (attack == "label-flip").then_some("label-flip");
+            assert_eq!(found.explained.as_deref(), like, "{program}");
         }
     }
 }
@@ -147,6 +189,7 @@ fn assert_boundary_edit(program: &str, attack: &str) -> Found {
     assert_eq!((found.segment, found.step), (1, Some(19)), "{program} {attack}");
     assert_eq!(found.stage, "update");
     assert_eq!(found.closing, planted.changes[0].tensors, "{program} {attack}");
+    assert_eq!(found.explained.as_deref(), Some(attack), "{program} {attack}");
     // Segments that the edit does not touch are clean: the stated limit.
     audit(&copy, &["--segments", "0,"]).expect(MATCH);
     found
@@ -180,6 +223,7 @@ fn splice_of_another_run() {
         let found = divergent_segments(&audit(&copy, &[]).expect(DIVERGENT).json());
         let places: Vec<_> = found.iter().map(|found| (found.segment, found.step)).collect();
         assert_eq!(places, [(1, Some(19)), (2, Some(20))], "{program}");
+        assert_eq!(found[1].explained.as_deref(), Some("checkpoint replaced"), "{program}");
     }
 }
 

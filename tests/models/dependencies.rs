@@ -1,6 +1,9 @@
 //! The burn-free crates stay burn-free.
 
+use std::path::Path;
 use std::process::Command;
+
+use crate::common::files;
 
 fn tree(package: &str, more: &[&str]) -> String {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
@@ -33,9 +36,9 @@ fn verifying_and_recording_side_do_not_know_each_other() {
     for (side, other) in
         [("verify", "record"), ("record", "verify"), ("format", "verify"), ("format", "record")]
     {
-        for entry in std::fs::read_dir(format!("{source}/{side}")).unwrap() {
-            let path = entry.unwrap().path();
-            let text = std::fs::read_to_string(&path).unwrap();
+        let files = files(Path::new(&format!("{source}/{side}")));
+        for path in files.iter().filter(|path| path.extension().is_some_and(|end| end == "rs")) {
+            let text = std::fs::read_to_string(path).unwrap();
             let shipped = text.split("#[cfg(test)]").next().unwrap();
             for import in [format!("crate::{other}"), format!("super::super::{other}")] {
                 assert!(!shipped.contains(&import), "{} uses {import}", path.display());
