@@ -2,7 +2,9 @@
 
 use maud::{Markup, html};
 use reenact_core::state::{Difference, TensorDifference};
-use reenact_core::verify::{Replay, Report, SegmentOutcome, SegmentReport, Stage, StepDivergence};
+use reenact_core::verify::{
+    Explanation, Replay, Report, SegmentOutcome, SegmentReport, Stage, StepDivergence,
+};
 
 use super::mark::Mark;
 use super::{figure, heat, section};
@@ -70,7 +72,29 @@ fn one(found: &SegmentReport) -> Markup {
                     (figure::prose(problem))
                 },
             }
+            @if let Some(explanation) = &found.explanation { (cause(explanation)) }
             @for incident in &found.incidents { p.quiet { "Incident: " (incident) } }
+        }
+    }
+}
+
+fn cause(explanation: &Explanation) -> Markup {
+    let tried = figure::count(explanation.trials, "trial");
+    html! {
+        div.cause {
+            p.over { "Cause" }
+            p { (figure::prose(&explanation.words)) "." }
+            p.quiet {
+                @if explanation.causes.is_empty() {
+                    "What was done is not among the known causes, or was done in a way that "
+                    "cannot be found by trying; that it was done otherwise than declared stands."
+                } @else {
+                    "Found in " (tried) ": from the state before the step, the step was taken "
+                    "again with what each known cause would do, and compared with every recorded "
+                    "digest and fingerprint. It says what was computed, not who did it or why."
+                }
+            }
+            @for seen in &explanation.evidence { p.quiet { (figure::prose(seen)) } }
         }
     }
 }
