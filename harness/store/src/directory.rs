@@ -1,34 +1,20 @@
 //! A recording in a folder.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use reenact_core::format::{Object, ReadAt, ReadRun, StoreError, WriteContent, WriteRun};
 
-use crate::syncing::Syncing;
-
-const CHECKPOINTS: &str = "checkpoints";
+use crate::behind::Behind;
+use crate::disk::{CHECKPOINTS, path_of};
 
 /// Reads and writes a recording in a folder.
 #[derive(Debug)]
 pub struct Directory {
     root: PathBuf,
-    /// Open, and locked, while recording.
-    journal: Option<File>,
-    /// Files written since the last [`WriteRun::sync`], if any.
-    syncing: Option<Syncing>,
-    /// What was changed since then.
-    unsynced: Unsynced,
-}
-
-/// Says what would not survive a power failure, besides the files that are
-/// being synced.
-#[derive(Debug, Default)]
-struct Unsynced {
-    journal: bool,
-    /// The list of checkpoints.
-    checkpoints: bool,
+    /// Holds the journal, open and locked, while recording.
+    behind: Option<Behind>,
 }
 
 impl Directory {
@@ -61,9 +47,8 @@ impl Directory {
     fn locked(root: &Path, journal: File) -> Result<Self, StoreError> {
         match journal.try_lock() {
             Ok(()) => {
-                // A resumed journal may hold what was never synced.
-                let unsynced = Unsynced { journal: true, checkpoints: true };
-                Ok(Self { root: root.into(), journal: Some(journal), syncing: None, unsynced })
+                let behind = Some(Behind::start(root, journal));
+                Ok(Self { root: root.into(), behind })
             }
             Err(TryLockError::WouldBlock) => {
                 Err(StoreError::Locked { path: root.display().to_string() })
@@ -89,8 +74,7 @@ impl Directory {
         if parts.iter().all(|&object| path_of(root, object).symlink_metadata().is_err()) {
             return refuse("it holds no journal".into());
         }
-        let unsynced = Unsynced::default();
-        Ok(Self { root: root.into(), journal: None, syncing: None, unsynced })
+        Ok(Self { root: root.into(), behind: None })
     }
 
     /// Returns the folder.
@@ -106,23 +90,11 @@ impl Directory {
         journal.sync_data().map_err(|problem| StoreError::Io { object, problem })
     }
 
-    fn sync_later(&mut self, object: Object, file: File) -> Result<(), StoreError> {
-        let syncing = self.syncing.take().unwrap_or_else(Syncing::start);
-        self.syncing = Some(syncing.push(object, file)?);
-        self.unsynced.checkpoints |= matches!(object, Object::Checkpoint(_));
-        Ok(())
-    }
-
-    fn journal(&mut self) -> Result<&mut File, StoreError> {
+    fn behind(&mut self) -> Result<&mut Behind, StoreError> {
         let closed = || io::Error::other("the recording was opened for reading only");
         let refuse = |problem| StoreError::Io { object: Object::Journal, problem };
-        self.journal.as_mut().ok_or_else(|| refuse(closed()))
+        self.behind.as_mut().ok_or_else(|| refuse(closed()))
     }
-}
-
-fn path_of(root: &Path, object: Object) -> PathBuf {
-    // The path of an object is made of fixed names and hex digits only.
-    root.join(object.to_string())
 }
 
 /// Opens a plain file. Symbolic links are refused, and nothing blocks on a
@@ -224,73 +196,24 @@ impl ReadRun for Directory {
     }
 }
 
+/// Written behind the caller, in order: what was put or appended can be read
+/// after [`WriteRun::sync`].
 impl WriteRun for Directory {
     fn put(&mut self, object: Object, write: WriteContent<'_>) -> Result<(), StoreError> {
-        let refuse = |problem| StoreError::Io { object, problem };
-        let path = path_of(&self.root, object);
-        // One recorder holds the lock, so one name is enough; what a killed
-        // recorder left under it is overwritten.
-        let temporary = self.root.join("unfinished");
-        let written = write_file(&temporary, write).and_then(|file| {
-            fs::rename(&temporary, &path)?;
-            Ok(file)
-        });
-        match written {
-            Ok(file) => self.sync_later(object, file),
-            Err(problem) => {
-                let _ = fs::remove_file(&temporary);
-                Err(refuse(problem))
-            }
-        }
+        self.behind()?.put(object, write)
     }
 
     fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        let refuse = |problem| StoreError::Io { object: Object::Journal, problem };
-        self.unsynced.journal = true;
-        self.journal()?.write_all(bytes).map_err(refuse)
+        self.behind()?.append(bytes)
     }
 
     fn cut_journal(&mut self, byte_len: u64) -> Result<(), StoreError> {
-        let refuse = |problem| StoreError::Io { object: Object::Journal, problem };
-        self.unsynced.journal = true;
-        let journal = self.journal()?;
-        journal.set_len(byte_len).map_err(refuse)?;
-        journal.seek(SeekFrom::End(0)).map(drop).map_err(refuse)
+        self.behind()?.cut_journal(byte_len)
     }
 
     fn sync(&mut self) -> Result<(), StoreError> {
-        let refuse = |problem| StoreError::Io { object: Object::Journal, problem };
-        self.syncing.take().map_or(Ok(()), Syncing::finish)?;
-        if self.unsynced.journal {
-            self.journal()?.sync_data().map_err(refuse)?;
-        }
-        if self.unsynced.checkpoints {
-            sync_folder(&self.root.join(CHECKPOINTS)).map_err(refuse)?;
-        }
-        sync_folder(&self.root).map_err(refuse)?;
-        self.unsynced = Unsynced::default();
-        Ok(())
+        self.behind()?.sync()
     }
-}
-
-fn write_file(path: &Path, write: WriteContent<'_>) -> io::Result<File> {
-    let _ = fs::remove_file(path);
-    let file = OpenOptions::new().write(true).create_new(true).open(path)?;
-    let mut out = BufWriter::with_capacity(1 << 16, &file);
-    write(&mut out)?;
-    out.flush()?;
-    drop(out);
-    Ok(file)
-}
-
-#[cfg(unix)]
-fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn sync_folder(_: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 #[cfg(test)]
@@ -322,6 +245,7 @@ mod tests {
         let folder = folder();
         let mut first = Directory::create(folder.path()).unwrap();
         first.append(b"history").unwrap();
+        first.sync().unwrap();
         assert!(matches!(Directory::create(folder.path()), Err(StoreError::Exists { .. })));
         assert_eq!(first.read(Object::Journal, 10).unwrap(), b"history");
     }
@@ -333,6 +257,17 @@ mod tests {
         assert!(matches!(Directory::resume(folder.path()), Err(StoreError::Locked { .. })));
         drop(first);
         assert!(Directory::resume(folder.path()).is_ok());
+    }
+
+    #[test]
+    fn what_is_opened_to_be_read_is_not_written() {
+        let folder = folder();
+        drop(Directory::create(folder.path()).unwrap());
+        let mut run = Directory::open(folder.path()).unwrap();
+        let put = run.put(Object::Spec, &mut |out| out.write_all(b"abc"));
+        for refused in [put, run.append(b"x"), run.cut_journal(0), run.sync()] {
+            assert!(refused.unwrap_err().to_string().contains("reading only"));
+        }
     }
 
     #[test]

@@ -7,10 +7,12 @@
 //!
 //! [`Ledger`] remembers what audits saw, in an SQLite file of the auditor's.
 
+mod behind;
 mod directory;
+mod disk;
 mod entry;
 mod ledger;
-mod syncing;
+mod queue;
 
 pub use directory::{Directory, open_file};
 pub use entry::Entry;

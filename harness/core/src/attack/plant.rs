@@ -213,6 +213,8 @@ impl Insider<'_> {
         if self.changes.is_empty() {
             return Err(self.forger.no_place("it would change nothing"));
         }
+        // A store may write later, and says only here that it could not.
+        self.into.sync()?;
         let edits_state = !self.forger.attack.kind.is_seen_by_integrity();
         let changed = |step: u64| edits_state && self.changes.iter().any(|c| c.step == step);
         let mut planted = Planted::default();

@@ -126,6 +126,12 @@ pub trait ReadRun: Send + Sync {
 pub type WriteContent<'a> = &'a mut dyn FnMut(&mut dyn Write) -> std::io::Result<()>;
 
 /// Writes a recording.
+///
+/// A store may write later than it is asked to, but only in the order of the
+/// calls: whatever a killed process leaves is what some of them, from the first
+/// on, have made; the last of these may be an append in part. What was written
+/// can be read after [`WriteRun::sync`]. An error may be that of an earlier
+/// call; nothing is written after it.
 pub trait WriteRun: ReadRun {
     /// Writes a whole object, so that it is either complete or absent.
     fn put(&mut self, object: Object, write: WriteContent<'_>) -> Result<(), StoreError>;
@@ -136,6 +142,6 @@ pub trait WriteRun: ReadRun {
     /// Cuts the journal to `byte_len`, to drop a frame that was written in part.
     fn cut_journal(&mut self, byte_len: u64) -> Result<(), StoreError>;
 
-    /// Waits until everything that was written would survive a power failure.
+    /// Waits until everything would survive a power failure.
     fn sync(&mut self) -> Result<(), StoreError>;
 }

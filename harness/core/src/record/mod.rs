@@ -2,9 +2,10 @@
 //!
 //! [`Recorder::start`] or [`Recorder::resume`], then [`Recorder::advance`] until
 //! it is [done](Recorder::is_done), then [`Recorder::finish`]. Killed at any
-//! moment, it leaves a valid prefix: a frame is appended with one write, a
-//! checkpoint is complete before the journal names it, and the commitment
-//! comes last. [`sign`] then says who stands for it.
+//! moment, it leaves a valid prefix: the store writes in the order of the calls,
+//! so a checkpoint is complete before the journal names it, and the commitment
+//! comes last. The last steps may be lost; they come after the checkpoint from
+//! which a resumption trains again. [`sign`] then says who stands for it.
 
 mod resume;
 mod sign;
