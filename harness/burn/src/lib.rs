@@ -21,6 +21,7 @@
 //! on every name.
 
 mod batch;
+mod beside;
 mod capture;
 mod convert;
 mod device;

@@ -60,6 +60,7 @@ fn one(found: &SegmentReport) -> Markup {
                 "Segment " (segment.index) ", steps " (segment.step_start) " to "
                 (segment.step_end - 1)
             }
+            @if let Some(explanation) = &found.explanation { (cause(explanation)) }
             @match &found.outcome {
                 SegmentOutcome::Replayed { replay } => (replayed(replay)),
                 SegmentOutcome::Unstable { first, second } => (unstable(first, second)),
@@ -72,7 +73,6 @@ fn one(found: &SegmentReport) -> Markup {
                     (figure::prose(problem))
                 },
             }
-            @if let Some(explanation) = &found.explanation { (cause(explanation)) }
             @for incident in &found.incidents { p.quiet { "Incident: " (incident) } }
         }
     }
