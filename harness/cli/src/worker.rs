@@ -15,6 +15,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use indicatif::ProgressBar;
+use reenact_core::attack::InRunAttack;
 use reenact_core::digest::Digest;
 use reenact_core::verify::{Segment, SegmentOutcome, SegmentReport};
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,16 @@ pub(crate) enum Message {
     Outcome(SegmentOutcome),
 }
 
+/// Makes workers misbehave, to try what an audit says of that.
+#[derive(Clone, Debug)]
+pub(crate) struct Sabotage {
+    /// What they do.
+    pub(crate) attack: InRunAttack,
+    /// Whether only the first replay of each segment does it, as a device that
+    /// fails now and then; else all do, as a poisoned toolchain.
+    pub(crate) first_only: bool,
+}
+
 /// Says how to replay segments.
 #[derive(Clone, Debug)]
 pub(crate) struct Crew {
@@ -51,6 +62,8 @@ pub(crate) struct Crew {
     pub(crate) jobs: usize,
     /// Silence after which a worker is taken for hanging.
     pub(crate) stall: Duration,
+    /// What the workers do otherwise than they should.
+    pub(crate) sabotage: Option<Sabotage>,
 }
 
 impl Crew {
@@ -83,12 +96,15 @@ impl Crew {
     /// Replays a segment; if it diverges, replays it once more. Only what two
     /// processes agree on is held against a recording.
     fn replay_confirmed(&self, segment: Segment, bar: &ProgressBar) -> SegmentReport {
-        let mut report = self.replay_retrying(segment, bar);
+        let attack = self.sabotage.as_ref().map(|sabotage| &sabotage.attack);
+        let mut report = self.replay_retrying(segment, attack, bar);
         let SegmentOutcome::Replayed { replay: first } = &report.outcome else { return report };
         if first.agrees() {
             return report;
         }
-        let second = self.replay_retrying(segment, &ProgressBar::hidden());
+        let lasting = self.sabotage.as_ref().is_some_and(|sabotage| !sabotage.first_only);
+        let attack = attack.filter(|_| lasting);
+        let second = self.replay_retrying(segment, attack, &ProgressBar::hidden());
         report.incidents.extend(second.incidents);
         match second.outcome {
             SegmentOutcome::Replayed { replay: second } if second != *first => {
@@ -101,11 +117,16 @@ impl Crew {
         report
     }
 
-    fn replay_retrying(&self, segment: Segment, bar: &ProgressBar) -> SegmentReport {
+    fn replay_retrying(
+        &self,
+        segment: Segment,
+        attack: Option<&InRunAttack>,
+        bar: &ProgressBar,
+    ) -> SegmentReport {
         let mut incidents = Vec::new();
         for attempt in ["first", "second"] {
             let position = bar.position();
-            match self.replay_once(segment, bar) {
+            match self.replay_once(segment, attack, bar) {
                 Ok(outcome) => return SegmentReport { segment, outcome, incidents },
                 Err(problem) => incidents.push(format!("{attempt} worker: {problem}")),
             }
@@ -115,9 +136,14 @@ impl Crew {
         SegmentReport { segment, outcome: SegmentOutcome::Failed { problem }, incidents }
     }
 
-    fn replay_once(&self, segment: Segment, bar: &ProgressBar) -> Result<SegmentOutcome, String> {
+    fn replay_once(
+        &self,
+        segment: Segment,
+        attack: Option<&InRunAttack>,
+        bar: &ProgressBar,
+    ) -> Result<SegmentOutcome, String> {
         let mut child =
-            self.start(segment).map_err(|error| format!("it did not start: {error}"))?;
+            self.start(segment, attack).map_err(|error| format!("it did not start: {error}"))?;
         let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
             return Err("it has no output".into());
         };
@@ -141,7 +167,7 @@ impl Crew {
         outcome.map_err(|problem| format!("it {problem} ({status}){words}"))
     }
 
-    fn start(&self, segment: Segment) -> std::io::Result<Child> {
+    fn start(&self, segment: Segment, attack: Option<&InRunAttack>) -> std::io::Result<Child> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["replay", "--segment", &segment.index.to_string()]);
         command
@@ -149,6 +175,9 @@ impl Crew {
             .arg("--data-dir")
             .arg(&self.device.data_dir);
         command.args(["--commitment", &self.commitment.to_string()]);
+        if let Some(attack) = attack {
+            command.args(["--attack", &attack.to_string()]);
+        }
         // A folder may be called `-x`.
         command.arg("--").arg(&self.run);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
