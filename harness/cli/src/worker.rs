@@ -15,6 +15,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use indicatif::ProgressBar;
+use reenact_core::attack::InRunAttack;
 use reenact_core::digest::Digest;
 use reenact_core::verify::{Explanation, Segment, SegmentOutcome, SegmentReport};
 use serde::{Deserialize, Serialize};
@@ -42,6 +43,25 @@ pub(crate) enum Message {
     Explanation(Explanation),
 }
 
+/// Says what a worker does with its segment.
+#[derive(Clone, Copy)]
+enum Task<'a> {
+    /// Replays it, with an attack where a sabotaged worker is played.
+    Replay(Option<&'a InRunAttack>),
+    /// Seeks the cause of the divergence that begins at this step.
+    Explain(u64),
+}
+
+/// Makes workers misbehave, to try what an audit says of that.
+#[derive(Clone, Debug)]
+pub(crate) struct Sabotage {
+    /// What they do.
+    pub(crate) attack: InRunAttack,
+    /// Whether only the first replay of each segment does it, as a device that
+    /// fails now and then; else all do, as a poisoned toolchain.
+    pub(crate) first_only: bool,
+}
+
 /// Says how to replay segments.
 #[derive(Clone, Debug)]
 pub(crate) struct Crew {
@@ -57,6 +77,8 @@ pub(crate) struct Crew {
     pub(crate) stall: Duration,
     /// Whether the causes of divergences are sought.
     pub(crate) explains: bool,
+    /// What the workers do otherwise than they should.
+    pub(crate) sabotage: Option<Sabotage>,
 }
 
 impl Crew {
@@ -100,7 +122,7 @@ impl Crew {
         for (report, step) in divergent.take(EXPLAINED_MAX) {
             let index = report.segment.index;
             bar.set_message(format!("seeking the cause in segment {index}"));
-            match self.ask(report.segment, Some(step), &ProgressBar::hidden()) {
+            match self.ask(report.segment, Task::Explain(step), &ProgressBar::hidden()) {
                 Ok(Message::Explanation(found)) => report.explanation = Some(found),
                 Ok(_) => report.incidents.push("the explaining worker wrote nonsense".into()),
                 Err(problem) => report.incidents.push(format!("the explaining worker: {problem}")),
@@ -111,12 +133,15 @@ impl Crew {
     /// Replays a segment; if it diverges, replays it once more. Only what two
     /// processes agree on is held against a recording.
     fn replay_confirmed(&self, segment: Segment, bar: &ProgressBar) -> SegmentReport {
-        let mut report = self.replay_retrying(segment, bar);
+        let attack = self.sabotage.as_ref().map(|sabotage| &sabotage.attack);
+        let mut report = self.replay_retrying(segment, attack, bar);
         let SegmentOutcome::Replayed { replay: first } = &report.outcome else { return report };
         if first.agrees() {
             return report;
         }
-        let second = self.replay_retrying(segment, &ProgressBar::hidden());
+        let lasting = self.sabotage.as_ref().is_some_and(|sabotage| !sabotage.first_only);
+        let attack = attack.filter(|_| lasting);
+        let second = self.replay_retrying(segment, attack, &ProgressBar::hidden());
         report.incidents.extend(second.incidents);
         match second.outcome {
             SegmentOutcome::Replayed { replay: second } if second != *first => {
@@ -129,11 +154,16 @@ impl Crew {
         report
     }
 
-    fn replay_retrying(&self, segment: Segment, bar: &ProgressBar) -> SegmentReport {
+    fn replay_retrying(
+        &self,
+        segment: Segment,
+        attack: Option<&InRunAttack>,
+        bar: &ProgressBar,
+    ) -> SegmentReport {
         let mut incidents = Vec::new();
         for attempt in ["first", "second"] {
             let position = bar.position();
-            match self.replay_once(segment, bar) {
+            match self.replay_once(segment, attack, bar) {
                 Ok(outcome) => {
                     return SegmentReport { segment, outcome, explanation: None, incidents };
                 }
@@ -146,24 +176,22 @@ impl Crew {
         SegmentReport { segment, outcome, explanation: None, incidents }
     }
 
-    fn replay_once(&self, segment: Segment, bar: &ProgressBar) -> Result<SegmentOutcome, String> {
-        match self.ask(segment, None, bar)? {
+    fn replay_once(
+        &self,
+        segment: Segment,
+        attack: Option<&InRunAttack>,
+        bar: &ProgressBar,
+    ) -> Result<SegmentOutcome, String> {
+        match self.ask(segment, Task::Replay(attack), bar)? {
             Message::Outcome(outcome) => Ok(outcome),
             _ => Err("it wrote nonsense".into()),
         }
     }
 
-    /// Starts a worker and waits for its last message. It replays the segment
-    /// or, given a divergent step, seeks the cause.
-    fn ask(
-        &self,
-        segment: Segment,
-        divergent_step: Option<u64>,
-        bar: &ProgressBar,
-    ) -> Result<Message, String> {
-        let mut child = self
-            .start(segment, divergent_step)
-            .map_err(|error| format!("it did not start: {error}"))?;
+    /// Starts a worker and waits for its last message.
+    fn ask(&self, segment: Segment, task: Task<'_>, bar: &ProgressBar) -> Result<Message, String> {
+        let mut child =
+            self.start(segment, task).map_err(|error| format!("it did not start: {error}"))?;
         let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
             return Err("it has no output".into());
         };
@@ -187,17 +215,23 @@ impl Crew {
         outcome.map_err(|problem| format!("it {problem} ({status}){words}"))
     }
 
-    fn start(&self, segment: Segment, divergent_step: Option<u64>) -> std::io::Result<Child> {
+    fn start(&self, segment: Segment, task: Task<'_>) -> std::io::Result<Child> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["replay", "--segment", &segment.index.to_string()]);
-        if let Some(step) = divergent_step {
-            command.args(["--explain", &step.to_string()]);
-        }
         command
             .args(["--device", &self.device.device])
             .arg("--data-dir")
             .arg(&self.device.data_dir);
         command.args(["--commitment", &self.commitment.to_string()]);
+        match task {
+            Task::Replay(None) => {}
+            Task::Replay(Some(attack)) => {
+                command.args(["--attack", &attack.to_string()]);
+            }
+            Task::Explain(step) => {
+                command.args(["--explain", &step.to_string()]);
+            }
+        }
         // A folder may be called `-x`.
         command.arg("--").arg(&self.run);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()

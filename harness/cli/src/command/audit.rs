@@ -22,7 +22,7 @@ use crate::app::App;
 use crate::failure::Failure;
 use crate::output::{BOLD, styled};
 use crate::page::ReportFolder;
-use crate::worker::Crew;
+use crate::worker::{Crew, Sabotage};
 use crate::{environment, exit, output, progress};
 
 const EXAMPLES: &str = "\
@@ -45,19 +45,19 @@ pub(crate) struct Arguments {
     /// Folder of the recording
     run: PathBuf,
     #[command(flatten)]
-    selection: Selection,
+    pub(super) selection: Selection,
     #[command(flatten)]
     trust: Trust,
     #[command(flatten)]
-    requirement: Requirement,
+    pub(super) requirement: Requirement,
     #[command(flatten)]
-    remembering: Remembering,
+    pub(super) remembering: Remembering,
     #[command(flatten)]
     device: Device,
     /// Segments to replay at a time, each in a process with one thread
     /// [default: as many as the machine runs at once]
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    jobs: Option<u16>,
+    pub(super) jobs: Option<u16>,
     /// Seconds without a step after which a worker is taken for hanging
     #[arg(long, value_name = "SECONDS", default_value_t = STALL_SECONDS, value_parser = clap::value_parser!(u64).range(1..))]
     stall_seconds: u64,
@@ -71,6 +71,9 @@ pub(crate) struct Arguments {
     /// Print the report as JSON
     #[arg(long)]
     pub(super) json: bool,
+    /// What the workers do otherwise than they should: for the drill alone.
+    #[arg(skip)]
+    pub(super) sabotage: Option<Sabotage>,
 }
 
 pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
@@ -117,6 +120,7 @@ impl Arguments {
             no_explain: false,
             report: None,
             json: false,
+            sabotage: None,
         }
     }
 }
@@ -246,6 +250,7 @@ fn replay(
         jobs: arguments.jobs.map_or_else(load::available_threads, usize::from),
         stall: Duration::from_secs(arguments.stall_seconds),
         explains: !arguments.no_explain && is_of_class(recording, &auditor),
+        sabotage: arguments.sabotage.clone(),
     };
     let reports = crew.replay(&segments, &bar)?;
     bar.finish_and_clear();

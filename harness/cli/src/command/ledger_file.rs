@@ -19,6 +19,11 @@ pub(crate) struct LedgerFile {
 }
 
 impl LedgerFile {
+    /// Names a file.
+    pub(super) fn named(path: &Path) -> Self {
+        Self { ledger: Some(path.into()) }
+    }
+
     /// Says whether the user named the file.
     pub(super) fn is_named(&self) -> bool {
         self.ledger.is_some()

@@ -35,6 +35,11 @@ impl Remembering {
         Self { file: LedgerFile::default(), no_ledger: true }
     }
 
+    /// Counts on the ledger in this file.
+    pub(super) fn in_file(path: &Path) -> Self {
+        Self { file: LedgerFile::named(path), no_ledger: false }
+    }
+
     /// Says whether the user named the ledger, and so counts on it.
     pub(super) fn is_counted_on(&self) -> bool {
         self.file.is_named()

@@ -3,6 +3,7 @@
 mod audit;
 mod demo;
 mod diff;
+mod drill;
 mod inspect;
 mod keygen;
 mod ledger;
@@ -29,6 +30,7 @@ pub(crate) enum Command {
     Demo(demo::Arguments),
     Record(record::Arguments),
     Audit(audit::Arguments),
+    Drill(drill::Arguments),
     Inspect(inspect::Arguments),
     Diff(diff::Arguments),
     Keygen(keygen::Arguments),
@@ -44,6 +46,7 @@ impl Command {
             Self::Demo(arguments) => demo::run(app, &arguments),
             Self::Record(arguments) => record::run(app, &arguments),
             Self::Audit(arguments) => audit::run(app, &arguments),
+            Self::Drill(arguments) => drill::run(app, &arguments),
             Self::Inspect(arguments) => inspect::run(&arguments),
             Self::Diff(arguments) => diff::run(&arguments),
             Self::Keygen(arguments) => keygen::run(&arguments),

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
+use reenact_core::attack::{InRunAttack, start};
 use reenact_core::data::DataSet;
 use reenact_core::digest::Digest;
 use reenact_core::trainer::{Program, Setting};
@@ -32,6 +33,9 @@ pub(crate) struct Arguments {
     commitment: Digest,
     #[command(flatten)]
     device: Device,
+    /// Replay as a sabotaged toolchain would; the drill asks for it
+    #[arg(long, value_name = "ATTACK", hide = true)]
+    attack: Option<InRunAttack>,
 }
 
 pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
@@ -46,13 +50,13 @@ fn work(app: &App, arguments: &Arguments) -> Result<Message, Failure> {
         return Err(Failure::inconclusive("the recording was changed during the audit"));
     }
     let spec = &recording.spec;
-    let setting = arguments.device.setting(1, None);
+    let setting = arguments.device.setting(1, arguments.attack.clone());
     let program = app.find(&spec.program.name)?;
     let data = load::data(program, spec, &setting)?;
     if let Some(problem) = too_large(program, &recording, data.as_ref(), &setting)? {
         return Ok(Message::Outcome(SegmentOutcome::Refused { problem }));
     }
-    let mut trainer = program.start(spec, data.clone(), &setting)?;
+    let mut trainer = start(program, spec, data.clone(), &setting)?;
     let segment = recording.segment(arguments.segment);
     // A step that cannot be reported means that the audit is gone.
     let mut progress = |step| {

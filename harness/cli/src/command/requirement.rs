@@ -19,6 +19,11 @@ enum Required {
 }
 
 impl Requirement {
+    /// Requires another build than the one that trained.
+    pub(super) fn independent() -> Self {
+        Self { require: Some(Required::Independent) }
+    }
+
     /// Returns what is required, if anything is.
     pub(super) fn independence(&self) -> Option<Independence> {
         self.require.map(|required| match required {

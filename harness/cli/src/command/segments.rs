@@ -85,6 +85,12 @@ impl Selection {
         Self { segments: Some(Choice::All), ..Self::default() }
     }
 
+    /// Selects these segments.
+    pub(crate) fn listed(segments: &[u64]) -> Self {
+        let ranges = segments.iter().map(|&segment| (segment, segment + 1)).collect();
+        Self { segments: Some(Choice::List(ranges)), ..Self::default() }
+    }
+
     /// Returns the nonce that the user gave, if they gave one. What is wrong
     /// with it is said before anything is read.
     pub(crate) fn given_nonce(&self) -> Result<Option<(Nonce, NonceSource)>, Failure> {

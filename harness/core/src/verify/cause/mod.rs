@@ -118,15 +118,17 @@ impl Inquiry<'_> {
         divergent: &Divergent,
         last: Option<&Trial>,
     ) -> Result<Option<Trial>, ReplayError> {
-        if let Some(again) = last.and_then(|last| self.again(&last.cause, divergent.step)) {
-            if self.attempt(divergent, &again)? {
-                return Ok(Some(again));
-            }
+        if let Some(again) = last.and_then(|last| self.again(&last.cause, divergent.step))
+            && self.attempt(divergent, &again)?
+        {
+            return Ok(Some(again));
         }
-        if divergent.step == self.segment.step_start && divergent.found.stage >= Stage::Loss {
-            if let Some(trial) = self.seek_opening(divergent)? {
-                return Ok(Some(trial));
-            }
+        let opens = divergent.step == self.segment.step_start;
+        if opens
+            && divergent.found.stage >= Stage::Loss
+            && let Some(trial) = self.seek_opening(divergent)?
+        {
+            return Ok(Some(trial));
         }
         match divergent.found.stage {
             Stage::LearningRate => self.seek_recorded_rate(divergent),

@@ -83,12 +83,10 @@ fn adopted(after: &State, recorded: &State, names: Vec<String>) -> Trial {
     let edit = move |state: &State| {
         let mut state = state.clone();
         for name in &names {
-            if let (Some((_, bytes)), Some(tensor)) =
-                (recorded.tensor(name), state.tensor_mut(name))
-            {
-                if tensor.len() == bytes.len() {
-                    tensor.copy_from_slice(bytes);
-                }
+            let theirs = recorded.tensor(name).map(|(_, bytes)| bytes);
+            let pair = theirs.zip(state.tensor_mut(name));
+            if let Some((theirs, ours)) = pair.filter(|(a, b)| a.len() == b.len()) {
+                ours.copy_from_slice(theirs);
             }
         }
         state

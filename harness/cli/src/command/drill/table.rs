@@ -1,0 +1,86 @@
+//! The tamper-power table, for people.
+
+use comfy_table::{Table, presets};
+
+use super::row::{Caught, Localized, Row};
+use super::summary::Summary;
+use crate::output::{BAD, DIM, GOOD, UNSURE, line, styled};
+
+/// Writes the table, what it leaves open, and the sum.
+pub(super) fn show(summary: &Summary) {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["attack", "strength", "kind", "caught", "by", "where", "explained", "audit"]);
+    for row in &summary.rows {
+        table.add_row(cells(row));
+    }
+    line(table);
+    line("");
+    for row in &summary.rows {
+        if let Some(problem) = &row.problem {
+            let (id, caught) = (&row.id, row.caught);
+            line(styled(DIM, format_args!("{id} {}: {caught}: {problem}", row.strength)));
+        }
+    }
+    for elsewhere in &summary.elsewhere {
+        line(styled(DIM, format_args!("{}: not drilled: {}", elsewhere.id, elsewhere.why)));
+    }
+    for control in &summary.controls {
+        let verdict =
+            if control.agrees { styled(GOOD, "matches") } else { styled(BAD, "does NOT match") };
+        let problem = control.problem.as_ref().map(|p| format!(": {p}")).unwrap_or_default();
+        line(format_args!("{}: {verdict}{problem}", control.id));
+    }
+    line(format_args!("\n{}", sum(summary)));
+}
+
+fn cells(row: &Row) -> [String; 8] {
+    let layer = row.layer.map(|layer| layer.to_string()).unwrap_or_default();
+    let time = if row.seconds > 0.0 { format!("{:.1} s", row.seconds) } else { String::new() };
+    [
+        row.id.clone(),
+        row.strength.clone(),
+        row.kind.to_string(),
+        row.caught.to_string(),
+        layer,
+        row.localized.as_ref().map(place).unwrap_or_default(),
+        row.explained.clone().unwrap_or_default(),
+        time,
+    ]
+}
+
+fn place(found: &Localized) -> String {
+    let Localized { step, stage, tensors, exact } = found;
+    let exact = if *exact { "" } else { " (another step was attacked)" };
+    let stage = stage.map(|stage| format!(", {stage}")).unwrap_or_default();
+    let tensors = match tensors {
+        0 => String::new(),
+        1 => ", 1 tensor".into(),
+        more => format!(", {more} tensors"),
+    };
+    format!("step {step}{exact}{stage}{tensors}")
+}
+
+fn sum(summary: &Summary) -> String {
+    let totals = &summary.totals;
+    let tried = totals.caught + totals.reported + totals.got_past + totals.unclear;
+    let mut parts = vec![format!("{} of {tried} attacks caught", totals.caught)];
+    let more = [
+        (totals.reported, "reported as what they are"),
+        (totals.unclear, "unclear"),
+        (totals.no_place, "without a place in this run"),
+    ];
+    parts
+        .extend(more.iter().filter(|(count, _)| *count > 0).map(|(n, what)| format!("{n} {what}")));
+    let text = parts.join(", ");
+    if totals.got_past > 0 {
+        let past = summary.rows.iter().filter(|row| row.caught == Caught::No);
+        let past: Vec<String> = past.map(|row| format!("{} {}", row.id, row.strength)).collect();
+        let past: Vec<&str> = past.iter().map(|text| text.trim_end()).collect();
+        return format!("{}: {text}", styled(BAD, format_args!("Got past: {}", past.join(", "))));
+    }
+    if totals.unclear > 0 || summary.controls.iter().any(|control| !control.agrees) {
+        return format!("{}: {text}", styled(UNSURE, "Inconclusive"));
+    }
+    format!("{}: {text}", styled(GOOD, "Nothing got past"))
+}
