@@ -107,13 +107,13 @@ fn a_recorded_rate() {
 
 #[test]
 fn a_weight_written_during_training() {
-    for (attack, says) in [("in-run-edit@4", "by 1 ulp"), ("in-run-edit@4*-2", "by -2 ulp")] {
+    for (attack, says) in [("in-run-edit@4", "by 1 ulp"), ("in-run-edit@4*-999", "by -999 ulp")] {
         let found = of_attack(attack);
         assert!(found.words.contains("element [0] of `model.bias`"), "{}", found.words);
         assert!(found.whole && found.words.contains(says), "{}", found.words);
     }
     // Too far to be found by trying; the last step's state is stored.
-    assert!(of_attack("in-run-edit@4*1000").causes.is_empty());
+    assert!(of_attack("in-run-edit@4*1000000").causes.is_empty());
     let stored = of_attack("in-run-edit@5*1000");
     assert!(stored.whole && stored.words.contains("1 of 1 elements"), "{}", stored.words);
 }

@@ -8,10 +8,11 @@ use super::{Divergent, Inquiry};
 use crate::state::{DType, State, fingerprint};
 use crate::variation::Variation;
 
-/// Units in the last place on either side that are tried for each element.
-const ULPS: u32 = 2;
+/// Units in the last place on either side that are tried for each element, at
+/// most.
+const ULPS_MAX: u64 = 1 << 16;
 /// Bytes that may be fingerprinted to find an element.
-const BYTES_MAX: u64 = 1 << 34;
+const BYTES_MAX: u64 = 1 << 33;
 
 impl Inquiry<'_> {
     /// Compares with the recorded state where it was stored; elsewhere looks
@@ -41,24 +42,23 @@ impl Inquiry<'_> {
     fn one_element(&self, divergent: &Divergent, after: &State, name: &str) -> Option<Trial> {
         let wanted = self.print_of(name, divergent)?;
         let (spec, honest) = after.tensor(name)?;
-        let elements = honest.len() / 4;
-        let cost = elements as u64 * honest.len() as u64 * 2 * u64::from(ULPS);
-        if spec.dtype != DType::F32 || cost > BYTES_MAX {
+        let each = honest.len() as u64 * (honest.len() as u64 / 4) * 2;
+        if spec.dtype != DType::F32 || each == 0 {
             return None;
         }
+        let ulps_max = (BYTES_MAX / each).min(ULPS_MAX) as u32;
         let mut bytes = honest.to_vec();
-        for index in 0..elements {
-            let place = 4 * index..4 * index + 4;
-            let was: [u8; 4] = honest[place.clone()].try_into().ok()?;
-            for ulps in (1..=ULPS).flat_map(|ulps| [ulps, ulps.wrapping_neg()]) {
-                let bits = u32::from_le_bytes(was).wrapping_add(ulps);
+        for ulps in (1..=ulps_max).flat_map(|ulps| [ulps, ulps.wrapping_neg()]) {
+            for (index, was) in honest.as_chunks::<4>().0.iter().enumerate() {
+                let place = 4 * index..4 * index + 4;
+                let bits = u32::from_le_bytes(*was).wrapping_add(ulps);
                 bytes[place.clone()].copy_from_slice(&bits.to_le_bytes());
                 if fingerprint(&bytes) == wanted {
                     let what = format!("element [{index}] of `{name}` by {} ulp", ulps as i32);
                     return Some(written(name.to_owned(), bytes, what));
                 }
+                bytes[place].copy_from_slice(was);
             }
-            bytes[place].copy_from_slice(&was);
         }
         None
     }
