@@ -10,16 +10,21 @@ use crate::output::{BAD, DIM, GOOD, UNSURE, line, styled};
 pub(super) fn show(summary: &Summary) {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_header(["attack", "strength", "kind", "caught", "by", "where", "explained", "audit"]);
+    let mut header = vec!["attack", "strength", "kind", "caught", "by", "where", "audit"];
+    let explains = summary.rows.iter().any(|row| row.explained.is_some());
+    if explains {
+        header.push("explained");
+    }
+    table.set_header(header);
     for row in &summary.rows {
-        table.add_row(cells(row));
+        let explained = explains.then(|| row.explained.clone().unwrap_or_default());
+        table.add_row(cells(row).into_iter().chain(explained));
     }
     line(table);
     line("");
     for row in &summary.rows {
         if let Some(problem) = &row.problem {
-            let (id, caught) = (&row.id, row.caught);
-            line(styled(DIM, format_args!("{id} {}: {caught}: {problem}", row.strength)));
+            line(styled(DIM, format_args!("{}: {}: {problem}", name(row), row.caught)));
         }
     }
     for elsewhere in &summary.elsewhere {
@@ -34,7 +39,11 @@ pub(super) fn show(summary: &Summary) {
     line(format_args!("\n{}", sum(summary)));
 }
 
-fn cells(row: &Row) -> [String; 8] {
+fn name(row: &Row) -> String {
+    format!("{} {}", row.id, row.strength).trim_end().to_owned()
+}
+
+fn cells(row: &Row) -> [String; 7] {
     let layer = row.layer.map(|layer| layer.to_string()).unwrap_or_default();
     let time = if row.seconds > 0.0 { format!("{:.1} s", row.seconds) } else { String::new() };
     [
@@ -44,7 +53,6 @@ fn cells(row: &Row) -> [String; 8] {
         row.caught.to_string(),
         layer,
         row.localized.as_ref().map(place).unwrap_or_default(),
-        row.explained.clone().unwrap_or_default(),
         time,
     ]
 }
@@ -75,9 +83,11 @@ fn sum(summary: &Summary) -> String {
     let text = parts.join(", ");
     if totals.got_past > 0 {
         let past = summary.rows.iter().filter(|row| row.caught == Caught::No);
-        let past: Vec<String> = past.map(|row| format!("{} {}", row.id, row.strength)).collect();
-        let past: Vec<&str> = past.iter().map(|text| text.trim_end()).collect();
+        let past: Vec<String> = past.map(name).collect();
         return format!("{}: {text}", styled(BAD, format_args!("Got past: {}", past.join(", "))));
+    }
+    if tried == 0 {
+        return format!("{}: {text}", styled(UNSURE, "Nothing was tried"));
     }
     if totals.unclear > 0 || summary.controls.iter().any(|control| !control.agrees) {
         return format!("{}: {text}", styled(UNSURE, "Inconclusive"));
