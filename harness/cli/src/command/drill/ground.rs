@@ -79,6 +79,8 @@ pub(super) struct Ground<'a> {
     pub(super) keep: bool,
     /// A recording of the same run with another root seed.
     pub(super) other: OnceCell<PathBuf>,
+    /// The run trained again in one piece, if the recording was resumed.
+    pub(super) whole: OnceCell<PathBuf>,
 }
 
 impl Ground<'_> {
@@ -189,6 +191,21 @@ impl Ground<'_> {
         Ok(self.other.get_or_init(|| path))
     }
 
+    /// Returns a recording of the run in one piece: edits of one that was
+    /// resumed would have to be made twice.
+    fn whole(&self) -> Result<&Path, Trouble> {
+        if let Some(path) = self.whole.get() {
+            return Ok(path);
+        }
+        let journal = Directory::open(self.run)?.open(Object::Journal)?;
+        let history = History::read(journal).map_err(RecordError::from)?;
+        let path = match history.resumed().next() {
+            Some(_) => self.train("in-one-piece", &self.spec, None)?,
+            None => self.run.into(),
+        };
+        Ok(self.whole.get_or_init(|| path))
+    }
+
     /// Edits a copy of the recording.
     pub(super) fn plant(
         &self,
@@ -197,7 +214,7 @@ impl Ground<'_> {
         other: Option<&Path>,
     ) -> Result<(PathBuf, Planted), Trouble> {
         let path = self.place(name);
-        let source = Directory::open(self.run)?;
+        let source = Directory::open(self.whole()?)?;
         let other = other.map(Directory::open).transpose()?;
         let other = other.as_ref().map(|other| other as &dyn ReadRun);
         let mut into = Directory::create(&path)?;

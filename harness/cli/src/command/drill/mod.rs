@@ -83,6 +83,7 @@ pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
         jobs: arguments.jobs,
         keep: arguments.keep.is_some(),
         other: OnceCell::new(),
+        whole: OnceCell::new(),
     };
     let summary = drill(arguments, &ground, honest)?;
     if arguments.json {
@@ -154,12 +155,12 @@ fn drill(arguments: &Arguments, ground: &Ground<'_>, honest: Control) -> Result<
     for (number, plan) in plans.iter().enumerate() {
         bar.set_message(format!("{} {}", plan.id, plan.strength));
         let row = trial.row(number, plan);
+        rows.push(row);
+        bar.inc(1);
         if stop.requested() {
             bar.abandon();
             return Err(Failure::inconclusive("stopped"));
         }
-        rows.push(row);
-        bar.inc(1);
     }
     bar.finish_and_clear();
     Ok(Summary {

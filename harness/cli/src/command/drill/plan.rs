@@ -218,3 +218,65 @@ fn in_run_text(attack: &InRunAttack) -> String {
         _ => String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn toy(steps: u64, every: u64) -> Spec {
+        let text = include_str!("../../../../../replay-specs/toy-plane.toml");
+        let spec = Spec::parse(text).unwrap();
+        Spec { steps, checkpoint_every: every, ..spec }
+    }
+
+    fn plan(spec: &Spec, seed: u64, quick: bool) -> Vec<Plan> {
+        Places { spec, seed, quick }.plan()
+    }
+
+    fn steps(plan: &Plan) -> Vec<u64> {
+        match &plan.deed {
+            Deed::InRun(attack) | Deed::Toolchain(attack) | Deed::Flaky(attack) => {
+                vec![attack.steps.start, attack.steps.end - 1]
+            }
+            Deed::PostHoc(attack) => attack.step.into_iter().collect(),
+            Deed::Rewrite => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn every_id_is_planned() {
+        for quick in [false, true] {
+            let plans = plan(&toy(60, 10), 0, quick);
+            let planned: BTreeSet<String> = plans.iter().map(|plan| plan.id.clone()).collect();
+            assert_eq!(planned, ids().into_iter().collect());
+        }
+    }
+
+    #[test]
+    fn places_lie_in_the_run_and_follow_the_seed() {
+        for (run_steps, every) in [(60, 10), (61, 10), (5, 1), (1, 1), (7, 7)] {
+            let spec = toy(run_steps, every);
+            for seed in 0..50 {
+                for plan in plan(&spec, seed, seed % 2 == 0) {
+                    let swaps_seed = plan.id == "seed-swap";
+                    let inside = |step: &u64| *step <= run_steps || swaps_seed;
+                    assert!(steps(&plan).iter().all(inside), "{plan:?}");
+                }
+            }
+        }
+        let spec = toy(60, 10);
+        let all = |seed| plan(&spec, seed, false).iter().flat_map(steps).collect::<Vec<u64>>();
+        assert_eq!(all(1), all(1));
+        assert_ne!(all(1), all(2));
+    }
+
+    #[test]
+    fn a_quick_drill_trains_the_last_segment_only() {
+        for plan in plan(&toy(60, 10), 5, true) {
+            let whole = matches!(plan.id.as_str(), "seed-swap" | "rewrite" | "no-training");
+            assert!(whole || steps(&plan).iter().all(|&step| step >= 50), "{plan:?}");
+        }
+    }
+}

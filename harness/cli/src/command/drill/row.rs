@@ -3,7 +3,7 @@
 use std::fmt;
 
 use reenact_core::verify::{
-    Finding, Report, SegmentOutcome, SegmentReport, Stage, StepDivergence, Verdict, Weight,
+    Finding, Report, SegmentOutcome, Stage, StepDivergence, Verdict, Weight,
 };
 use serde::Serialize;
 
@@ -134,18 +134,12 @@ impl Row {
         if self.caught == Caught::Yes {
             self.layer = Some(layer(report));
             self.localized = localized(report, planted);
-            let words = |pointer| report.segments.iter().find_map(|found| text(found, pointer));
-            self.explained = words("/explanation/words");
-            self.explained_attack = words("/explanation/attack");
+            let explained = report.segments.iter().find_map(|found| found.explanation.as_ref());
+            self.explained = explained.map(|found| found.words.clone());
+            self.explained_attack = explained.and_then(|found| found.attack.clone());
         }
         self
     }
-}
-
-/// Reads a text of a segment's report, if it is there.
-fn text(segment: &SegmentReport, pointer: &str) -> Option<String> {
-    let value = serde_json::to_value(segment).ok()?;
-    value.pointer(pointer)?.as_str().map(str::to_owned)
 }
 
 fn accusations(report: &Report) -> impl Iterator<Item = &Finding> {

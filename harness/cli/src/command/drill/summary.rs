@@ -56,6 +56,7 @@ impl Totals {
 }
 
 impl Summary {
+    /// Names what is not drilled.
     pub(super) fn elsewhere() -> Vec<Elsewhere> {
         ELSEWHERE.into_iter().map(|(id, why)| Elsewhere { id, why }).collect()
     }
@@ -72,5 +73,36 @@ impl Summary {
         } else {
             exit::MATCH
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exit_code(agrees: bool, caught: usize, got_past: usize, unclear: usize) -> u8 {
+        let control = Control { id: "honest", agrees, segments: 1, seconds: 0.0, problem: None };
+        let totals = Totals { caught, reported: 0, got_past, unclear, no_place: 1 };
+        let summary = Summary {
+            run: String::new(),
+            name: String::new(),
+            seed: 0,
+            quick: false,
+            controls: vec![control],
+            rows: Vec::new(),
+            elsewhere: Summary::elsewhere(),
+            totals,
+        };
+        summary.exit_code()
+    }
+
+    #[test]
+    fn only_a_drill_that_caught_everything_passes() {
+        assert_eq!(exit_code(true, 3, 0, 0), exit::MATCH);
+        assert_eq!(exit_code(true, 3, 1, 1), exit::DIVERGENT);
+        assert_eq!(exit_code(false, 3, 1, 0), exit::DIVERGENT);
+        assert_eq!(exit_code(true, 3, 0, 1), exit::INCONCLUSIVE);
+        assert_eq!(exit_code(false, 3, 0, 0), exit::INCONCLUSIVE);
+        assert_eq!(exit_code(true, 0, 0, 0), exit::INCONCLUSIVE, "nothing was tried");
     }
 }

@@ -18,8 +18,7 @@ pub(super) fn show(summary: &Summary) {
     line("");
     for row in &summary.rows {
         if let Some(problem) = &row.problem {
-            let (id, caught) = (&row.id, row.caught);
-            line(styled(DIM, format_args!("{id} {}: {caught}: {problem}", row.strength)));
+            line(styled(DIM, format_args!("{}: {}: {problem}", name(row), row.caught)));
         }
     }
     for elsewhere in &summary.elsewhere {
@@ -34,6 +33,16 @@ pub(super) fn show(summary: &Summary) {
     line(format_args!("\n{}", sum(summary)));
 }
 
+fn name(row: &Row) -> String {
+    format!("{} {}", row.id, row.strength).trim_end().to_owned()
+}
+
+/// The file for machines has the cause in words.
+fn explained(row: &Row) -> String {
+    let unexplained = row.explained.as_ref().map(|_| "unexplained".to_owned());
+    row.explained_attack.clone().or(unexplained).unwrap_or_default()
+}
+
 fn cells(row: &Row) -> [String; 8] {
     let layer = row.layer.map(|layer| layer.to_string()).unwrap_or_default();
     let time = if row.seconds > 0.0 { format!("{:.1} s", row.seconds) } else { String::new() };
@@ -44,7 +53,7 @@ fn cells(row: &Row) -> [String; 8] {
         row.caught.to_string(),
         layer,
         row.localized.as_ref().map(place).unwrap_or_default(),
-        row.explained.clone().unwrap_or_default(),
+        explained(row),
         time,
     ]
 }
@@ -75,9 +84,11 @@ fn sum(summary: &Summary) -> String {
     let text = parts.join(", ");
     if totals.got_past > 0 {
         let past = summary.rows.iter().filter(|row| row.caught == Caught::No);
-        let past: Vec<String> = past.map(|row| format!("{} {}", row.id, row.strength)).collect();
-        let past: Vec<&str> = past.iter().map(|text| text.trim_end()).collect();
+        let past: Vec<String> = past.map(name).collect();
         return format!("{}: {text}", styled(BAD, format_args!("Got past: {}", past.join(", "))));
+    }
+    if tried == 0 {
+        return format!("{}: {text}", styled(UNSURE, "Nothing was tried"));
     }
     if totals.unclear > 0 || summary.controls.iter().any(|control| !control.agrees) {
         return format!("{}: {text}", styled(UNSURE, "Inconclusive"));

@@ -1,0 +1,79 @@
+//! Counts false alarms: audits honest recordings of every program, trained with
+//! one thread and with two, and killed and resumed, and exits with 1 if one is
+//! called anything but a match.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use reenact_benches::runs::spec;
+use reenact_core::spec::Spec;
+
+const SEGMENTS: u64 = 40;
+const STEPS: u64 = 4;
+const ROOT_SEEDS: u64 = 3;
+const PROGRAMS: [&str; 3] = ["digits-mlp", "digits-cnn", "cicero-gpt"];
+
+/// Says how a run is recorded.
+#[derive(Clone, Copy, Debug)]
+enum How {
+    OneThread,
+    TwoThreads,
+    KilledAndResumed,
+}
+
+fn main() -> ExitCode {
+    let (mut replayed, mut accused) = (0, 0);
+    for program in PROGRAMS {
+        for how in [How::OneThread, How::TwoThreads, How::KilledAndResumed] {
+            let alarms = (0..ROOT_SEEDS).filter(|seed| !matches(program, how, *seed)).count();
+            replayed += ROOT_SEEDS * SEGMENTS;
+            accused += alarms;
+            println!("{program} {how:?}: {} segments, {alarms} alarms", ROOT_SEEDS * SEGMENTS);
+        }
+    }
+    println!("{replayed} honest segments replayed; {accused} recordings not called a match");
+    ExitCode::from(u8::from(accused > 0))
+}
+
+/// Records honestly and says whether the audit of every segment matches.
+fn matches(program: &str, how: How, seed: u64) -> bool {
+    let folder = tempfile::tempdir().expect("there is a temporary folder");
+    let (spec_file, run) = (folder.path().join("spec.toml"), folder.path().join("run"));
+    let declared = spec(program);
+    let root_seed = declared.root_seed + seed;
+    let spec = Spec { root_seed, steps: SEGMENTS * STEPS, checkpoint_every: STEPS, ..declared };
+    fs::write(&spec_file, spec.canonical()).expect("the folder is ours");
+    record(&spec_file, &run, how, seed);
+    let audit = ["--no-ledger", "--segments", "all"];
+    quiet(command().arg("audit").arg(&run).args(audit)).status().is_ok_and(|found| found.success())
+}
+
+fn record(spec: &Path, run: &Path, how: How, seed: u64) {
+    let threads = if matches!(how, How::OneThread) { "1" } else { "2" };
+    let mut recording = command();
+    recording.arg("record").arg(spec).arg("--out").arg(run).args(["--threads", threads]);
+    let mut child = quiet(&mut recording).spawn().expect("the command starts");
+    if matches!(how, How::KilledAndResumed) {
+        sleep(Duration::from_millis(150 + 40 * seed));
+        // It may have ended already.
+        let _ = child.kill();
+    }
+    let ended = child.wait().expect("the command ends");
+    if !ended.success() {
+        let mut resuming = command();
+        resuming.args(["record", "--resume", "--out"]).arg(run);
+        let ended = quiet(&mut resuming).status().expect("the command starts");
+        assert!(ended.success(), "{how:?} {seed}: it cannot be resumed");
+    }
+}
+
+fn command() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_reenact-benched"))
+}
+
+fn quiet(command: &mut Command) -> &mut Command {
+    command.stdout(Stdio::null()).stderr(Stdio::null())
+}
