@@ -12,6 +12,7 @@ mod honest;
 #[cfg(unix)]
 mod hostile;
 mod independence;
+mod insider;
 mod killed;
 mod ledger;
 #[cfg(target_os = "linux")]
