@@ -206,3 +206,11 @@ fn kernel_swap() {
     let tensors = seen_by_replay(&sabotaged("kernel-swap@4"), Stage::Gradient);
     assert_eq!(tensors, EVERY_TENSOR);
 }
+
+/// The toy clips nothing; `tests/models/attacks.rs` has the attack on a model
+/// that does.
+#[test]
+#[should_panic(expected = "clip-off")]
+fn clip_off_has_no_place_where_nothing_is_clipped() {
+    sabotaged("clip-off@4");
+}
