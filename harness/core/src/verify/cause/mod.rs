@@ -218,6 +218,13 @@ impl Inquiry<'_> {
         self.recording.spec.learning_rate.at(step, self.recording.spec.steps)
     }
 
+    /// Takes the divergent step honestly, and returns the state after it.
+    fn honest_after(&mut self, divergent: &Divergent) -> Result<State, ReplayError> {
+        self.trainer.restore(&divergent.before)?;
+        self.take(divergent.step, &Variation::default())?;
+        Ok(self.trainer.capture(divergent.step + 1)?)
+    }
+
     /// Loads the recorded state after a step; none if it was not stored.
     fn recorded_after(&self, step: u64) -> Result<Option<State>, ReplayError> {
         let stored = self.recording.history.checkpoints.contains_key(&(step + 1));

@@ -5,7 +5,6 @@ use super::super::replay::ReplayError;
 use super::trial::Trial;
 use super::{Divergent, Inquiry};
 use crate::state::{DType, Fingerprint, State, fingerprint};
-use crate::variation::Variation;
 
 /// Thousandths up to which a factor is tried, on either side of zero.
 const THOUSANDTHS_MAX: i32 = 20_000;
@@ -17,9 +16,7 @@ impl Inquiry<'_> {
         &mut self,
         divergent: &Divergent,
     ) -> Result<Option<Trial>, ReplayError> {
-        self.trainer.restore(&divergent.before)?;
-        self.take(divergent.step, &Variation::default())?;
-        let after = self.trainer.capture(divergent.step + 1)?;
+        let after = self.honest_after(divergent)?;
         let Some(smallest) = smallest(&after, &divergent.found.tensors) else { return Ok(None) };
         let Some(wanted) = self.print_of(&smallest, divergent) else { return Ok(None) };
         let values = floats(&after, &smallest);

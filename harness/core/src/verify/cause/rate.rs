@@ -68,9 +68,7 @@ impl Inquiry<'_> {
         divergent: &Divergent,
         recorded: &State,
     ) -> Result<Option<f64>, ReplayError> {
-        self.trainer.restore(&divergent.before)?;
-        self.take(divergent.step, &Variation::default())?;
-        let replayed = self.trainer.capture(divergent.step + 1)?;
+        let replayed = self.honest_after(divergent)?;
         let (mut product, mut square) = (0.0, 0.0);
         for name in &divergent.found.tensors {
             let of = |state| floats(state, name);

@@ -6,7 +6,6 @@ use super::super::replay::ReplayError;
 use super::trial::Trial;
 use super::{Divergent, Inquiry};
 use crate::state::{DType, State, fingerprint};
-use crate::variation::Variation;
 
 /// Units in the last place on either side that are tried for each element, at
 /// most.
@@ -24,9 +23,7 @@ impl Inquiry<'_> {
         &mut self,
         divergent: &Divergent,
     ) -> Result<Option<Trial>, ReplayError> {
-        self.trainer.restore(&divergent.before)?;
-        self.take(divergent.step, &Variation::default())?;
-        let after = self.trainer.capture(divergent.step + 1)?;
+        let after = self.honest_after(divergent)?;
         let names = divergent.found.tensors.clone();
         let trial = match self.recorded_after(divergent.step)? {
             Some(recorded) => Some(adopted(&after, &recorded, names)),
