@@ -10,7 +10,7 @@ use crate::runs::{Run, Wanted, spec};
 
 /// Records each wanted model at its own spec, `repeat` times as often as usual.
 pub fn measure(repeat: usize, threads: usize, wanted: &Wanted) -> Vec<Row> {
-    let mlp = || of(&Run::new(DigitsMlp, spec("digits-mlp"), threads), 4 * repeat);
+    let mlp = || of(&Run::new(DigitsMlp, spec("digits-mlp"), threads), 24 * repeat);
     let cnn = || of(&Run::new(DigitsCnn, spec("digits-cnn"), threads), 2 * repeat);
     let gpt = || of(&Run::new(CiceroGpt, spec("cicero-gpt"), threads), repeat);
     wanted.of_each([&mlp, &cnn, &gpt]).concat()

@@ -36,7 +36,7 @@ fn specs_that_cannot_be() {
             &["toy-plan", "toy-plane"],
         ),
         (&[("toy-points", "points")], &["points", "toy-points"]),
-        (&[("d734", "d735")], &["toy-points", "d735", "digest"]),
+        (&[("bdfc", "bdfd")], &["toy-points", "bdfd", "digest"]),
         (&[("segments = 3", "segments = 0")], &["`sampling.segments`"]),
         (&[("name = \"toy-plane\"\nroot", "name = \"../x\"\nroot")], &["`name`", "no name"]),
     ];

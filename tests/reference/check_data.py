@@ -13,9 +13,16 @@ import reenact_reference as reference
 from reenact_reference import H, prefixed, text, u64
 
 
+def kind(name, shape):
+    return text(name) + text("U8") + u64(len(shape)) + b"".join(map(u64, shape))
+
+
+def column(name, shape, data):
+    return kind(name, shape) + prefixed(data)
+
+
 def batch_tensor(name, shape, data):
-    dimensions = u64(len(shape)) + b"".join(map(u64, shape))
-    return text(name) + text("U8") + dimensions + prefixed(data)
+    return kind(name, shape) + u64(reference.fingerprint(data))
 
 
 class Digits:
@@ -27,8 +34,8 @@ class Digits:
         self.labels = labels[: self.count]
 
     def digest(self):
-        columns = batch_tensor("images", [8, 8], b"".join(self.images))
-        columns += batch_tensor("labels", [], self.labels)
+        columns = column("images", [8, 8], b"".join(self.images))
+        columns += column("labels", [], self.labels)
         return H("reenact v1 data in memory", u64(2) + columns)
 
     def batch(self, samples):
@@ -67,8 +74,8 @@ def step_batch_digest(data, samples, size):
 
 def main(run, folder):
     spec = tomllib.loads((pathlib.Path(run) / "spec.toml").read_text())
-    kind = {"digits": Digits, "cicero": Cicero}[spec["data"]["name"]]
-    data = kind(pathlib.Path(folder), spec)
+    opened = {"digits": Digits, "cicero": Cicero}[spec["data"]["name"]]
+    data = opened(pathlib.Path(folder), spec)
     recording, findings = reference.audit(run)
     if data.count != spec["data"]["samples"]:
         findings.append(f"the data set has {data.count} samples")

@@ -62,9 +62,9 @@ def vectors():
     yield reference.Spec(example_spec()).samples, 64
     for length, expected in [
         (0, "a40fb2c557bb2e69"),
-        (4, "7db4defd592b3935"),
-        (4096, "4cce717a3e2c7837"),
-        (300_000, "4b650ae39e37e8b5"),
+        (4, "043528dca3f8af76"),
+        (4096, "a1973f33a3a0b944"),
+        (300_000, "74d9029167f021fd"),
     ]:
         yield f"{reference.fingerprint(ramp(length)):016x}", expected
     yield order(0), [301, 223, 46, 1385, 1289, 21, 738, 849]

@@ -425,27 +425,24 @@ def samples_digest(samples):
 # Section 8: fingerprints
 
 
-def key_tables():
+def key_table():
     stream = ChaCha20(H("reenact v1 fingerprint keys", b""))
-    return numpy.array([stream.next_u32() for _ in range(2 * 528)], dtype="<u4").reshape(2, 528)
+    words = numpy.array([stream.next_u32() for _ in range(2 * 512)], dtype="<u4")
+    return words.view("<u8")
 
 
-KEYS = key_tables()
+KEYS = key_table()
 
 
-def sums(block):
-    padded = block + bytes(-len(block) % 64)
-    halves = numpy.frombuffer(padded, dtype="<u4").reshape(2, -1)
-    emitted = b""
-    for shift in (0, 16):
-        keyed = halves + KEYS[:, shift : shift + halves.shape[1]]  # modulo 2^32
-        low, high = keyed.astype("<u8")
-        emitted += u64(int((low * high).sum(dtype="<u8")))  # modulo 2^64
-    return emitted
+def block_sum(block):
+    words = numpy.frombuffer(block + bytes(-len(block) % 64), dtype="<u8")
+    keyed = words + KEYS[: len(words)]  # modulo 2^64
+    products = (keyed & 0xFFFFFFFF) * (keyed >> 32)
+    return u64(int(products.sum(dtype="<u8")))  # modulo 2^64
 
 
 def fold(data):
-    return b"".join(sums(data[at : at + 4096]) for at in range(0, len(data), 4096))
+    return b"".join(block_sum(data[at : at + 4096]) for at in range(0, len(data), 4096))
 
 
 def fingerprint(data):

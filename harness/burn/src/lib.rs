@@ -21,7 +21,6 @@
 //! on every name.
 
 mod batch;
-mod beside;
 mod capture;
 mod convert;
 mod device;

@@ -4,14 +4,12 @@ use std::sync::Arc;
 
 use burn::module::Module;
 use reenact_core::data::{Batch, DataSet, samples_digest};
-use reenact_core::digest::Digest;
 use reenact_core::spec::{Clipping, Spec};
 use reenact_core::state::{Fingerprint, Layout, LayoutError, State, fingerprint};
 use reenact_core::steering::{DataOrder, initial_seed, step_seed};
 use reenact_core::trainer::{Metric, Setting, StepTrace, Trainer, TrainerError};
 use reenact_core::variation::Variation;
 
-use crate::beside::Beside;
 use crate::device::{self, Devices};
 use crate::gradient::{StepGradients, Treatment, Wanted};
 use crate::inventory::{Inventory, Plan, canonical};
@@ -46,13 +44,6 @@ pub struct BurnTrainer<T: Training> {
 struct Feed {
     samples: Vec<u32>,
     batches: Vec<Batch>,
-}
-
-impl Feed {
-    /// Returns the digests of samples and batch.
-    fn digests(&self) -> (Digest, Digest) {
-        (samples_digest(&self.samples), Batch::digest_step(&self.batches))
-    }
 }
 
 /// Holds what one step did.
@@ -234,11 +225,9 @@ impl<T: Training> Trainer for BurnTrainer<T> {
     }
 
     fn vary(&mut self, step: u64, variation: &Variation) -> Result<StepTrace, TrainerError> {
-        let feed = Arc::new(self.feed(step, variation));
-        let digested = feed.clone();
-        let digests = Beside::start(self.setting.threads, move || digested.digests());
+        let feed = self.feed(step, variation);
+        let (samples, batch) = (samples_digest(&feed.samples), Batch::digest_step(&feed.batches));
         let learned = self.learn(step, &feed.batches, variation, true)?;
-        let (samples, batch) = digests.finish();
         Ok(StepTrace {
             step,
             samples,

@@ -126,51 +126,6 @@ impl Hasher {
     }
 }
 
-/// Feeds a [`Hasher`] that is given short and long pieces in turns. BLAKE3 is
-/// fast over long pieces that begin at a multiple of their size; here such ones
-/// are made of whatever comes. Memory stays bounded.
-pub(crate) struct Gatherer {
-    hasher: Hasher,
-    waiting: Vec<u8>,
-}
-
-/// Bytes that a [`Gatherer`] passes on at once.
-const GATHERED_BYTES: usize = 1 << 17;
-
-impl Gatherer {
-    /// Starts a hash in `domain`.
-    pub(crate) fn new(domain: &'static str) -> Self {
-        Self { hasher: Hasher::new(domain), waiting: Vec::with_capacity(GATHERED_BYTES / 2) }
-    }
-
-    /// Adds an integer, little-endian.
-    pub(crate) fn u64(&mut self, value: u64) -> &mut Self {
-        self.fixed(&value.to_le_bytes())
-    }
-
-    /// Adds bytes of variable length, their length first.
-    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
-        self.u64(bytes.len() as u64).fixed(bytes)
-    }
-
-    fn fixed(&mut self, mut bytes: &[u8]) -> &mut Self {
-        while self.waiting.len() + bytes.len() >= GATHERED_BYTES {
-            let (now, later) = bytes.split_at(GATHERED_BYTES - self.waiting.len());
-            self.waiting.extend_from_slice(now);
-            self.hasher.fixed(&self.waiting);
-            self.waiting.clear();
-            bytes = later;
-        }
-        self.waiting.extend_from_slice(bytes);
-        self
-    }
-
-    /// Ends the hash.
-    pub(crate) fn finish(&mut self) -> Digest {
-        self.hasher.fixed(&self.waiting).finish()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,19 +142,6 @@ mod tests {
         let text = Digest([0xab; 32]).to_string();
         assert!(text.to_uppercase().parse::<Digest>().is_err());
         assert!(text[..62].parse::<Digest>().is_err());
-    }
-
-    #[test]
-    fn gathering_changes_nothing() {
-        let pieces = [3, 0, GATHERED_BYTES, 70_000, 1, 3 * GATHERED_BYTES + 5, 900];
-        let mut gatherer = Gatherer::new("reenact test");
-        let mut hasher = Hasher::new("reenact test");
-        for (index, len) in pieces.into_iter().enumerate() {
-            let bytes = vec![index as u8; len];
-            gatherer.bytes(&bytes);
-            hasher.bytes(&bytes);
-        }
-        assert_eq!(gatherer.finish(), hasher.finish());
     }
 
     #[test]
