@@ -204,7 +204,7 @@ class Spec:
         self.steps = top.integer("steps", 1, 2**32)
         fewest = -(-self.steps // 100_000)
         self.checkpoint_every = top.integer("checkpoint_every", fewest, self.steps)
-        self.device = top.choice("device", "cpu", "cuda")
+        self.device = top.choice("device", "cpu", "cuda", "cubecl-cpu")
         top.choice("comparison", "bit-exact")
         self.read_program(top.table("program"))
         self.read_batch(top.table("batch"))

@@ -1,7 +1,9 @@
 //! Element types and bytes: between burn's words and reenact's.
 
-use burn::tensor::{BoolStore, DType as BurnType, Device, Tensor, TensorData};
+use burn::tensor::{BoolStore, DType as BurnType, Tensor, TensorData};
 use reenact_core::state::DType;
+
+use crate::device::Devices;
 
 /// Returns reenact's word for an element type.
 ///
@@ -55,14 +57,19 @@ pub(crate) fn tensor_data(bytes: Vec<u8>, shape: &[usize], element_type: DType) 
 /// On the CPU nothing is copied where the tensor is the only handle to its
 /// memory and contiguous: the memory moves out of the tensor and in again. That
 /// makes it contiguous too, so that the next step sees one memory layout,
-/// whether it follows this step or a restored checkpoint.
+/// whether it follows this step or a restored checkpoint. From another device the
+/// bytes are copied, and the tensor stays there.
 pub(crate) fn show_bytes<const D: usize, R>(
     tensor: Tensor<D>,
-    device: &Device,
+    devices: &Devices,
     look: impl FnOnce(&[u8]) -> R,
 ) -> (Tensor<D>, R) {
+    if !devices.in_memory {
+        let seen = look(tensor.clone().into_data().as_bytes());
+        return (tensor, seen);
+    }
     let data = tensor.into_data();
     let seen = look(data.as_bytes());
     let element_type = data.dtype();
-    (Tensor::from_data(data, (device, element_type)), seen)
+    (Tensor::from_data(data, (&devices.plain, element_type)), seen)
 }

@@ -1,10 +1,18 @@
 //! Devices, by the names that a user gives.
+//!
+//! `cpu` is burn's own CPU backend. With the features of those names there are
+//! `cuda:N`, an NVIDIA GPU, and `cubecl-cpu`, the kernels of GPU backends on the
+//! processor. `/unfused` after these makes every operation a kernel of its own.
 
 use std::collections::BTreeMap;
 
 use burn::tensor::Device;
 use reenact_core::trainer::{Engine, Setting, TrainerError};
 
+#[cfg(feature = "cuda")]
+use crate::driver;
+#[cfg(feature = "cubecl")]
+use crate::kernels::{self, Fusion, Kernels};
 use crate::processor;
 
 /// The version that is pinned in the workspace. Another burn is another
@@ -18,44 +26,181 @@ pub(crate) struct Devices {
     pub(crate) training: Device,
     /// Only computes.
     pub(crate) plain: Device,
-}
-
-/// Lists the devices of this build. A GPU backend adds a line here, an arm in
-/// [`open`] and one in [`engine`].
-const NAMES: [&str; 1] = ["cpu"];
-
-/// Opens the device and starts the threads that the setting asks for.
-pub(crate) fn open(setting: &Setting) -> Result<Devices, TrainerError> {
-    let plain = match setting.device.as_str() {
-        "cpu" => Device::flex(),
-        _ => return Err(unknown(setting)),
-    };
-    // The first setting of a process wins: there is one pool, and it cannot be
-    // resized. The number of threads does not decide the bits.
-    let _ = rayon::ThreadPoolBuilder::new().num_threads(setting.threads.max(1)).build_global();
-    Ok(Devices { training: plain.clone().autodiff(), plain })
-}
-
-/// Says what computes.
-pub(crate) fn engine(setting: &Setting) -> Result<Engine, TrainerError> {
-    let mut class = match setting.device.as_str() {
-        "cpu" => processor::class(),
-        _ => return Err(unknown(setting)),
-    };
-    let mut notes = processor::notes();
-    class.insert(Engine::DEVICE.into(), "cpu".into());
-    class.insert("engine".into(), BURN.into());
-    class.insert("backend".into(), "flex".into());
-    notes.insert("threads".into(), setting.threads.max(1).to_string());
-    Ok(Engine { class, notes })
+    /// Whether tensors lie where the processor can look at them at once.
+    pub(crate) in_memory: bool,
 }
 
 /// Collects facts by name.
 pub(crate) type Facts = BTreeMap<String, String>;
 
-fn unknown(setting: &Setting) -> TrainerError {
-    TrainerError::Device {
-        name: setting.device.chars().take(40).collect(),
-        problem: format!("this build has: {}", NAMES.join(", ")),
+/// Names a device of this build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Named {
+    Cpu,
+    #[cfg(feature = "cubecl-cpu")]
+    CubeclCpu(Fusion),
+    #[cfg(feature = "cuda")]
+    Cuda(usize, Fusion),
+}
+
+impl Named {
+    fn of(setting: &Setting) -> Result<Self, TrainerError> {
+        Self::parse(&setting.device).ok_or_else(|| unknown(setting))
     }
+
+    #[cfg(not(feature = "cubecl"))]
+    fn parse(name: &str) -> Option<Self> {
+        (name == "cpu").then_some(Self::Cpu)
+    }
+
+    #[cfg(feature = "cubecl")]
+    fn parse(name: &str) -> Option<Self> {
+        let (device, fusion) = match name.strip_suffix("/unfused") {
+            Some(device) => (device, Fusion::Off),
+            None => (name, Fusion::On),
+        };
+        match device {
+            "cpu" if fusion == Fusion::On => Some(Self::Cpu),
+            #[cfg(feature = "cubecl-cpu")]
+            "cubecl-cpu" => Some(Self::CubeclCpu(fusion)),
+            #[cfg(feature = "cuda")]
+            _ => {
+                let index = device.strip_prefix("cuda:")?;
+                let written = index.parse().ok().filter(|parsed: &u8| parsed.to_string() == index);
+                Some(Self::Cuda(written?.into(), fusion))
+            }
+            #[cfg(not(feature = "cuda"))]
+            _ => None,
+        }
+    }
+
+    #[cfg(feature = "cubecl")]
+    fn fusion(self) -> Option<Fusion> {
+        match self {
+            Self::Cpu => None,
+            #[cfg(feature = "cubecl-cpu")]
+            Self::CubeclCpu(fusion) => Some(fusion),
+            #[cfg(feature = "cuda")]
+            Self::Cuda(_, fusion) => Some(fusion),
+        }
+    }
+
+    /// Opens the device. Nothing may use one before this.
+    fn open(self) -> Result<Device, String> {
+        #[cfg(feature = "cubecl")]
+        if let Some(fusion) = self.fusion() {
+            kernels::enforce(fusion)?;
+        }
+        Ok(match self {
+            Self::Cpu => Device::flex(),
+            #[cfg(feature = "cubecl-cpu")]
+            Self::CubeclCpu(_) => Device::cpu(),
+            #[cfg(feature = "cuda")]
+            Self::Cuda(index, _) => {
+                driver::check(index)?;
+                Device::cuda(index)
+            }
+        })
+    }
+
+    /// Names the class of devices, as a spec does.
+    fn class(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            #[cfg(feature = "cubecl-cpu")]
+            Self::CubeclCpu(_) => "cubecl-cpu",
+            #[cfg(feature = "cuda")]
+            Self::Cuda(..) => "cuda",
+        }
+    }
+
+    /// Returns what decides the bits on this device.
+    fn facts(self) -> Result<Facts, String> {
+        match self {
+            Self::Cpu => {
+                let mut facts = processor::class();
+                facts.insert("backend".into(), "flex".into());
+                Ok(facts)
+            }
+            #[cfg(feature = "cubecl-cpu")]
+            Self::CubeclCpu(fusion) => {
+                let mut facts = compiled(&self.open()?, fusion);
+                facts.extend(processor::class());
+                let threads = std::thread::available_parallelism().map_or(1, usize::from);
+                facts.insert("processors".into(), threads.to_string());
+                Ok(facts)
+            }
+            #[cfg(feature = "cuda")]
+            Self::Cuda(_, fusion) => {
+                let mut facts = compiled(&self.open()?, fusion);
+                facts.extend(driver::facts()?);
+                Ok(facts)
+            }
+        }
+    }
+}
+
+/// Opens the device and starts the threads that the setting asks for.
+pub(crate) fn open(setting: &Setting) -> Result<Devices, TrainerError> {
+    let named = Named::of(setting)?;
+    let plain = named.open().map_err(|problem| unusable(setting, problem))?;
+    // The first setting of a process wins: there is one pool, and it cannot be
+    // resized. The number of threads does not decide the bits.
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(setting.threads.max(1)).build_global();
+    let in_memory = named == Named::Cpu;
+    Ok(Devices { training: plain.clone().autodiff(), plain, in_memory })
+}
+
+/// Takes over the kernel selections of a training; none where a device has none.
+#[cfg(feature = "cubecl")]
+pub(crate) fn kernels(setting: &Setting) -> Result<Option<Kernels>, TrainerError> {
+    let Some(fusion) = Named::of(setting)?.fusion() else { return Ok(None) };
+    let started = Kernels::start(fusion, &setting.selections);
+    started.map(Some).map_err(|problem| unusable(setting, problem))
+}
+
+/// Says what computes.
+pub(crate) fn engine(setting: &Setting) -> Result<Engine, TrainerError> {
+    let named = Named::of(setting)?;
+    let mut class = named.facts().map_err(|problem| unusable(setting, problem))?;
+    let mut notes = processor::notes();
+    class.insert(Engine::DEVICE.into(), named.class().into());
+    class.insert("engine".into(), BURN.into());
+    notes.insert("threads".into(), setting.threads.max(1).to_string());
+    Ok(Engine { class, notes })
+}
+
+/// Returns what decides the bits of kernels that are compiled when they are used.
+#[cfg(feature = "cubecl")]
+fn compiled(device: &Device, fusion: Fusion) -> Facts {
+    let mut facts = kernels::facts(fusion);
+    facts.insert("backend".into(), "cubecl".into());
+    if let Some(identity) = device.identity() {
+        facts.insert("part".into(), identity.name);
+        facts.insert("compiled-for".into(), identity.fingerprint);
+    }
+    facts
+}
+
+/// Lists the devices of this build.
+fn names() -> Vec<&'static str> {
+    vec![
+        "cpu",
+        #[cfg(feature = "cubecl-cpu")]
+        "cubecl-cpu",
+        #[cfg(feature = "cuda")]
+        "cuda:N",
+    ]
+}
+
+fn unknown(setting: &Setting) -> TrainerError {
+    let mut problem = format!("this build has: {}", names().join(", "));
+    if !cfg!(feature = "cuda") && setting.device.starts_with("cuda") {
+        problem.push_str("; a build with the feature `cuda` has GPUs");
+    }
+    unusable(setting, problem)
+}
+
+fn unusable(setting: &Setting, problem: String) -> TrainerError {
+    TrainerError::Device { name: setting.device.chars().take(40).collect(), problem }
 }

@@ -9,6 +9,7 @@ use reenact_core::state::{Fingerprint, fingerprint};
 use reenact_core::variation::round_mantissa;
 
 use crate::convert::show_bytes;
+use crate::device::Devices;
 
 /// Holds the gradient of each item of a model, by its number.
 pub(crate) struct StepGradients {
@@ -54,8 +55,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) norm: bool,
     /// Bits of the mantissa to round to, where another kernel is played.
     pub(crate) mantissa_bits: Option<u32>,
-    /// The device, without autodiff.
-    pub(crate) device: &'a Device,
+    /// The device.
+    pub(crate) devices: &'a Devices,
 }
 
 /// Holds what was measured, by item.
@@ -162,10 +163,10 @@ impl Finishing<'_> {
             gradient = gradient.div_scalar(self.wanted.accumulation as f64);
         }
         if let Some(bits) = self.wanted.mantissa_bits {
-            gradient = rounded(gradient, bits, self.wanted.device);
+            gradient = rounded(gradient, bits, &self.wanted.devices.plain);
         }
         if self.wanted.prints {
-            let (same, print) = show_bytes(gradient, self.wanted.device, fingerprint);
+            let (same, print) = show_bytes(gradient, self.wanted.devices, fingerprint);
             gradient = same;
             self.measured.prints[item] = print;
         }

@@ -24,8 +24,12 @@ mod batch;
 mod capture;
 mod convert;
 mod device;
+#[cfg(feature = "cuda")]
+mod driver;
 mod gradient;
 mod inventory;
+#[cfg(feature = "cubecl")]
+mod kernels;
 mod memory;
 mod processor;
 mod program;

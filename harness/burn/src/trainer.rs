@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use burn::module::Module;
 use reenact_core::data::{Batch, DataSet, samples_digest};
+use reenact_core::format::KernelSelection;
 use reenact_core::spec::{Clipping, Spec};
 use reenact_core::state::{Fingerprint, Layout, LayoutError, State, fingerprint};
 use reenact_core::steering::{DataOrder, initial_seed, step_seed};
@@ -27,6 +28,8 @@ pub struct BurnTrainer<T: Training> {
     setting: Setting,
     data: Arc<dyn DataSet>,
     devices: Devices,
+    #[cfg(feature = "cubecl")]
+    kernels: Option<crate::kernels::Kernels>,
     /// Absent only while a step maps it, and after one that panicked there.
     model: Option<T::Model>,
     inventory: Inventory,
@@ -61,6 +64,9 @@ impl<T: Training> BurnTrainer<T> {
         setting: &Setting,
     ) -> Result<Self, TrainerError> {
         let devices = device::open(setting)?;
+        // Before the first operation on the device.
+        #[cfg(feature = "cubecl")]
+        let kernels = device::kernels(setting)?;
         let hyper = program::hyperparameters::<T>(spec)?;
         let order = new_order(spec, spec.root_seed, data.as_ref())?;
         training.check(&hyper, data.as_ref()).map_err(TrainerError::Hyperparameter)?;
@@ -83,6 +89,8 @@ impl<T: Training> BurnTrainer<T> {
             hyper: hyper.clone(),
             data,
             devices: devices.clone(),
+            #[cfg(feature = "cubecl")]
+            kernels,
             inventory,
             rule,
             slots,
@@ -141,7 +149,7 @@ impl<T: Training> BurnTrainer<T> {
             prints: traced,
             norm,
             mantissa_bits: variation.mantissa_bits,
-            device: &self.devices.plain,
+            devices: &self.devices,
         };
         let measured = gradients.finish(&model, wanted);
         let norm = || measured.norm(&self.gradient_order);
@@ -184,7 +192,7 @@ impl<T: Training> BurnTrainer<T> {
             gradients,
             treatment,
             slots: &mut self.slots,
-            device: &self.devices.plain,
+            devices: &self.devices,
             prints: traced.then(Vec::new),
             next: 0,
         };
@@ -245,7 +253,21 @@ impl<T: Training> Trainer for BurnTrainer<T> {
         let mut tensors = capture::walk(model, &self.rule, &self.slots);
         tensors.push(step.to_le_bytes().to_vec());
         let state = State::new(self.plan.layout.clone(), self.plan.sort(tensors));
-        state.map_err(|error| engine(step, error))
+        let state = state.map_err(|error| engine(step, error))?;
+        // A kernel is chosen by the memory layout of its tensors too, and a replay
+        // from here will have those of restored tensors.
+        if !self.devices.in_memory {
+            self.restore(&state)?;
+        }
+        Ok(state)
+    }
+
+    fn selections(&mut self) -> Result<Vec<KernelSelection>, TrainerError> {
+        #[cfg(feature = "cubecl")]
+        if let Some(kernels) = &self.kernels {
+            return kernels.selections().map_err(|problem| engine(0, problem));
+        }
+        Ok(Vec::new())
     }
 
     fn restore(&mut self, state: &State) -> Result<(), TrainerError> {

@@ -1,10 +1,11 @@
 //! The walk that updates a model and fingerprints its state.
 
 use burn::module::{Flag, ModuleMapper, Param};
-use burn::tensor::{Bool, Device, Int, Tensor};
+use burn::tensor::{Bool, Int, Tensor};
 use reenact_core::state::{Fingerprint, fingerprint};
 
 use crate::convert::show_bytes;
+use crate::device::Devices;
 use crate::gradient::{StepGradients, Treatment};
 use crate::rule::{Rule, Slot};
 
@@ -21,8 +22,8 @@ pub(crate) struct Update<'a> {
     pub(crate) treatment: Treatment,
     /// The optimizer's state, by item.
     pub(crate) slots: &'a mut [Option<Slot>],
-    /// The device, without autodiff.
-    pub(crate) device: &'a Device,
+    /// The device.
+    pub(crate) devices: &'a Devices,
     /// Fingerprints in the order of the walk, where they are wanted.
     pub(crate) prints: Option<Vec<Fingerprint>>,
     /// Number of the next item.
@@ -37,7 +38,7 @@ impl Update<'_> {
 
     fn print<const D: usize>(&mut self, tensor: Tensor<D>) -> Tensor<D> {
         let Some(prints) = &mut self.prints else { return tensor };
-        let (tensor, print) = show_bytes(tensor, self.device, fingerprint);
+        let (tensor, print) = show_bytes(tensor, self.devices, fingerprint);
         prints.push(print);
         tensor
     }

@@ -218,10 +218,10 @@ impl Crew {
     fn start(&self, segment: Segment, task: Task<'_>) -> std::io::Result<Child> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["replay", "--segment", &segment.index.to_string()]);
-        command
-            .args(["--device", &self.device.device])
-            .arg("--data-dir")
-            .arg(&self.device.data_dir);
+        if let Some(device) = &self.device.device {
+            command.args(["--device", device]);
+        }
+        command.arg("--data-dir").arg(&self.device.data_dir);
         command.args(["--commitment", &self.commitment.to_string()]);
         match task {
             Task::Replay(None) => {}

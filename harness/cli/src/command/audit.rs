@@ -156,7 +156,7 @@ fn judge(
     mut findings: Vec<Finding>,
 ) -> Result<Report, Failure> {
     let drawn = arguments.selection.draw(recording, fresh_nonce)?;
-    let setting = arguments.device.setting(1, None);
+    let setting = arguments.device.setting(&recording.spec, 1, None);
     let program = match app.find(&recording.spec.program.name) {
         Ok(program) => program,
         Err(failure) => return without_replay(recording, vouched, findings, failure),

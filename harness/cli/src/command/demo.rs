@@ -60,7 +60,7 @@ pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
     })?;
     let name = arguments.spec.as_deref().or(app.spec_names().first().copied());
     let name = name.ok_or_else(|| Failure::usage("no spec comes with this binary; give --spec"))?;
-    let spec = load::spec(app, name)?;
+    let spec = arguments.device.declare(load::spec(app, name)?);
     let stage = Stage { app, arguments, spec: &spec, folder };
     let demonstration = stage.play()?;
     if arguments.json {
@@ -123,7 +123,7 @@ impl Stage<'_> {
     }
 
     fn record(&self, out: &Path, attack: Option<InRunAttack>) -> Result<(), Failure> {
-        let setting = self.arguments.device.setting(load::available_threads(), attack);
+        let setting = self.arguments.device.setting(self.spec, load::available_threads(), attack);
         let program = self.app.find(&self.spec.program.name)?;
         let environment = environment::describe(load::engine(program, self.spec, &setting)?)?;
         let data = load::data(program, self.spec, &setting)?;

@@ -8,7 +8,7 @@ use clap::Args;
 use reenact_core::attack::InRunAttack;
 use reenact_core::data::DataSet;
 use reenact_core::format::ReadRun;
-use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
+use reenact_core::spec::{DeviceClass, SPEC_BYTES_MAX, Spec};
 use reenact_core::trainer::{Engine, Program, Setting};
 use reenact_core::verify::{AllowedSigners, Examination, examine};
 
@@ -19,18 +19,30 @@ use crate::progress;
 /// Says where to compute.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Device {
-    /// Device to compute on
-    #[arg(long, default_value = "cpu", value_name = "NAME")]
-    pub(crate) device: String,
+    /// Device to compute on: `cpu`, `cuda:0`, ... [default: of the spec's class]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) device: Option<String>,
     /// Folder with the files of data sets that do not come with the program
     #[arg(long, default_value = ".", value_name = "DIR")]
     pub(crate) data_dir: PathBuf,
 }
 
 impl Device {
-    pub(crate) fn setting(&self, threads: usize, attack: Option<InRunAttack>) -> Setting {
-        let (device, data_dir) = (self.device.clone(), self.data_dir.clone());
-        Setting { device, threads, data_dir, attack }
+    pub(crate) fn setting(
+        &self,
+        spec: &Spec,
+        threads: usize,
+        attack: Option<InRunAttack>,
+    ) -> Setting {
+        let named = self.device.as_deref().unwrap_or(spec.device.first_device());
+        Setting { device: named.into(), threads, data_dir: self.data_dir.clone(), attack }
+    }
+
+    /// Declares the device that the user names, instead of the spec's.
+    pub(crate) fn declare(&self, mut spec: Spec) -> Spec {
+        let named = self.device.as_deref().and_then(DeviceClass::of_device);
+        spec.device = named.unwrap_or(spec.device);
+        spec
     }
 }
 

@@ -73,9 +73,9 @@ struct Recorded {
 
 pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
     let key = arguments.key.as_deref().map(key_file::read).transpose()?;
-    let spec = read_spec(app, arguments)?;
+    let spec = arguments.device.declare(read_spec(app, arguments)?);
     let threads = arguments.threads.map_or_else(load::available_threads, usize::from);
-    let setting = arguments.device.setting(threads, arguments.attack.clone());
+    let setting = arguments.device.setting(&spec, threads, arguments.attack.clone());
     let program = app.find(&spec.program.name)?;
     let environment = environment::describe(load::engine(program, &spec, &setting)?)?;
     let data = load::data(program, &spec, &setting)?;

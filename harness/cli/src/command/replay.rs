@@ -50,7 +50,7 @@ fn work(app: &App, arguments: &Arguments) -> Result<Message, Failure> {
         return Err(Failure::inconclusive("the recording was changed during the audit"));
     }
     let spec = &recording.spec;
-    let setting = arguments.device.setting(1, arguments.attack.clone());
+    let setting = arguments.device.setting(spec, 1, arguments.attack.clone());
     let program = app.find(&spec.program.name)?;
     let data = load::data(program, spec, &setting)?;
     if let Some(problem) = too_large(program, &recording, data.as_ref(), &setting)? {

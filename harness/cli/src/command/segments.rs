@@ -223,8 +223,8 @@ mod tests {
     fn recorded() -> MemoryRun {
         let spec = include_str!("../../../../replay-specs/toy-plane.toml");
         let spec = Spec::parse(spec).unwrap();
-        let device = Device { device: "cpu".into(), data_dir: ".".into() };
-        let setting = device.setting(1, None);
+        let device = Device { device: None, data_dir: ".".into() };
+        let setting = device.setting(&spec, 1, None);
         let trainer = Toy.start(&spec, Toy.data(&spec, &setting).unwrap(), &setting).unwrap();
         let environment = crate::environment::describe(Toy.engine(&setting).unwrap()).unwrap();
         let mut run = MemoryRun::default();

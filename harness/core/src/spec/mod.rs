@@ -77,6 +77,8 @@ pub enum DeviceClass {
     Cpu,
     /// An NVIDIA GPU.
     Cuda,
+    /// The kernels of GPU backends, compiled for the processor.
+    CubeclCpu,
 }
 
 impl DeviceClass {
@@ -85,7 +87,24 @@ impl DeviceClass {
         match self {
             Self::Cpu => "cpu",
             Self::Cuda => "cuda",
+            Self::CubeclCpu => "cubecl-cpu",
         }
+    }
+
+    /// Returns the device that is taken where a user names none.
+    pub const fn first_device(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Cuda => "cuda:0",
+            Self::CubeclCpu => "cubecl-cpu",
+        }
+    }
+
+    /// Returns the class of a device, whose name begins with it; what follows is
+    /// the engine's affair.
+    pub fn of_device(name: &str) -> Option<Self> {
+        let class = name.split([':', '/']).next().unwrap_or_default();
+        [Self::Cpu, Self::Cuda, Self::CubeclCpu].into_iter().find(|known| known.name() == class)
     }
 }
 
@@ -343,6 +362,17 @@ warmup_steps = 2
 [sampling]
 kind = "all"
 "#;
+
+    #[test]
+    fn a_device_names_its_class() {
+        for class in [DeviceClass::Cpu, DeviceClass::Cuda, DeviceClass::CubeclCpu] {
+            assert_eq!(DeviceClass::of_device(class.first_device()), Some(class));
+        }
+        assert_eq!(DeviceClass::of_device("cuda:3/unfused"), Some(DeviceClass::Cuda));
+        assert_eq!(DeviceClass::of_device("cubecl-cpu/unfused"), Some(DeviceClass::CubeclCpu));
+        assert_eq!(DeviceClass::of_device("cpux"), None);
+        assert_eq!(DeviceClass::of_device(""), None);
+    }
 
     #[test]
     fn golden_canonical_text() {

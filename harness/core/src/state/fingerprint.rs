@@ -28,6 +28,8 @@ use crate::steering::keyed_stream;
 
 const BLOCK_WORDS: usize = 512;
 const BLOCK_BYTES: usize = 8 * BLOCK_WORDS;
+/// Bytes of a tensor that one sum stands for.
+pub const FINGERPRINT_BLOCK_BYTES: usize = BLOCK_BYTES;
 /// A short block is padded to a multiple of this many words.
 const GROUP_WORDS: usize = 8;
 
@@ -75,6 +77,19 @@ pub fn fingerprint(bytes: &[u8]) -> Fingerprint {
     fingerprinter.finish()
 }
 
+/// Returns the fingerprint of a tensor of `byte_len` bytes whose blocks were summed
+/// elsewhere, as on a GPU: one sum for each [`FINGERPRINT_BLOCK_BYTES`], in order.
+pub fn fingerprint_of_sums(byte_len: u64, sums: impl IntoIterator<Item = u64>) -> Fingerprint {
+    let mut fingerprinter = Fingerprinter { byte_len, ..Fingerprinter::default() };
+    sums.into_iter().for_each(|sum| push(&mut fingerprinter.levels, 0, sum));
+    fingerprinter.finish()
+}
+
+/// Returns the keys that are added to the words of a block.
+pub fn fingerprint_keys() -> &'static [u64] {
+    KEYS.as_slice()
+}
+
 /// Takes the fingerprint of bytes that come in pieces. Memory grows with the
 /// logarithm of their number only.
 #[derive(Default)]
@@ -96,12 +111,12 @@ impl Fingerprinter {
             if self.rest.len() < BLOCK_BYTES {
                 return;
             }
-            fold_into(&mut self.levels, 0, &self.rest);
+            push(&mut self.levels, 0, block_sum(&self.rest));
             self.rest.clear();
         }
         let mut blocks = bytes.chunks_exact(BLOCK_BYTES);
         for block in &mut blocks {
-            fold_into(&mut self.levels, 0, block);
+            push(&mut self.levels, 0, block_sum(block));
         }
         self.rest.extend_from_slice(blocks.remainder());
     }
@@ -109,13 +124,13 @@ impl Fingerprinter {
     /// Ends the fingerprint.
     pub fn finish(mut self) -> Fingerprint {
         if !self.rest.is_empty() {
-            fold_into(&mut self.levels, 0, &self.rest);
+            push(&mut self.levels, 0, block_sum(&self.rest));
         }
         let mut level = 0;
         while level + 1 < self.levels.len() {
             let waiting = std::mem::take(&mut self.levels[level]);
             level += 1;
-            fold_into(&mut self.levels, level, &waiting);
+            push(&mut self.levels, level, block_sum(&waiting));
         }
         let sums = self.levels.pop().unwrap_or_default();
         let digest = CLOSING.clone().u64(self.byte_len).bytes(&sums).finish();
@@ -124,35 +139,31 @@ impl Fingerprinter {
     }
 }
 
-/// Sums a block into a level. A level is folded into the next only when more
-/// comes than one block of it, as a last block is not folded.
-fn fold_into(levels: &mut Vec<Vec<u8>>, level: usize, block: &[u8]) {
+/// Adds the sum of a block to a level. A level is folded into the next only when
+/// more comes than one block of it, as a last block is not folded.
+fn push(levels: &mut Vec<Vec<u8>>, level: usize, sum: u64) {
     if levels.len() == level {
         // At once in full: growing would cost a seventh of a small tensor.
         levels.push(Vec::with_capacity(BLOCK_BYTES));
     }
     if levels[level].len() == BLOCK_BYTES {
         let mut full = std::mem::take(&mut levels[level]);
-        fold_into(levels, level + 1, &full);
+        push(levels, level + 1, block_sum(&full));
         full.clear();
         levels[level] = full;
     }
-    push_padded(&mut levels[level], block);
+    levels[level].extend_from_slice(&sum.to_le_bytes());
 }
 
-fn push_padded(sums: &mut Vec<u8>, rest: &[u8]) {
+fn block_sum(rest: &[u8]) -> u64 {
     if rest.len() == BLOCK_BYTES {
-        return push_block(sums, rest);
+        return sum(rest, &KEYS);
     }
     // Only up to a whole group: zero words and a shorter sum would differ, as
     // keys are added to the words.
     let mut block = [0; BLOCK_BYTES];
     block[..rest.len()].copy_from_slice(rest);
-    push_block(sums, &block[..rest.len().next_multiple_of(8 * GROUP_WORDS)]);
-}
-
-fn push_block(sums: &mut Vec<u8>, block: &[u8]) {
-    sums.extend_from_slice(&sum(block, &KEYS).to_le_bytes());
+    sum(&block[..rest.len().next_multiple_of(8 * GROUP_WORDS)], &KEYS)
 }
 
 /// Deriving the domain's key costs more than closing a small tensor.
@@ -214,6 +225,16 @@ mod tests {
     fn agrees_with_the_reference_at_every_edge() {
         for len in [0, 1, 3, 4, 63, 64, 65, 4095, 4096, 4097, 8192, 300_000, 1 << 20, 1 << 20 | 5] {
             assert_eq!(fingerprint(&ramp(len)), reference(&ramp(len)), "{len} bytes");
+        }
+    }
+
+    #[test]
+    fn sums_from_elsewhere_give_the_same() {
+        for len in [0, 5, 4096, 300_000, 3 << 20, 3 << 20 | 77] {
+            let bytes = ramp(len);
+            let sums =
+                bytes.chunks(BLOCK_BYTES).map(|block| u64::from_le_bytes(reference_block(block)));
+            assert_eq!(fingerprint_of_sums(len as u64, sums), fingerprint(&bytes), "{len} bytes");
         }
     }
 

@@ -15,7 +15,10 @@ mod root;
 pub use difference::{Difference, TensorDifference, state_differences, ulp_distance};
 pub(crate) use difference::{LayoutPair, Scan, layout_pairs};
 pub use dtype::DType;
-pub use fingerprint::{Fingerprint, Fingerprinter, fingerprint};
+pub use fingerprint::{
+    FINGERPRINT_BLOCK_BYTES, Fingerprint, Fingerprinter, fingerprint, fingerprint_keys,
+    fingerprint_of_sums,
+};
 pub(crate) use layout::RANK_MAX;
 pub use layout::{Layout, LayoutError, TENSORS_MAX, TensorSpec};
 pub use root::{LeafHasher, StateRoot, merkle_root};

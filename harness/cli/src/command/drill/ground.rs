@@ -247,7 +247,7 @@ impl Ground<'_> {
         spec: &Spec,
         attack: Option<InRunAttack>,
     ) -> Result<(Box<dyn Trainer>, Environment), Trouble> {
-        let setting = self.device.setting(load::available_threads(), attack);
+        let setting = self.device.setting(spec, load::available_threads(), attack);
         let program = self.app.find(&spec.program.name)?;
         let environment = environment::describe(load::engine(program, spec, &setting)?)?;
         let data = load::data(program, spec, &setting)?;

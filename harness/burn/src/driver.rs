@@ -1,0 +1,71 @@
+//! The CUDA driver: whether it is there, and what of it decides bits.
+
+use std::env;
+use std::fs;
+use std::panic;
+use std::path::{Path, PathBuf};
+
+use burn::tensor::{Device, DeviceType};
+use reenact_core::digest::Hasher;
+
+use crate::device::Facts;
+
+const KERNEL_MODULE: &str = "/proc/driver/nvidia/version";
+
+/// Where the kernel compiler looks for the mathematical functions of a CUDA
+/// toolkit when `CUDA_PATH` names none.
+const TOOLKITS: [&str; 4] = ["/usr/local/cuda", "/opt/cuda", "/usr/lib/cuda", "/usr"];
+
+/// Says whether GPU number `index` can be used. burn itself would panic in a
+/// thread of its own where there is no driver.
+pub(crate) fn check(index: usize) -> Result<(), String> {
+    if !Path::new(KERNEL_MODULE).exists() && !Path::new("/dev/dxg").exists() {
+        return Err(format!("there is no NVIDIA driver ({KERNEL_MODULE} is missing)"));
+    }
+    let count = count()?;
+    if index < count {
+        return Ok(());
+    }
+    Err(match count {
+        0 => "the driver sees no GPU".into(),
+        1 => "the driver sees one GPU, `cuda:0`".into(),
+        _ => format!("the driver sees {count} GPUs, `cuda:0` to `cuda:{}`", count - 1),
+    })
+}
+
+/// Counts the GPUs. A driver library that cannot be loaded is a panic in burn's
+/// binding, and must not look like one of ours.
+fn count() -> Result<usize, String> {
+    let report = panic::take_hook();
+    panic::set_hook(Box::new(|_| ()));
+    let counted = panic::catch_unwind(|| Device::enumerate(DeviceType::Cuda).into_iter().count());
+    panic::set_hook(report);
+    counted.map_err(|_| "the driver's library, libcuda, cannot be loaded".into())
+}
+
+/// Returns what of driver and toolkit decides bits: the driver translates kernels
+/// for the GPU, and the toolkit holds mathematical functions.
+pub(crate) fn facts() -> Result<Facts, String> {
+    let mut facts = Facts::new();
+    let module = fs::read_to_string(KERNEL_MODULE).unwrap_or_default();
+    let version = module
+        .split_whitespace()
+        .find(|word| word.contains('.') && word.split('.').all(|part| part.parse::<u32>().is_ok()));
+    facts.insert("driver".into(), version.unwrap_or("unknown").into());
+    facts.insert("libdevice".into(), libdevice()?);
+    Ok(facts)
+}
+
+/// Digests the library of mathematical functions; `none` where there is none.
+fn libdevice() -> Result<String, String> {
+    let named = env::var_os("CUDA_PATH").map(PathBuf::from);
+    let found =
+        || TOOLKITS.iter().map(PathBuf::from).find(|root| root.join("nvvm/libdevice").is_dir());
+    let Some(root) = named.or_else(found) else { return Ok("none".into()) };
+    let path = root.join("nvvm/libdevice/libdevice.10.bc");
+    if !path.exists() {
+        return Ok("none".into());
+    }
+    let bytes = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(Hasher::new("reenact v1 libdevice").bytes(&bytes).finish().to_string())
+}

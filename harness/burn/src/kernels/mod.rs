@@ -1,0 +1,59 @@
+//! Kernels that are compiled and chosen while they run: what GPU backends have,
+//! and with them the same compiler on the processor.
+//!
+//! Which kernel computes an operation is decided by timing, once for each shape,
+//! and decides the bits. So the choices of a recording are part of it, and a
+//! replay is given them: [`Kernels::start`] pins, [`Kernels::selections`] says
+//! what was chosen. Whatever else could change a kernel is set in code, in
+//! [`configuration`], before the first use of a device.
+
+mod configuration;
+mod folder;
+mod selections;
+
+pub(crate) use configuration::{Fusion, enforce, facts, intruders};
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use reenact_core::format::KernelSelection;
+
+use folder::Folder;
+
+/// Whether a training holds the process's only set of kernel selections.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Holds the kernel selections of one training, in a store of its own that
+/// nobody else reads or writes.
+#[derive(Debug)]
+pub(crate) struct Kernels {
+    folder: Folder,
+}
+
+impl Kernels {
+    /// Begins with these selections and no others.
+    ///
+    /// # Errors
+    /// What is in the way: another training in this process, a store that
+    /// cannot be made, selections that are none.
+    pub(crate) fn start(fusion: Fusion, pinned: &[KernelSelection]) -> Result<Self, String> {
+        configuration::enforce(fusion)?;
+        if TAKEN.swap(true, Ordering::AcqRel) {
+            return Err("one training at a time can use such a device in a process".into());
+        }
+        let kernels = Self { folder: Folder::make()? };
+        cubecl::environment::set_root(kernels.folder.path());
+        selections::pin(pinned)?;
+        Ok(kernels)
+    }
+
+    /// Returns every selection that was pinned or made so far, ascending.
+    pub(crate) fn selections(&self) -> Result<Vec<KernelSelection>, String> {
+        selections::collect(self.folder.path())
+    }
+}
+
+impl Drop for Kernels {
+    fn drop(&mut self) {
+        TAKEN.store(false, Ordering::Release);
+    }
+}
