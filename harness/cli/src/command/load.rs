@@ -29,8 +29,8 @@ pub(crate) struct Device {
 
 impl Device {
     pub(crate) fn setting(&self, threads: usize, attack: Option<InRunAttack>) -> Setting {
-        let (device, data_dir) = (self.device.clone(), self.data_dir.clone());
-        Setting { device, threads, data_dir, attack }
+        let data_dir = self.data_dir.clone();
+        Setting { data_dir, attack, ..Setting::new(&self.device, threads) }
     }
 }
 

@@ -4,7 +4,6 @@
 #![allow(dead_code)]
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use reenact_core::attack::{InRunAttack, Planted, PostHocAttack, plant, start};
 use reenact_core::data::DataSet;
@@ -55,7 +54,7 @@ pub(crate) fn spec_with(change: impl FnOnce(&mut Spec)) -> Spec {
 }
 
 pub(crate) fn setting(attack: Option<InRunAttack>) -> Setting {
-    Setting { device: "cpu".into(), threads: 1, data_dir: PathBuf::new(), attack }
+    Setting { attack, ..Setting::new("cpu", 1) }
 }
 
 pub(crate) fn environment() -> Environment {
