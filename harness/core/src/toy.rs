@@ -111,7 +111,8 @@ impl Kernel {
         let timed = Self { choice: u32::from(setting.threads > 1), tuned, settled: false };
         let own = timed.selection();
         let fits = |pinned: &&KernelSelection| {
-            (&pinned.table, &pinned.key, pinned.candidates) == (&own.table, &own.key, own.candidates)
+            (&pinned.table, &pinned.key, pinned.candidates)
+                == (&own.table, &own.key, own.candidates)
         };
         let pinned = setting.selections.iter().find(fits);
         Ok(pinned.map_or(timed, |pinned| Self { choice: pinned.choice, tuned, settled: true }))

@@ -2,7 +2,6 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
 
-
 use reenact_core::attack::InRunAttack;
 use reenact_core::spec::{Hyperparameter, OptimizerSpec, Spec};
 use reenact_core::state::State;

@@ -74,16 +74,8 @@ pub(super) const DOMAINS: [&str; 8] = [
 
 /// Limits the payload of each kind, so that a hostile journal cannot make its
 /// reader hold much.
-pub(super) const PAYLOAD_BYTES_MAX: [usize; 8] = [
-    1 << 16,
-    VALUE_BYTES_MAX,
-    VALUE_BYTES_MAX,
-    1 << 8,
-    1 << 16,
-    1 << 8,
-    1 << 8,
-    VALUE_BYTES_MAX,
-];
+pub(super) const PAYLOAD_BYTES_MAX: [usize; 8] =
+    [1 << 16, VALUE_BYTES_MAX, VALUE_BYTES_MAX, 1 << 8, 1 << 16, 1 << 8, 1 << 8, VALUE_BYTES_MAX];
 
 impl Event {
     pub(super) fn kind(&self) -> u16 {

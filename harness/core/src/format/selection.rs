@@ -179,12 +179,12 @@ mod tests {
         let frame = writer.frame(&events).unwrap();
         let hex: String = frame.iter().map(|byte| format!("{byte:02x}")).collect();
         let golden = concat!(
-            "59000000",         // length
+            "57000000",         // length
             "0700",             // kind
             "0000000000000000", // sequence
             "0200000000000000", // selections
             "0100000000000000",
-            "61", // table
+            "61",               // table
             "0000000000000000", // key
             "00000000",
             "03000000", // choice, candidates
@@ -198,7 +198,7 @@ mod tests {
             "03000000",
             "0500000000000000",
             "74696c6564",
-            "CHAIN",
+            "94972507503e1406af2a7d9b9fbcd42fa6bbada919c97aa01c73bfe0dda5aa9f",
         );
         assert_eq!(hex, golden);
     }
@@ -243,8 +243,9 @@ mod tests {
         // Another choice for the same problem is no other problem.
         let twice = [selection("a", b"", 0), selection("a", b"", 1)];
         assert_eq!(check(&twice), Err(SelectionError::Order(1)));
-        let many: Vec<_> =
-            (0..=EVENT_SELECTIONS_MAX as u32).map(|n| selection("a", &n.to_be_bytes(), 0)).collect();
+        let many: Vec<_> = (0..=EVENT_SELECTIONS_MAX as u32)
+            .map(|n| selection("a", &n.to_be_bytes(), 0))
+            .collect();
         assert_eq!(check(&many), Err(SelectionError::Count(EVENT_SELECTIONS_MAX + 1)));
         assert_eq!(check(&many[1..]), Ok(()));
     }
