@@ -51,8 +51,7 @@ pub struct Run<T> {
 impl<T: Training + Copy> Run<T> {
     /// Prepares a training with this many threads.
     pub fn new(training: T, spec: Spec, threads: usize) -> Self {
-        let device = "cpu".into();
-        let setting = Setting { device, threads, data_dir: PathBuf::new(), attack: None };
+        let setting = Setting::new("cpu", threads);
         let program = Burn::new(training);
         let data = program.data(&spec, &setting).expect("the data come with the models");
         Self { spec, program, data, setting }

@@ -18,6 +18,7 @@ mod ledger;
 #[cfg(target_os = "linux")]
 mod memory;
 mod page;
+mod selections;
 mod signed;
 #[cfg(target_os = "linux")]
 mod workers;

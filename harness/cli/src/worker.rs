@@ -144,7 +144,7 @@ impl Crew {
         let second = self.replay_retrying(segment, attack, &ProgressBar::hidden());
         report.incidents.extend(second.incidents);
         match second.outcome {
-            SegmentOutcome::Replayed { replay: second } if second != *first => {
+            SegmentOutcome::Replayed { replay: second } if !second.repeats(first) => {
                 let first = first.clone();
                 report.outcome = SegmentOutcome::Unstable { first, second };
             }

@@ -4,12 +4,17 @@
 //! It shows what [`crate::trainer`] asks of an engine, and lets everything but
 //! the engine be tested in milliseconds. It takes every spec option that needs
 //! no tensor library: SGD with momentum, any schedule, accumulation.
+//!
+//! With the hyperparameter `tuned`, it has what an engine on a GPU has: two
+//! kernels for one sum, which round otherwise, and a choice between them that
+//! depends on more than the spec.
 
 use std::sync::Arc;
 
 use crate::data::{Batch, BatchTensor, DataSet, samples_digest};
 use crate::digest::{Digest, Hasher};
-use crate::spec::{OptimizerSpec, Spec};
+use crate::format::KernelSelection;
+use crate::spec::{Hyperparameter, OptimizerSpec, Spec};
 use crate::state::{DType, Fingerprint, Layout, State, TensorSpec, fingerprint};
 use crate::steering::{DataOrder, initial_seed, keyed_stream, step_seed};
 use crate::trainer::{Engine, Metric, Program, Setting, StepTrace, Trainer, TrainerError};
@@ -19,6 +24,9 @@ use rand_chacha::rand_core::Rng;
 
 const FEATURES: usize = 4;
 const SAMPLES: u32 = 64;
+/// Names the sum that can be taken in two ways.
+const SUM: &str = "toy/sum";
+const KERNELS: [&str; 2] = ["forward", "backward"];
 
 /// Fits a plane through points near one.
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,11 +56,7 @@ impl Program for Toy {
         setting: &Setting,
     ) -> Result<Box<dyn Trainer>, TrainerError> {
         self.engine(setting)?;
-        if let Some(name) = spec.program.hyperparameters.keys().next() {
-            return Err(TrainerError::Hyperparameter(format!(
-                "`{name}` is unknown; there are none"
-            )));
-        }
+        let kernel = Kernel::of(spec, setting)?;
         let known = match spec.optimizer {
             OptimizerSpec::Sgd { nesterov, weight_decay, .. } => !nesterov && weight_decay == 0.0,
             OptimizerSpec::AdamW { .. } => false,
@@ -63,7 +67,7 @@ impl Program for Toy {
                     .to_owned();
             return Err(TrainerError::Hyperparameter(problem));
         }
-        Ok(Box::new(ToyTrainer::new(spec.clone(), data)?))
+        Ok(Box::new(ToyTrainer::new(spec.clone(), data, kernel)?))
     }
 
     fn engine(&self, setting: &Setting) -> Result<Engine, TrainerError> {
@@ -74,6 +78,60 @@ impl Program for Toy {
         let fact = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let class = [fact("engine", "toy 1"), fact(Engine::DEVICE, "cpu")].into();
         Ok(Engine { class, notes: Default::default() })
+    }
+}
+
+/// Says how the output is summed.
+#[derive(Clone, Copy, Debug)]
+struct Kernel {
+    /// Position in [`KERNELS`].
+    choice: u32,
+    tuned: bool,
+    /// Whether it was pinned, or chosen by now.
+    settled: bool,
+}
+
+impl Kernel {
+    /// A tuned toy plays an engine that times its kernels: with one thread the
+    /// first wins, with more the second. What was pinned comes before that.
+    fn of(spec: &Spec, setting: &Setting) -> Result<Self, TrainerError> {
+        let mut tuned = false;
+        for (name, value) in &spec.program.hyperparameters {
+            match (name.as_str(), value) {
+                ("tuned", Hyperparameter::Flag(value)) => tuned = *value,
+                _ => {
+                    let problem = format!("`{name}` is unknown; there is `tuned`, true or false");
+                    return Err(TrainerError::Hyperparameter(problem));
+                }
+            }
+        }
+        if !tuned {
+            return Ok(Self { choice: 0, tuned, settled: false });
+        }
+        let timed = Self { choice: u32::from(setting.threads > 1), tuned, settled: false };
+        let own = timed.selection();
+        let fits = |pinned: &&KernelSelection| {
+            (&pinned.table, &pinned.key, pinned.candidates)
+                == (&own.table, &own.key, own.candidates)
+        };
+        let pinned = setting.selections.iter().find(fits);
+        Ok(pinned.map_or(timed, |pinned| Self { choice: pinned.choice, tuned, settled: true }))
+    }
+
+    /// Multiplies and adds up, first to last or last to first.
+    fn dot(self, point: &[f32], weight: &[f32]) -> f32 {
+        let products = point.iter().zip(weight).map(|(x, w)| x * w);
+        if self.choice == 0 { products.sum() } else { products.rev().sum() }
+    }
+
+    fn selection(self) -> KernelSelection {
+        KernelSelection {
+            table: SUM.into(),
+            key: (FEATURES as u64).to_le_bytes().into(),
+            choice: self.choice,
+            candidates: KERNELS.len() as u32,
+            kernel: KERNELS.get(self.choice as usize).copied().unwrap_or_default().into(),
+        }
     }
 }
 
@@ -141,6 +199,7 @@ struct ToyTrainer {
     bias: Vec<f32>,
     velocity: Option<[Vec<f32>; 2]>,
     layouts: [Arc<Layout>; 3],
+    kernel: Kernel,
 }
 
 /// Names of everything the toy holds, without and with velocities, and of its
@@ -167,7 +226,7 @@ fn layouts() -> [Arc<Layout>; 3] {
 }
 
 impl ToyTrainer {
-    fn new(spec: Spec, data: Arc<dyn DataSet>) -> Result<Self, TrainerError> {
+    fn new(spec: Spec, data: Arc<dyn DataSet>, kernel: Kernel) -> Result<Self, TrainerError> {
         let seed = spec.root_seed;
         let order = DataOrder::new(seed, data.len(), spec.samples_per_step()).map_err(|error| {
             TrainerError::Data { name: spec.data.name.clone(), problem: error.to_string() }
@@ -176,7 +235,7 @@ impl ToyTrainer {
             keyed_stream(Hasher::new("reenact toy weights").u64(initial_seed(seed)).finish());
         let weight = (0..FEATURES).map(|_| unit(&mut stream)).collect();
         let bias = vec![unit(&mut stream)];
-        Ok(Self { spec, data, order, weight, bias, velocity: None, layouts: layouts() })
+        Ok(Self { spec, data, order, weight, bias, velocity: None, layouts: layouts(), kernel })
     }
 
     fn batches(&mut self, step: u64, variation: &Variation) -> (Digest, Vec<Batch>) {
@@ -201,8 +260,7 @@ impl ToyTrainer {
                     .iter()
                     .map(|&x| if stream.next_u32() >> 29 == 0 { 0.0 } else { x })
                     .collect();
-                let output =
-                    point.iter().zip(&self.weight).map(|(x, w)| x * w).sum::<f32>() + self.bias[0];
+                let output = self.kernel.dot(&point, &self.weight) + self.bias[0];
                 let error = output - target;
                 loss += error * error / count;
                 for (sum, x) in gradient[0].iter_mut().zip(&point) {
@@ -258,6 +316,7 @@ impl Trainer for ToyTrainer {
         let declared = self.spec.learning_rate.at(step, self.spec.steps);
         let derived = step_seed(self.spec.root_seed, step);
         let seed = variation.stream_seed.unwrap_or(derived);
+        self.kernel.settled = true;
         let (loss, mut gradient) = self.gradient(seed, &batches);
         if let Some(bits) = variation.mantissa_bits {
             gradient.iter_mut().flatten().for_each(|g| *g = round_mantissa(*g, bits));
@@ -294,11 +353,15 @@ impl Trainer for ToyTrainer {
         Ok(())
     }
 
+    fn selections(&mut self) -> Result<Vec<KernelSelection>, TrainerError> {
+        let Kernel { tuned, settled, .. } = self.kernel;
+        Ok((tuned && settled).then(|| self.kernel.selection()).into_iter().collect())
+    }
+
     fn evaluate(&mut self) -> Result<Vec<Metric>, TrainerError> {
         let errors = (0..SAMPLES).map(|sample| {
             let (point, target) = Points::point(sample);
-            let output =
-                point.iter().zip(&self.weight).map(|(x, w)| x * w).sum::<f32>() + self.bias[0];
+            let output = self.kernel.dot(&point, &self.weight) + self.bias[0];
             f64::from(output - target).powi(2)
         });
         let value = errors.sum::<f64>() / f64::from(SAMPLES);

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::attack::InRunAttack;
 use crate::data::DataSet;
 use crate::digest::Digest;
+use crate::format::KernelSelection;
 use crate::spec::Spec;
 use crate::state::{Fingerprint, Layout, State};
 use crate::variation::Variation;
@@ -30,6 +31,23 @@ pub struct Setting {
     /// An attack to plant into the training, to try whether an audit sees it;
     /// [`crate::attack::start`] does, a program itself knows of none.
     pub attack: Option<InRunAttack>,
+    /// Kernels to compute with, ascending, pinned before the training starts; a
+    /// fresh recording has none. One that fits no kernel of the engine is left
+    /// out: what [`Trainer::selections`] then says is compared with it.
+    pub selections: Arc<Vec<KernelSelection>>,
+}
+
+impl Setting {
+    /// Names a device and the threads of the engine, and nothing else.
+    pub fn new(device: impl Into<String>, threads: usize) -> Self {
+        Self {
+            device: device.into(),
+            threads,
+            data_dir: PathBuf::new(),
+            attack: None,
+            selections: Arc::default(),
+        }
+    }
 }
 
 /// Trains one kind of model on one kind of data.
@@ -156,6 +174,13 @@ pub trait Trainer {
     /// [`TrainerError::Restore`] if it is the state of another model; the
     /// state may come from a hostile file.
     fn restore(&mut self, state: &State) -> Result<(), TrainerError>;
+
+    /// Returns every kernel that was chosen or pinned so far, ascending; none
+    /// if the engine leaves nothing to be chosen. It is asked after every step,
+    /// so that a choice is recorded in front of the first step that it decided.
+    fn selections(&mut self) -> Result<Vec<KernelSelection>, TrainerError> {
+        Ok(Vec::new())
+    }
 
     /// Measures the model on what the program holds out for it. Changes
     /// nothing that a further step would see.

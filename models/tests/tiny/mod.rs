@@ -2,8 +2,6 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
 
-use std::path::PathBuf;
-
 use reenact_core::attack::InRunAttack;
 use reenact_core::spec::{Hyperparameter, OptimizerSpec, Spec};
 use reenact_core::state::State;
@@ -50,7 +48,7 @@ fn tiny(text: &str) -> Spec {
 }
 
 pub fn setting() -> Setting {
-    Setting { device: "cpu".into(), threads: 1, data_dir: PathBuf::new(), attack: None }
+    Setting::new("cpu", 1)
 }
 
 pub fn program(spec: &Spec) -> Box<dyn Program> {

@@ -8,7 +8,7 @@ use reenact_core::format::Commitment;
 use reenact_core::state::StateRoot;
 
 /// One domain a frame kind; any other kind takes the first.
-const DOMAINS: [&str; 7] = [
+const DOMAINS: [&str; 8] = [
     "reenact v1 journal run-started",
     "reenact v1 journal layouts",
     "reenact v1 journal step",
@@ -16,6 +16,7 @@ const DOMAINS: [&str; 7] = [
     "reenact v1 journal run-resumed",
     "reenact v1 journal run-interrupted",
     "reenact v1 journal run-finished",
+    "reenact v1 journal kernel-selections",
 ];
 /// Bytes in front of the first frame.
 const HEADER_BYTES: usize = 20;

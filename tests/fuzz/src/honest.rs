@@ -1,6 +1,5 @@
 //! An honest recording of the toy program, as small as one can be.
 
-use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
 use reenact_core::data::DataSet;
@@ -45,7 +44,7 @@ pub static DATA: LazyLock<Arc<dyn DataSet>> = LazyLock::new(|| {
 pub static DATA_DIGEST: LazyLock<Digest> = LazyLock::new(|| DATA.digest());
 
 fn setting() -> Setting {
-    Setting { device: "cpu".into(), threads: 1, data_dir: PathBuf::new(), attack: None }
+    Setting::new("cpu", 1)
 }
 
 /// Starts the toy program on a spec, which need not be its own.

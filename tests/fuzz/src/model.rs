@@ -1,9 +1,9 @@
 //! The sequence rules of a journal, as slow and plain as the format page says
 //! them; the library's fold is held to them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use reenact_core::format::{Event, History};
+use reenact_core::format::{Event, History, KernelSelection};
 use reenact_core::state::StateRoot;
 use reenact_core::trainer::StepTrace;
 
@@ -21,6 +21,7 @@ pub struct Model {
     taken_back: BTreeMap<u64, By<StepTrace>>,
     checkpoints_taken_back: BTreeMap<u64, By<StateRoot>>,
     contradictions: Vec<(u64, &'static str, bool)>,
+    selections: BTreeSet<KernelSelection>,
     interrupted: bool,
     finished: bool,
     begun: bool,
@@ -78,7 +79,16 @@ impl Model {
                 self.finished = true;
                 *steps == self.next()
             }
+            Event::KernelSelections(selections) => self.take_selections(selections),
         }
+    }
+
+    /// No problem is selected for twice in a run.
+    fn take_selections(&mut self, selections: &[KernelSelection]) -> bool {
+        selections.iter().all(|new| {
+            let same = |old: &KernelSelection| (&old.table, &old.key) == (&new.table, &new.key);
+            !self.selections.iter().any(same) && self.selections.insert(new.clone())
+        })
     }
 
     fn take_step(&mut self, trace: &StepTrace) -> bool {
@@ -139,6 +149,7 @@ impl Model {
             let found = history.step(step as u64).expect("it was read before");
             assert_eq!(found.as_ref(), Some(trace));
         }
+        assert!(history.selections.iter().eq(&self.selections));
         let roots = self.checkpoints.iter().map(|(step, (root, _))| (*step, *root));
         assert!(history.checkpoints.iter().map(|(step, root)| (*step, *root)).eq(roots));
         let found = history.contradictions.iter();

@@ -5,7 +5,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use reenact_core::digest::Digest;
-use reenact_core::format::{Event, History, JournalWriter, StepLayouts};
+use reenact_core::format::{Event, History, JournalWriter, KernelSelection, StepLayouts};
 use reenact_core::memory::MemoryFile;
 use reenact_core::state::{DType, Layout, StateRoot, TensorSpec, fingerprint};
 use reenact_core::trainer::StepTrace;
@@ -22,7 +22,8 @@ fn event(model: &Model, kind: u8, how: u8) -> Event {
     let root = StateRoot(Digest([how % 4; 32]));
     match kind % 16 {
         0 => Event::RunStarted { spec: Digest::default(), environment: honest::environment(how) },
-        1 | 2 => Event::Layouts(layouts(1 + usize::from(how % 3), usize::from(how / 3 % 3))),
+        1 => Event::Layouts(layouts(1 + usize::from(how % 3), usize::from(how / 3 % 3))),
+        2 => Event::KernelSelections(selections(how)),
         3..9 => Event::Step(trace(model, step, how)),
         9..12 => Event::Checkpoint { step, root },
         12 | 13 => {
@@ -34,6 +35,18 @@ fn event(model: &Model, kind: u8, how: u8) -> Event {
         14 => Event::RunInterrupted { step },
         _ => Event::RunFinished { steps: step },
     }
+}
+
+/// One or two selections, ascending, of eight problems.
+fn selections(how: u8) -> Vec<KernelSelection> {
+    let selection = |key: u8| KernelSelection {
+        table: "sum".into(),
+        key: vec![key],
+        choice: u32::from(how >> 7),
+        candidates: 2,
+        kernel: "any".into(),
+    };
+    (how % 8..(how % 8 + 1 + how / 8 % 2).min(8)).map(selection).collect()
 }
 
 fn layouts(state: usize, gradient: usize) -> StepLayouts {
@@ -65,7 +78,8 @@ fuzz_target!(
         let honest = [[0, 0], [9, 0], [1, 0], [3, 0], [9, 1], [3, 1], [9, 2], [15, 0]];
         let resumed =
             [[0, 0], [9, 0], [1, 1], [3, 0], [9, 1], [3, 1], [14, 0], [12, 0], [1, 1], [3, 1], [9, 3]];
-        seeds::write([honest.concat(), resumed.concat()]);
+        let tuned = [[0, 0], [2, 8], [9, 0], [1, 0], [2, 2], [3, 0], [9, 1], [12, 0], [3, 0], [2, 0]];
+        seeds::write([honest.concat(), resumed.concat(), tuned.concat()]);
     },
     |data: &[u8]| {
         let mut model = Model::default();

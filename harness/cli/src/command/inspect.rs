@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use comfy_table::{Table, presets};
-use reenact_core::format::{Checkpoint, History, Object, ReadRun};
+use reenact_core::format::{Checkpoint, History, KernelSelection, Object, ReadRun};
 use reenact_core::plain::plain;
 use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
 use reenact_core::verify::{Finding, Vouched, Weight};
@@ -48,6 +48,7 @@ struct Inspection {
     frames: u64,
     head: Option<String>,
     checkpoints: Vec<Boundary>,
+    selections: Vec<Selection>,
     environments: Vec<reenact_core::format::Environment>,
     /// Step and loss, thinned out for a curve.
     losses: Vec<(u64, f32)>,
@@ -59,6 +60,25 @@ struct Boundary {
     root: String,
     tensors: Option<u64>,
     bytes: Option<u64>,
+}
+
+/// Shows a kernel selection, with its key in hex.
+#[derive(Serialize)]
+struct Selection {
+    table: String,
+    key: String,
+    choice: u32,
+    candidates: u32,
+    kernel: String,
+}
+
+impl From<&KernelSelection> for Selection {
+    fn from(found: &KernelSelection) -> Self {
+        let KernelSelection { table, key, choice, candidates, kernel } = found;
+        let key = key.iter().map(|byte| format!("{byte:02x}")).collect();
+        let (choice, candidates) = (*choice, *candidates);
+        Self { table: table.clone(), key, choice, candidates, kernel: kernel.clone() }
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<u8, Failure> {
@@ -98,6 +118,7 @@ fn inspect(store: &Directory, findings: Vec<Finding>, vouched: Vouched) -> Inspe
         frames: 0,
         head: None,
         checkpoints: Vec::new(),
+        selections: Vec::new(),
         environments: Vec::new(),
         losses: Vec::new(),
     };
@@ -116,6 +137,7 @@ fn fill(inspection: &mut Inspection, history: &History, store: &Directory) {
     inspection.head = Some(history.head.to_string());
     inspection.environments = history.environments.iter().map(|(_, found)| found.clone()).collect();
     inspection.losses = losses(history);
+    inspection.selections = history.selections.iter().map(Selection::from).collect();
     let boundary = |(&step, &root): (&u64, &reenact_core::state::StateRoot)| {
         let opened =
             store.open(Object::Checkpoint(root)).ok().and_then(|s| Checkpoint::open(s).ok());
@@ -148,6 +170,10 @@ fn show(inspection: &Inspection) {
     }
     line(format_args!("  steps         {}{}", inspection.steps, state(inspection)));
     line(format_args!("  vouched       {}", inspection.vouched));
+    if let Some(count @ 1..) = Some(inspection.selections.len()) {
+        let s = if count == 1 { "" } else { "s" };
+        line(format_args!("  kernels       {count} selection{s} recorded; --json lists all"));
+    }
     if let Some(curve) = curve(&inspection.losses) {
         line(format_args!("  loss          {curve}"));
     }

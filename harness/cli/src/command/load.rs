@@ -35,7 +35,8 @@ impl Device {
         attack: Option<InRunAttack>,
     ) -> Setting {
         let named = self.device.as_deref().unwrap_or(spec.device.first_device());
-        Setting { device: named.into(), threads, data_dir: self.data_dir.clone(), attack }
+        let data_dir = self.data_dir.clone();
+        Setting { data_dir, attack, ..Setting::new(named, threads) }
     }
 
     /// Declares the device that the user names, instead of the spec's.

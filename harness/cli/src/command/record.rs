@@ -1,11 +1,12 @@
 //! `reenact record`: train and record.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use reenact_core::attack::{InRunAttack, start};
 use reenact_core::format::{Commitment, Object, ReadRun, SecretKey};
-use reenact_core::record::{RecordError, Recorder, sign};
+use reenact_core::record::{RecordError, Recorder, recorded_selections, sign};
 use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
 use reenact_core::trainer::Metric;
 use reenact_store::Directory;
@@ -75,14 +76,19 @@ pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
     let key = arguments.key.as_deref().map(key_file::read).transpose()?;
     let spec = arguments.device.declare(read_spec(app, arguments)?);
     let threads = arguments.threads.map_or_else(load::available_threads, usize::from);
-    let setting = arguments.device.setting(&spec, threads, arguments.attack.clone());
+    let mut setting = arguments.device.setting(&spec, threads, arguments.attack.clone());
+    // Opened first, so that nobody else records into it meanwhile.
+    let begun = arguments.resume.then(|| Directory::resume(&arguments.out)).transpose()?;
+    if let Some(store) = &begun {
+        setting.selections = Arc::new(recorded_selections(store)?);
+    }
     let program = app.find(&spec.program.name)?;
     let environment = environment::describe(load::engine(program, &spec, &setting)?)?;
     let data = load::data(program, &spec, &setting)?;
     let trainer = start(program, &spec, data, &setting)?;
     let (mut store, recorder);
-    if arguments.resume {
-        store = Directory::resume(&arguments.out)?;
+    if let Some(begun) = begun {
+        store = begun;
         let resumed = Recorder::resume(&mut store, spec.clone(), trainer, environment);
         if matches!(resumed, Err(RecordError::Complete)) {
             drop(resumed);

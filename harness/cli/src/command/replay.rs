@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use reenact_core::attack::{InRunAttack, start};
@@ -50,7 +51,8 @@ fn work(app: &App, arguments: &Arguments) -> Result<Message, Failure> {
         return Err(Failure::inconclusive("the recording was changed during the audit"));
     }
     let spec = &recording.spec;
-    let setting = arguments.device.setting(spec, 1, arguments.attack.clone());
+    let mut setting = arguments.device.setting(spec, 1, arguments.attack.clone());
+    setting.selections = Arc::new(recording.history.selections.to_vec());
     let program = app.find(&spec.program.name)?;
     let data = load::data(program, spec, &setting)?;
     if let Some(problem) = too_large(program, &recording, data.as_ref(), &setting)? {

@@ -104,10 +104,15 @@ fn unstable(first: &Replay, second: &Replay) -> Markup {
         Some(divergence) => divergence.explain(),
         None => "it agrees with the recording".into(),
     };
+    let unrecorded = [first, second].into_iter().find(|replay| !replay.unrecorded.is_empty());
     html! {
-        p {
-            "Two replays disagree with each other: this machine does not compute reproducibly. "
-            "Test its hardware, and audit on another."
+        @if let Some(replay) = unrecorded {
+            p { (figure::sentence(&replay.unrecorded.explain_instability())) }
+        } @else {
+            p {
+                "Two replays disagree with each other: this machine does not compute reproducibly. "
+                "Test its hardware, and audit on another."
+            }
         }
         ul { li { "first: " (figure::prose(&place(first))) } li { "second: " (figure::prose(&place(second))) } }
     }
@@ -117,6 +122,9 @@ fn replayed(replay: &Replay) -> Markup {
     let Some(divergence) = &replay.divergence else { return html! {} };
     html! {
         p { (figure::sentence(&divergence.explain())) }
+        @if !replay.unrecorded.is_empty() {
+            p { (figure::sentence(&replay.unrecorded.explain_divergence())) }
+        }
         @if let Some(step) = &divergence.step { (stages(step)) (values(step)) }
         (heat::show(&replay.course, replay.segment))
         @if !divergence.closing.is_empty() {

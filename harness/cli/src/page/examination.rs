@@ -1,4 +1,5 @@
-//! What was found without replay, and what happened on the way.
+//! What was found without replay, what replays noted, and what happened on the
+//! way.
 
 use maud::{Markup, html};
 use reenact_core::verify::{Report, SegmentReport, Weight};
@@ -11,12 +12,12 @@ const FINDINGS_MAX: usize = 50;
 /// Shows the findings.
 pub(super) fn show(report: &Report) -> Markup {
     section(
-        "Examined without replay",
+        "Findings",
         html! {
             p {
-                "Spec, hash chain, commitment, every checkpoint against its root and against the "
+                "Examined without replay: spec, hash chain, commitment, every checkpoint against its root and against the "
                 "fingerprints of the step before it, learning rates, data order and batches "
-                "against what the spec derives."
+                "against what the spec derives. What a replay notes besides stands here too."
             }
             @if report.findings.is_empty() {
                 p { "Nothing was found." }

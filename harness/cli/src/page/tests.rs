@@ -7,7 +7,8 @@ use reenact_core::trainer::Engine;
 use reenact_core::verify::{
     Beacon, Challenge, Claim, Course, CourseStep, Divergence, Escape, Finding, Independence,
     LossPoint, NonceSource, Past, Place, REPORT_FORMAT, Replay, Report, Segment, SegmentOutcome,
-    SegmentReport, Stage, StepDivergence, StepValues, Verdict, Vouched, Weight,
+    SegmentReport, Stage, StepDivergence, StepValues, Unrecorded, UnrecordedKernel, Verdict,
+    Vouched, Weight,
 };
 
 use super::render;
@@ -42,7 +43,10 @@ fn replay(index: u64, divergence: Option<Divergence>) -> SegmentReport {
         tensors: vec![HOSTILE.into()],
         steps: (segment.step_start..segment.step_end).map(step).collect(),
     };
+    let named = UnrecordedKernel { table: HOSTILE.into(), kernel: HOSTILE.into() };
+    let first = differs.then_some(named).into_iter().collect();
     let replay = Replay {
+        unrecorded: Unrecorded { count: u64::from(differs), first },
         segment,
         closing_root: StateRoot::default(),
         divergence,

@@ -55,15 +55,20 @@ impl Forger<'_> {
                 with_model_of(honest.clone(), &self.source.state(0)?, |_, initial| initial)
             }
             PostHocKind::Interpolation => self.interpolate(honest.clone(), step)?,
-            PostHocKind::BitFlip | PostHocKind::Truncated | PostHocKind::Withheld => honest.clone(),
+            PostHocKind::BitFlip
+            | PostHocKind::Truncated
+            | PostHocKind::Withheld
+            | PostHocKind::PoisonedSelections
+            | PostHocKind::WithheldSelections => honest.clone(),
         };
         let changed = changed(&honest, &forged);
         Ok((!changed.is_empty()).then_some((forged, changed)))
     }
 
     fn touches(&self, step: u64) -> bool {
-        let edits_state = !self.attack.kind.is_seen_by_integrity();
-        edits_state && step > 0 && self.attack.step.is_none_or(|place| place == step)
+        self.attack.kind.edits_state()
+            && step > 0
+            && self.attack.step.is_none_or(|place| place == step)
     }
 
     fn move_weight(&self, mut state: State) -> Result<State, AttackError> {

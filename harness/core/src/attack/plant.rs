@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use super::forge::{Forger, Source};
 use super::{AttackError, PostHocAttack, PostHocKind};
 use crate::format::{
-    COMMITMENT_BYTES_MAX, Commitment, Event, FrameReader, JournalWriter, Object, ReadAt, ReadRun,
-    SIGNATURE_BYTES_MAX, Tail, WriteRun, write_checkpoint,
+    COMMITMENT_BYTES_MAX, Commitment, Event, FrameReader, JournalWriter, KernelSelection, Object,
+    ReadAt, ReadRun, SIGNATURE_BYTES_MAX, Tail, WriteRun, write_checkpoint,
 };
 use crate::spec::SPEC_BYTES_MAX;
 use crate::state::{State, StateRoot};
@@ -20,7 +20,8 @@ pub struct Planted {
     /// Every place that was changed, by step.
     pub changes: Vec<Change>,
     /// The segments that end at a changed state: their replay has to diverge.
-    /// Empty where integrity alone has to catch the attack.
+    /// Empty where integrity alone has to catch the attack, or no state was
+    /// edited.
     pub segments: Vec<u64>,
     /// Further segments, which only start at a changed state: their replay
     /// diverges too, unless rounding swallows the edit at once.
@@ -30,8 +31,8 @@ pub struct Planted {
 /// Names one changed place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// The boundary whose checkpoint was changed or left out, or the last step
-    /// before a cut.
+    /// The boundary whose checkpoint was changed or left out, the last step
+    /// before a cut, or the step before which kernel selections were edited.
     pub step: u64,
     /// The tensors that were changed, with the fingerprints of the step before.
     pub tensors: Vec<String>,
@@ -59,8 +60,15 @@ pub fn plant(
     into.put(Object::Spec, &mut |out| out.write_all(&spec))?;
     let (journal, header) = JournalWriter::start();
     into.append(&header)?;
-    let insider =
-        Insider { forger, into, journal, checkpoints: Vec::new(), forged: None, changes: vec![] };
+    let insider = Insider {
+        forger,
+        into,
+        journal,
+        checkpoints: Vec::new(),
+        forged: None,
+        changes: Vec::new(),
+        next_step: 0,
+    };
     insider.rewrite()
 }
 
@@ -73,10 +81,18 @@ fn check_place(forger: &Forger<'_>) -> Result<(), AttackError> {
         "it was resumed, so some of its steps stand in it twice".to_owned()
     } else {
         match (attack.kind, attack.step) {
+            (kind, _) if kind.edits_selections() && history.selections.is_empty() => {
+                "it holds no kernel selections".to_owned()
+            }
+            (PostHocKind::PoisonedSelections, _)
+                if history.selections.iter().all(|found| found.candidates == 1) =>
+            {
+                "its kernel selections leave no choice".to_owned()
+            }
             (_, None) => return Ok(()),
             (PostHocKind::Truncated, Some(step)) if step < steps => return Ok(()),
             (PostHocKind::Truncated, Some(step)) => format!("it has no step {step}"),
-            (kind, Some(0)) if !kind.is_seen_by_integrity() => {
+            (kind, Some(0)) if kind.edits_state() => {
                 "no step leads to its initial state".to_owned()
             }
             (_, Some(step)) if history.checkpoints.contains_key(&step) => return Ok(()),
@@ -95,6 +111,7 @@ struct Insider<'a> {
     /// The state that the next checkpoint frame gets, and what differs in it.
     forged: Option<(State, Vec<String>)>,
     changes: Vec<Change>,
+    next_step: u64,
 }
 
 impl Insider<'_> {
@@ -124,12 +141,30 @@ impl Insider<'_> {
         match event {
             Event::Step(trace) => self.take_step(trace),
             Event::Checkpoint { step, root } => self.take_checkpoint(step, root),
+            Event::KernelSelections(selections) => self.take_selections(selections),
             other => self.append(&other),
         }
     }
 
+    fn take_selections(&mut self, mut selections: Vec<KernelSelection>) -> Result<(), AttackError> {
+        let kind = self.forger.attack.kind;
+        let poisons = kind == PostHocKind::PoisonedSelections;
+        let edited = poisons && selections.iter().any(|found| found.candidates > 1);
+        if edited || kind == PostHocKind::WithheldSelections {
+            self.changes.push(Change { step: self.next_step, tensors: Vec::new() });
+        }
+        if kind == PostHocKind::WithheldSelections {
+            return Ok(());
+        }
+        for found in selections.iter_mut().filter(|_| poisons) {
+            found.choice = (found.choice + 1) % found.candidates;
+        }
+        self.append(&Event::KernelSelections(selections))
+    }
+
     fn take_step(&mut self, mut trace: StepTrace) -> Result<(), AttackError> {
         let next = trace.step + 1;
+        self.next_step = next;
         if self.forger.source.history.checkpoints.contains_key(&next) {
             self.forged = self.forger.forge(next)?;
         }
@@ -215,7 +250,7 @@ impl Insider<'_> {
         }
         // A store may write later, and says only here that it could not.
         self.into.sync()?;
-        let edits_state = !self.forger.attack.kind.is_seen_by_integrity();
+        let edits_state = self.forger.attack.kind.edits_state();
         let changed = |step: u64| edits_state && self.changes.iter().any(|c| c.step == step);
         let mut planted = Planted::default();
         for (segment, ends) in (0u64..).zip(self.checkpoints.windows(2)) {

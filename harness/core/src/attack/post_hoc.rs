@@ -29,9 +29,13 @@ pub enum PostHocKind {
     Truncated,
     /// Leaves out a checkpoint.
     Withheld,
+    /// Names another kernel in every recorded selection that leaves a choice.
+    PoisonedSelections,
+    /// Leaves out every recorded kernel selection.
+    WithheldSelections,
 }
 
-const KINDS: [(PostHocKind, &str, f64); 8] = [
+const KINDS: [(PostHocKind, &str, f64); 10] = [
     (PostHocKind::BitFlip, "bit-flip", 1.0),
     (PostHocKind::WeightEdit, "weight-edit", 1.0),
     (PostHocKind::MomentEdit, "moment-edit", 1.01),
@@ -40,6 +44,8 @@ const KINDS: [(PostHocKind, &str, f64); 8] = [
     (PostHocKind::Interpolation, "interpolation", 1.0),
     (PostHocKind::Truncated, "truncated", 1.0),
     (PostHocKind::Withheld, "withheld", 1.0),
+    (PostHocKind::PoisonedSelections, "poisoned-selections", 1.0),
+    (PostHocKind::WithheldSelections, "withheld-selections", 1.0),
 ];
 
 /// Describes an edit of a finished recording: `weight-edit@100`,
@@ -66,6 +72,21 @@ impl PostHocKind {
     /// Says whether integrity alone has to catch it, without any replay.
     pub fn is_seen_by_integrity(self) -> bool {
         matches!(self, Self::BitFlip | Self::Truncated | Self::Withheld)
+    }
+
+    /// Says whether it edits the recorded kernel selections.
+    pub fn edits_selections(self) -> bool {
+        matches!(self, Self::PoisonedSelections | Self::WithheldSelections)
+    }
+
+    /// Says whether it puts other states in.
+    pub fn edits_state(self) -> bool {
+        !self.is_seen_by_integrity() && !self.edits_selections()
+    }
+
+    /// Says whether it acts on the whole recording, not at a step.
+    pub fn is_everywhere(self) -> bool {
+        self == Self::NoTraining || self.edits_selections()
     }
 
     fn entry(self) -> &'static (Self, &'static str, f64) {
@@ -104,7 +125,7 @@ fn parse(text: &str) -> Option<PostHocAttack> {
         None => None,
     };
     let strength = parts.strength.unwrap_or(usual);
-    let whole = step.is_some() != (kind == PostHocKind::NoTraining);
+    let whole = step.is_some() != kind.is_everywhere();
     let chosen = tensor.is_none() || kind == PostHocKind::WeightEdit;
     (whole && chosen).then_some(PostHocAttack { kind, step, tensor, strength })
 }
@@ -143,6 +164,8 @@ mod tests {
             "interpolation@4",
             "truncated@57*0",
             "withheld@0",
+            "poisoned-selections",
+            "withheld-selections",
         ] {
             let attack: PostHocAttack = text.parse().unwrap();
             assert_eq!(attack.to_string(), text);
@@ -160,6 +183,7 @@ mod tests {
             "weight-edit@1..2",
             "weight-edit@1*nan",
             "no-training@3",
+            "withheld-selections@3",
             "splice:model.w@3",
             "lr-tamper@3",
         ] {

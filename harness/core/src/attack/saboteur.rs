@@ -6,6 +6,7 @@ use super::edit::{forget_moments, move_first_element, scale_moments};
 use super::tamper::{can_relabel, can_stamp, relabel, stamp};
 use super::{InRunAttack, InRunKind};
 use crate::data::{Batch, DataSet};
+use crate::format::KernelSelection;
 use crate::spec::{OptimizerSpec, Spec};
 use crate::state::{Layout, State};
 use crate::steering::{DataOrder, step_seed};
@@ -210,6 +211,10 @@ impl Trainer for Saboteur {
 
     fn restore(&mut self, state: &State) -> Result<(), TrainerError> {
         self.trainer.restore(state)
+    }
+
+    fn selections(&mut self) -> Result<Vec<KernelSelection>, TrainerError> {
+        self.trainer.selections()
     }
 
     fn evaluate(&mut self) -> Result<Vec<Metric>, TrainerError> {

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::Environment;
+use super::selection::check;
+use super::{Environment, KernelSelection};
 use crate::codec::{self, CodecError, VALUE_BYTES_MAX};
 use crate::digest::Digest;
 use crate::state::{Layout, StateRoot};
@@ -46,6 +47,8 @@ pub enum Event {
         /// Steps taken.
         steps: u64,
     },
+    /// Kernels were chosen, each for the first time in this run.
+    KernelSelections(Vec<KernelSelection>),
 }
 
 /// Names the tensors that the fingerprints of a step stand for.
@@ -58,7 +61,7 @@ pub struct StepLayouts {
 }
 
 /// One domain a kind; the position is the kind's number.
-pub(super) const DOMAINS: [&str; 7] = [
+pub(super) const DOMAINS: [&str; 8] = [
     "reenact v1 journal run-started",
     "reenact v1 journal layouts",
     "reenact v1 journal step",
@@ -66,12 +69,13 @@ pub(super) const DOMAINS: [&str; 7] = [
     "reenact v1 journal run-resumed",
     "reenact v1 journal run-interrupted",
     "reenact v1 journal run-finished",
+    "reenact v1 journal kernel-selections",
 ];
 
 /// Limits the payload of each kind, so that a hostile journal cannot make its
 /// reader hold much.
-pub(super) const PAYLOAD_BYTES_MAX: [usize; 7] =
-    [1 << 16, VALUE_BYTES_MAX, VALUE_BYTES_MAX, 1 << 8, 1 << 16, 1 << 8, 1 << 8];
+pub(super) const PAYLOAD_BYTES_MAX: [usize; 8] =
+    [1 << 16, VALUE_BYTES_MAX, VALUE_BYTES_MAX, 1 << 8, 1 << 16, 1 << 8, 1 << 8, VALUE_BYTES_MAX];
 
 impl Event {
     pub(super) fn kind(&self) -> u16 {
@@ -83,6 +87,7 @@ impl Event {
             Self::RunResumed { .. } => 4,
             Self::RunInterrupted { .. } => 5,
             Self::RunFinished { .. } => 6,
+            Self::KernelSelections(_) => 7,
         }
     }
 
@@ -95,6 +100,10 @@ impl Event {
             Self::RunResumed { step, environment } => codec::encode(&(step, environment)),
             Self::RunInterrupted { step } => codec::encode(step),
             Self::RunFinished { steps } => codec::encode(steps),
+            Self::KernelSelections(selections) => {
+                check_selections(selections)?;
+                codec::encode(selections)
+            }
         }
     }
 
@@ -118,7 +127,12 @@ impl Event {
                 Self::RunResumed { step, environment }
             }
             5 => Self::RunInterrupted { step: read(payload)? },
-            _ => Self::RunFinished { steps: read(payload)? },
+            6 => Self::RunFinished { steps: read(payload)? },
+            _ => {
+                let selections: Vec<KernelSelection> = read(payload)?;
+                check_selections(&selections)?;
+                Self::KernelSelections(selections)
+            }
         };
         // Only maps can be encoded in more than one way.
         let has_maps = matches!(event, Self::RunStarted { .. } | Self::RunResumed { .. });
@@ -129,6 +143,10 @@ impl Event {
     }
 }
 
+fn check_selections(selections: &[KernelSelection]) -> Result<(), CodecError> {
+    check(selections).map_err(|problem| CodecError::Malformed(problem.to_string()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,7 +155,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_decodes_has_one_encoding(
-            kind in 0u16..8,
+            kind in 0u16..9,
             payload in prop::collection::vec(prop_oneof![Just(0), any::<u8>()], 0..200),
         ) {
             if let Ok(event) = Event::decode(kind, &payload) {

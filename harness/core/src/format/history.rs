@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::journal::{FrameReader, JournalError, Tail, event_at};
-use super::{Environment, Event, Frame, ReadAt, StepLayouts};
+use super::{Environment, Event, Frame, KernelSelection, ReadAt, Selections, StepLayouts};
 use crate::digest::Digest;
 use crate::state::StateRoot;
 use crate::trainer::StepTrace;
@@ -28,6 +28,8 @@ pub struct History {
     pub environments: Vec<(u64, Environment)>,
     /// Root of every stored state, by the step that it opens.
     pub checkpoints: BTreeMap<u64, StateRoot>,
+    /// Kernels that were chosen; each holds for every step.
+    pub selections: Selections,
     /// Steps before which training was asked to stop.
     pub interrupted: Vec<u64>,
     /// Steps that were recorded twice, differently.
@@ -99,6 +101,7 @@ impl History {
                 .into_iter()
                 .map(|(step, (root, _))| (step, root))
                 .collect(),
+            selections: fold.selections,
             interrupted: fold.interrupted,
             contradictions: fold.contradictions,
             finished: fold.finished,
@@ -164,6 +167,7 @@ struct Fold {
     checkpoints: BTreeMap<u64, By<StateRoot>>,
     /// Checkpoints that resumptions replace.
     replaced_checkpoints: BTreeMap<u64, By<StateRoot>>,
+    selections: Selections,
     interrupted: Vec<u64>,
     contradictions: Vec<Contradiction>,
     stopped: bool,
@@ -188,6 +192,7 @@ impl Fold {
             layouts: Vec::new(),
             checkpoints: BTreeMap::new(),
             replaced_checkpoints: BTreeMap::new(),
+            selections: Selections::default(),
             interrupted: Vec::new(),
             contradictions: Vec::new(),
             stopped: false,
@@ -233,6 +238,7 @@ impl Fold {
                 self.finished = true;
                 Ok(())
             }
+            Event::KernelSelections(selections) => self.take_selections(selections),
         }
     }
 
@@ -254,6 +260,13 @@ impl Fold {
         }
         self.layouts.push((self.next_step(), layouts.clone()));
         Ok(())
+    }
+
+    /// A resumption takes none of them back: whoever resumes is given them.
+    fn take_selections(&mut self, selections: &[KernelSelection]) -> Result<(), String> {
+        let mut selections = selections.iter().cloned();
+        let added = selections.try_for_each(|selection| self.selections.add(selection));
+        added.map_err(|error| error.to_string())
     }
 
     fn take_step(&mut self, source: &dyn ReadAt, trace: &StepTrace, at: u64) -> Result<(), String> {

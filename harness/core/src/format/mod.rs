@@ -25,6 +25,7 @@ mod journal;
 mod key;
 mod object;
 mod pieces;
+mod selection;
 mod signature;
 
 pub use checkpoint::{CHECKPOINT_HEADER_BYTES_MAX, Checkpoint, CheckpointError, write_checkpoint};
@@ -35,4 +36,7 @@ pub use history::{Contradiction, History, HistoryError};
 pub use journal::{Frame, FrameReader, JOURNAL_FORMAT, JournalError, JournalWriter, Tail};
 pub use key::{KeyError, PublicKey, SecretKey};
 pub use object::{Object, ReadAt, ReadRun, StoreError, WriteContent, WriteRun};
+pub use selection::{
+    KernelSelection, RUN_SELECTION_BYTES_MAX, RUN_SELECTIONS_MAX, SelectionError, Selections,
+};
 pub use signature::{SIGNATURE_BYTES_MAX, SIGNATURE_NAMESPACE, Signature, SignatureError};

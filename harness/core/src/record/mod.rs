@@ -8,6 +8,7 @@
 //! which a resumption trains again. [`sign`] then says who stands for it.
 
 mod resume;
+mod selections;
 mod sign;
 
 use std::collections::BTreeMap;
@@ -17,12 +18,14 @@ use crate::codec::CodecError;
 use crate::digest::Digest;
 use crate::format::{
     CheckpointError, Commitment, Environment, Event, HistoryError, JournalWriter, Object,
-    SignatureError, StepLayouts, StoreError, WriteRun, write_checkpoint,
+    SelectionError, Selections, SignatureError, StepLayouts, StoreError, WriteRun,
+    write_checkpoint,
 };
 use crate::spec::{Spec, SpecError};
 use crate::state::{Layout, StateRoot};
 use crate::trainer::{Metric, StepTrace, Trainer, TrainerError};
 
+pub use selections::recorded_selections;
 pub use sign::sign;
 
 /// Records one training.
@@ -35,6 +38,8 @@ pub struct Recorder<'a> {
     /// State and gradient, as last declared.
     layouts: Option<(Arc<Layout>, Arc<Layout>)>,
     checkpoints: BTreeMap<u64, StateRoot>,
+    /// What the journal holds by now.
+    selections: Selections,
     next_step: u64,
 }
 
@@ -85,6 +90,28 @@ pub enum RecordError {
     /// A checkpoint cannot be read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// The engine does not keep to a kernel that the journal holds.
+    #[error(
+        "step {step}: the engine computes `{table}` with `{found}` (number {choice}), but the \
+         journal holds `{recorded}` (number {recorded_choice}) for it"
+    )]
+    OtherKernel {
+        /// The step that comes next.
+        step: u64,
+        /// Which operation, on which device.
+        table: String,
+        /// The kernel that the engine takes.
+        found: String,
+        /// Its number.
+        choice: u32,
+        /// The kernel that the journal holds.
+        recorded: String,
+        /// Its number.
+        recorded_choice: u32,
+    },
+    /// The engine chose more kernels than a journal takes.
+    #[error(transparent)]
+    Selection(#[from] SelectionError),
 }
 
 impl<'a> Recorder<'a> {
@@ -109,6 +136,7 @@ impl<'a> Recorder<'a> {
             journal,
             layouts: None,
             checkpoints,
+            selections: Selections::default(),
             next_step: 0,
         };
         recorder.append(&Event::RunStarted { spec: spec_digest, environment })?;
@@ -130,6 +158,8 @@ impl<'a> Recorder<'a> {
     pub fn advance(&mut self) -> Result<StepTrace, RecordError> {
         let trace = self.trainer.step(self.next_step)?;
         self.declare_layouts()?;
+        // In front of the step: whoever takes it again has to know them.
+        self.record_selections()?;
         let event = Event::Step(trace);
         self.append(&event)?;
         self.next_step += 1;
@@ -142,6 +172,7 @@ impl<'a> Recorder<'a> {
 
     /// Records that training was asked to stop; `resume` goes on.
     pub fn interrupt(mut self) -> Result<(), RecordError> {
+        self.record_selections()?;
         self.append(&Event::RunInterrupted { step: self.next_step })?;
         Ok(self.store.sync()?)
     }
@@ -151,6 +182,7 @@ impl<'a> Recorder<'a> {
     /// evaluation of its final model.
     pub fn finish(mut self) -> Result<(Commitment, Vec<Metric>), RecordError> {
         assert!(self.is_done(), "a recording is finished after its last step");
+        self.record_selections()?;
         self.append(&Event::RunFinished { steps: self.next_step })?;
         // The journal must not lag behind a commitment that survives.
         self.store.sync()?;
@@ -189,6 +221,7 @@ impl<'a> Recorder<'a> {
         let state = self.trainer.capture(step)?;
         let root = state.root();
         self.store.put(Object::Checkpoint(root), &mut |out| write_checkpoint(&state, out))?;
+        self.record_selections()?;
         self.append(&Event::Checkpoint { step, root })?;
         self.checkpoints.insert(step, root);
         Ok(())

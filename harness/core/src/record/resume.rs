@@ -16,7 +16,8 @@ const STATE_BYTES_MAX: u64 = 1 << 40;
 impl<'a> Recorder<'a> {
     /// Goes on from the newest checkpoint that is whole. The journal keeps
     /// every whole frame, says that it was resumed and from where, and records
-    /// the repeated steps again.
+    /// the repeated steps again. `trainer` was started with the
+    /// [recorded selections](super::recorded_selections) pinned.
     ///
     /// # Errors
     /// [`RecordError::Complete`] if the run had ended. If only the commitment
@@ -43,9 +44,17 @@ impl<'a> Recorder<'a> {
         let journal = JournalWriter::resume(&history);
         let checkpoints = history.checkpoints.range(..=step).map(|(&s, &root)| (s, root)).collect();
         let (spec_digest, layouts) = (history.spec, None);
-        let next_step = step;
-        let mut recorder =
-            Self { store, trainer, spec, spec_digest, journal, layouts, checkpoints, next_step };
+        let mut recorder = Self {
+            store,
+            trainer,
+            spec,
+            spec_digest,
+            journal,
+            layouts,
+            checkpoints,
+            selections: history.selections,
+            next_step: step,
+        };
         recorder.append(&Event::RunResumed { step, environment })?;
         Ok(recorder)
     }
@@ -67,7 +76,7 @@ fn check_spec(store: &dyn ReadRun, spec: &Spec, history: &History) -> Result<(),
 
 /// Reads the journal, if the recorder lived long enough to store its first
 /// state; with less there is nothing to go on from, and nothing to lose.
-fn begun(store: &dyn ReadRun) -> Result<Option<History>, RecordError> {
+pub(super) fn begun(store: &dyn ReadRun) -> Result<Option<History>, RecordError> {
     match History::read(store.open(Object::Journal)?) {
         Err(HistoryError::Empty) => Ok(None),
         Err(error) => Err(error.into()),

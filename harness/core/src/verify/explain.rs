@@ -1,10 +1,23 @@
 //! What a replay shows, in plain words.
 
 use super::divergence::{Divergence, Stage, StepDivergence};
+use super::replay::Replay;
 use crate::state::{Difference, TensorDifference};
 
 /// Names shown before the rest is only counted.
 const NAMES_MAX: usize = 3;
+
+impl Replay {
+    /// Says in one sentence where it leaves the recording, and whether the
+    /// recording held what it needed; none if it does not leave it.
+    pub fn explain(&self) -> Option<String> {
+        let place = self.divergence.as_ref()?.explain();
+        if self.unrecorded.is_empty() {
+            return Some(place);
+        }
+        Some(format!("{place}; {}", self.unrecorded.explain_divergence()))
+    }
+}
 
 impl Divergence {
     /// Says in one sentence where the replay first leaves the recording.

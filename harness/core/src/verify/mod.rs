@@ -35,6 +35,7 @@ mod remembered;
 mod replay;
 mod report;
 mod tally;
+mod unrecorded;
 mod verdict;
 mod vouched;
 
@@ -56,5 +57,6 @@ pub use recording::{Recording, Segment};
 pub use remembered::{Past, Remembered, Seen};
 pub use replay::{Replay, ReplayError, replay};
 pub use report::{Claim, Escape, REPORT_FORMAT, Report, SegmentOutcome, SegmentReport};
+pub use unrecorded::{Unrecorded, UnrecordedKernel};
 pub use verdict::{Grade, Verdict};
 pub use vouched::Vouched;

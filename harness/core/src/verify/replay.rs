@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::course::{Course, CourseKeeper};
 use super::divergence::{Divergence, StepDivergence};
 use super::recording::{Recording, Segment};
+use super::unrecorded::Unrecorded;
 use crate::format::{CheckpointError, JournalError, Object, StoreError};
 use crate::state::{State, StateRoot, TensorDifference, state_differences};
 use crate::trainer::{Trainer, TrainerError};
@@ -29,12 +30,21 @@ pub struct Replay {
     /// What it did step by step, thinned out.
     #[serde(default)]
     pub course: Course,
+    /// Kernels that it computed with and that the recording does not hold.
+    #[serde(default, skip_serializing_if = "Unrecorded::is_empty")]
+    pub unrecorded: Unrecorded,
 }
 
 impl Replay {
     /// Says whether everything agreed, bit for bit.
     pub fn agrees(&self) -> bool {
         self.divergence.is_none() && self.initial.is_empty()
+    }
+
+    /// Says whether another replay computed the same, with whatever kernels.
+    pub fn repeats(&self, other: &Self) -> bool {
+        let unrecorded = self.unrecorded.clone();
+        *self == Self { unrecorded, ..other.clone() }
     }
 }
 
@@ -78,7 +88,7 @@ impl ReplayError {
 }
 
 /// Replays a segment from its committed opening state with `trainer`, which
-/// has just been started, and compares every step and the whole closing state.
+/// has just been started with the recorded kernel selections pinned, and compares every step and the whole closing state.
 /// `progress` is told each step done.
 pub fn replay(
     recording: &Recording<'_>,
@@ -109,7 +119,8 @@ pub fn replay(
     let closing = closing_differences(recording, &closing_state, closing_root, segment, limit)?;
     let diverges = first.is_some() || !closing.is_empty();
     let divergence = diverges.then_some(Divergence { step: first, closing });
-    Ok(Replay { segment, closing_root, divergence, initial, course: course.finish() })
+    let unrecorded = Unrecorded::of(&recording.history.selections, trainer.selections()?);
+    Ok(Replay { segment, closing_root, divergence, initial, course: course.finish(), unrecorded })
 }
 
 /// The run has to begin where its seed says; a run that began with other

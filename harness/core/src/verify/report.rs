@@ -14,6 +14,7 @@ use super::recall::Recall;
 use super::recording::{Recording, Segment};
 use super::remembered::{Past, escape_of_all};
 use super::replay::Replay;
+use super::unrecorded::note;
 use super::verdict::{Grade, Verdict};
 use super::vouched::Vouched;
 use crate::digest::Digest;
@@ -23,7 +24,8 @@ use crate::format::Environment;
 ///
 /// 1: the first (2026-11). Later in 1, as fields that may be missing: where the
 /// nonce came from, which independence was required, what a ledger knew of
-/// earlier audits, and the chance of escape up to now.
+/// earlier audits, the chance of escape up to now, and the kernels that a replay
+/// had to choose itself.
 pub const REPORT_FORMAT: u32 = 1;
 
 /// Numbers of tampered segments for which the chance of escape is reported.
@@ -52,7 +54,7 @@ pub struct Report {
     /// What a ledger knew of earlier audits; none if none was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub past: Option<Past>,
-    /// What was found without replay.
+    /// What was found without replay, and what a replay that agrees noted.
     pub findings: Vec<Finding>,
     /// The drawn segments and what their replay gave.
     pub segments: Vec<SegmentReport>,
@@ -178,7 +180,7 @@ impl Report {
         vouched: Vouched,
         recording: Option<&Recording<'_>>,
         challenge: Option<Challenge>,
-        findings: Vec<Finding>,
+        mut findings: Vec<Finding>,
         segments: Vec<SegmentReport>,
         auditor: Environment,
     ) -> Self {
@@ -195,6 +197,7 @@ impl Report {
         class_differences.sort();
         class_differences.dedup();
         let (verdict, reasons) = decide(&findings, &segments, &class_differences);
+        findings.extend(note(&segments));
         let escape = challenge.as_ref().map_or(Vec::new(), escapes);
         Self {
             format: REPORT_FORMAT,
@@ -311,8 +314,13 @@ impl SegmentReport {
         let Segment { index, step_start, step_end } = self.segment;
         let place = format!("segment {index} (steps {step_start} to {})", step_end - 1);
         let (weight, reason) = match &self.outcome {
-            SegmentOutcome::Replayed { replay } => {
-                (Weight::Divergent, replay.divergence.as_ref()?.explain())
+            SegmentOutcome::Replayed { replay } => (Weight::Divergent, replay.explain()?),
+            SegmentOutcome::Unstable { first, second }
+                if !(first.unrecorded.is_empty() && second.unrecorded.is_empty()) =>
+            {
+                let most = [first, second].into_iter().max_by_key(|found| found.unrecorded.count);
+                let most = most.unwrap_or(first);
+                (Weight::Inconclusive, most.unrecorded.explain_instability())
             }
             SegmentOutcome::Unstable { .. } => (
                 Weight::Inconclusive,

@@ -4,7 +4,7 @@
 #![allow(dead_code)]
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::sync::Arc;
 
 use reenact_core::attack::{InRunAttack, Planted, PostHocAttack, plant, start};
 use reenact_core::data::DataSet;
@@ -55,7 +55,7 @@ pub(crate) fn spec_with(change: impl FnOnce(&mut Spec)) -> Spec {
 }
 
 pub(crate) fn setting(attack: Option<InRunAttack>) -> Setting {
-    Setting { device: "cpu".into(), threads: 1, data_dir: PathBuf::new(), attack }
+    Setting { attack, ..Setting::new("cpu", 1) }
 }
 
 pub(crate) fn environment() -> Environment {
@@ -73,14 +73,27 @@ pub(crate) fn environment() -> Environment {
 
 /// Starts the program, honest unless it is attacked.
 pub(crate) fn trainer(spec: &Spec, attack: Option<InRunAttack>) -> Box<dyn Trainer> {
-    let setting = setting(attack);
-    let data = Toy.data(spec, &setting).unwrap();
-    start(&Toy, spec, data, &setting).unwrap()
+    started(spec, &setting(attack))
+}
+
+pub(crate) fn started(spec: &Spec, setting: &Setting) -> Box<dyn Trainer> {
+    let data = Toy.data(spec, setting).unwrap();
+    start(&Toy, spec, data, setting).unwrap()
+}
+
+/// Starts the program as a worker does, with the recorded kernels.
+fn replayer(recording: &Recording<'_>) -> Box<dyn Trainer> {
+    let selections = Arc::new(recording.history.selections.to_vec());
+    started(&recording.spec, &Setting { selections, ..setting(None) })
 }
 
 pub(crate) fn record_attacked(spec: &Spec, attack: Option<InRunAttack>) -> MemoryRun {
+    record_in(spec, &setting(attack))
+}
+
+pub(crate) fn record_in(spec: &Spec, setting: &Setting) -> MemoryRun {
     let mut run = MemoryRun::default();
-    let trainer = trainer(spec, attack);
+    let trainer = started(spec, setting);
     let mut recorder = Recorder::start(&mut run, spec.clone(), trainer, environment()).unwrap();
     while !recorder.is_done() {
         recorder.advance().unwrap();
@@ -138,7 +151,7 @@ pub(crate) fn data(spec: &Spec) -> std::sync::Arc<dyn DataSet> {
 }
 
 pub(crate) fn replayed(recording: &Recording<'_>, segment: u64) -> Replay {
-    let mut trainer = trainer(&recording.spec, None);
+    let mut trainer = replayer(recording);
     replay(recording, trainer.as_mut(), recording.segment(segment), &mut |_| ()).unwrap()
 }
 
@@ -162,7 +175,7 @@ pub(crate) fn segment_reports(recording: &Recording<'_>, segments: &[u64]) -> Ve
 }
 
 fn segment_report(recording: &Recording<'_>, index: u64) -> SegmentReport {
-    let mut trainer = trainer(&recording.spec, None);
+    let mut trainer = replayer(recording);
     let segment = recording.segment(index);
     let outcome = match replay(recording, trainer.as_mut(), segment, &mut |_| ()) {
         Ok(replay) => SegmentOutcome::Replayed { replay: Box::new(replay) },
@@ -205,7 +218,7 @@ pub(crate) fn events(run: &MemoryRun) -> Vec<(usize, Event)> {
 }
 
 /// One domain a frame kind, as `harness/core/src/format/journal.rs` says.
-const DOMAINS: [&str; 7] = [
+const DOMAINS: [&str; 8] = [
     "reenact v1 journal run-started",
     "reenact v1 journal layouts",
     "reenact v1 journal step",
@@ -213,6 +226,7 @@ const DOMAINS: [&str; 7] = [
     "reenact v1 journal run-resumed",
     "reenact v1 journal run-interrupted",
     "reenact v1 journal run-finished",
+    "reenact v1 journal kernel-selections",
 ];
 
 /// The kind and payload of one frame, whatever they hold.

@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 use std::{fs, io};
 
@@ -10,7 +11,7 @@ use reenact_core::format::{
     COMMITMENT_BYTES_MAX, Environment, Event, FrameReader, History, Object, ReadAt, ReadRun,
     WriteRun,
 };
-use reenact_core::record::{RecordError, Recorder};
+use reenact_core::record::{RecordError, Recorder, recorded_selections};
 use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
 use reenact_core::trainer::{Trainer, TrainerError};
 use reenact_core::verify::Report;
@@ -247,7 +248,9 @@ impl Ground<'_> {
         spec: &Spec,
         attack: Option<InRunAttack>,
     ) -> Result<(Box<dyn Trainer>, Environment), Trouble> {
-        let setting = self.device.setting(spec, load::available_threads(), attack);
+        let mut setting = self.device.setting(spec, load::available_threads(), attack);
+        // With its kernels a training of the honest run repeats its bits.
+        setting.selections = Arc::new(recorded_selections(&Directory::open(self.run)?)?);
         let program = self.app.find(&spec.program.name)?;
         let environment = environment::describe(load::engine(program, spec, &setting)?)?;
         let data = load::data(program, spec, &setting)?;

@@ -87,7 +87,7 @@ impl Places<'_> {
         let plan = |strength| {
             let what = format!("post-hoc {kind} {strength}");
             let step = match kind {
-                PostHocKind::NoTraining => None,
+                kind if kind.is_everywhere() => None,
                 PostHocKind::Truncated => Some(self.step(&what)),
                 _ => Some(self.boundary(&what)),
             };

@@ -97,11 +97,21 @@ impl Trial<'_> {
         let (copy, planted) = self.ground.plant(name, attack, other)?;
         let changed = planted.changes.first().map(|change| change.step);
         // A state at a boundary is what the step before it leaves behind.
-        let edits_state = !attack.kind.is_seen_by_integrity();
-        let step = changed.map(|step| if edits_state { step.saturating_sub(1) } else { step });
+        let before = u64::from(attack.kind.edits_state());
+        let step = changed.map(|step| step.saturating_sub(before));
         let segments = if planted.segments.is_empty() { vec![0] } else { planted.segments };
         let audited = self.ground.audit(&copy, &segments, |_| ())?;
-        Ok(row.judged(&audited, step))
+        let row = row.judged(&audited, step);
+        Ok(match (row.caught, attack.kind) {
+            // The bits are the declared ones, and the report says what is missing.
+            (Caught::No, kind) if kind.edits_selections() && had_to_choose(&audited.report) => {
+                Row { caught: Caught::Reported, layer: Some(Layer::Replay), ..row }
+            }
+            (Caught::No, PostHocKind::PoisonedSelections) => {
+                row.without_place("the other kernels give the same bits".into())
+            }
+            _ => row,
+        })
     }
 
     fn rewrite(&self, name: &str, row: Row) -> Result<Row, Trouble> {
@@ -210,6 +220,12 @@ fn is_known_from_before(report: &Report) -> bool {
     let everywhere = finding.place.object == "journal" && finding.place.step.is_none();
     let replayed = report.segments.iter().all(|found| agrees(&found.outcome));
     report.past.is_some() && everywhere && replayed && !report.segments.is_empty()
+}
+
+/// Says whether a replay needed kernels that the recording does not hold.
+fn had_to_choose(report: &Report) -> bool {
+    let chose = |outcome: &SegmentOutcome| matches!(outcome, SegmentOutcome::Replayed { replay } if !replay.unrecorded.is_empty());
+    report.segments.iter().any(|found| chose(&found.outcome))
 }
 
 fn reason(report: &Report) -> String {
