@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::Device;
+use reenact_core::machine::DeviceReport;
 use reenact_core::trainer::{Engine, Setting, TrainerError};
 
 use crate::processor;
@@ -21,7 +22,8 @@ pub(crate) struct Devices {
 }
 
 /// Lists the devices of this build. A GPU backend adds a line here, an arm in
-/// [`open`] and one in [`engine`].
+/// [`open`] and one in [`engine`]; what it lacks on a machine, a driver say, it says
+/// in [`reports`] with [`DeviceReport::unusable`].
 const NAMES: [&str; 1] = ["cpu"];
 
 /// Opens the device and starts the threads that the setting asks for.
@@ -48,6 +50,15 @@ pub(crate) fn engine(setting: &Setting) -> Result<Engine, TrainerError> {
     class.insert("backend".into(), "flex".into());
     notes.insert("threads".into(), setting.threads.max(1).to_string());
     Ok(Engine { class, notes })
+}
+
+/// Says for each device whether it can be used here.
+pub(crate) fn reports(setting: &Setting) -> Vec<DeviceReport> {
+    let report = |name: &str| {
+        let setting = Setting { device: name.into(), ..setting.clone() };
+        DeviceReport::of(name, engine(&setting))
+    };
+    NAMES.into_iter().map(report).collect()
 }
 
 /// Collects facts by name.

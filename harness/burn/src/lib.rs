@@ -25,6 +25,7 @@ mod capture;
 mod convert;
 mod device;
 mod gradient;
+mod influence;
 mod inventory;
 mod memory;
 mod processor;

@@ -155,8 +155,12 @@ impl Trainer for UnsteadyTrainer {
 
     fn capture(&mut self, step: u64) -> Result<State, TrainerError> {
         let mut state = self.inner.capture(step)?;
-        let wanted = if step == 0 { "initial-weights" } else { "closing-state" };
-        if self.what.part == wanted {
+        let touched = match self.what.part.as_str() {
+            "initial-weights" => step == 0,
+            "closing-state" => step > self.what.step,
+            _ => false,
+        };
+        if touched {
             self.touch(&mut state);
         }
         Ok(state)

@@ -16,11 +16,14 @@ use crate::app::App;
 use crate::failure::Failure;
 use crate::progress;
 
+/// The device that is taken unless the user names one.
+pub(crate) const DEVICE: &str = "cpu";
+
 /// Says where to compute.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Device {
     /// Device to compute on
-    #[arg(long, default_value = "cpu", value_name = "NAME")]
+    #[arg(long, default_value = DEVICE, value_name = "NAME")]
     pub(crate) device: String,
     /// Folder with the files of data sets that do not come with the program
     #[arg(long, default_value = ".", value_name = "DIR")]

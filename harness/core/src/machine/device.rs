@@ -61,3 +61,31 @@ impl DeviceReport {
         matches!(self.state, DeviceState::Usable { .. })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engines_refusal_is_its_problem() {
+        let refusal = TrainerError::Device { name: "x".into(), problem: "no driver".into() };
+        let report = DeviceReport::of("cuda:0", Err(refusal));
+        assert_eq!(report, DeviceReport::unusable("cuda:0", "no driver", ""));
+        assert!(!report.is_usable());
+    }
+
+    #[test]
+    fn golden_json() {
+        let text = |report: &DeviceReport| serde_json::to_string(report).unwrap();
+        let unusable = DeviceReport::unusable("cuda:0", "no driver", "install one");
+        let golden =
+            r#"{"name":"cuda:0","state":"unusable","problem":"no driver","remedy":"install one"}"#;
+        assert_eq!(text(&unusable), golden);
+        let engine = Engine { class: Default::default(), notes: Default::default() };
+        let usable = DeviceReport::of("cpu", Ok(engine));
+        let golden =
+            r#"{"name":"cpu","state":"usable","engine":{"class":{},"notes":{}},"inexact":null}"#;
+        assert_eq!(text(&usable), golden);
+        assert_eq!(serde_json::from_str::<DeviceReport>(golden).unwrap(), usable);
+    }
+}

@@ -17,5 +17,5 @@ pub use device::{DeviceReport, DeviceState};
 pub use influence::{Effect, Influence, Source};
 pub use operation::{
     JudgedOperation, Kernels, OperationOutcome, OperationProbe, OperationRuns, Steadiness,
-    judge_operations, run_operations,
+    judge_operations,
 };

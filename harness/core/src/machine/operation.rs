@@ -71,9 +71,9 @@ pub struct OperationRuns {
     pub problem: Option<String>,
 }
 
-/// Runs every operation so many times; one that fails is not run again.
-pub fn run_operations(probes: Vec<OperationProbe>, times: u64) -> Vec<OperationRuns> {
-    let all = |mut probe: OperationProbe| {
+impl OperationRuns {
+    /// Runs an operation so many times; one that fails is not run again.
+    pub fn of(mut probe: OperationProbe, times: u64) -> Self {
         let (mut outcomes, mut problem) = (Vec::new(), None);
         for _ in 0..times {
             match (probe.run)() {
@@ -84,9 +84,8 @@ pub fn run_operations(probes: Vec<OperationProbe>, times: u64) -> Vec<OperationR
                 }
             }
         }
-        OperationRuns { name: probe.name, outcomes, problem }
-    };
-    probes.into_iter().map(all).collect()
+        Self { name: probe.name, outcomes, problem }
+    }
 }
 
 /// Says what is known of one operation on one device.
@@ -96,7 +95,7 @@ pub struct JudgedOperation {
     pub name: String,
     /// The judgement.
     pub steadiness: Steadiness,
-    /// The results that differ, or why it was not tried; else empty.
+    /// Which results differ, or why it was not tried; else empty.
     pub detail: String,
 }
 
@@ -156,7 +155,7 @@ fn judge(
 fn without_pins(free: &[&OperationOutcome]) -> (Steadiness, String) {
     let differing = differing(free);
     if !differing.is_empty() {
-        return (Steadiness::Unsafe, differing);
+        return (Steadiness::Unsafe, format!("not always the same: {differing}"));
     }
     if chooses(free) {
         let detail = "its kernel is chosen by measuring, and nothing pins it";
@@ -168,9 +167,11 @@ fn without_pins(free: &[&OperationOutcome]) -> (Steadiness, String) {
 fn with_pins(free: &[&OperationOutcome], pinned: &[&OperationOutcome]) -> (Steadiness, String) {
     let (left, loose) = (differing(pinned), differing(free));
     if !left.is_empty() {
-        (Steadiness::Unsafe, left)
-    } else if !loose.is_empty() || chooses(free) || chooses(pinned) {
-        (Steadiness::PinnedDeterministic, loose)
+        (Steadiness::Unsafe, format!("not always the same, though pinned: {left}"))
+    } else if !loose.is_empty() {
+        (Steadiness::PinnedDeterministic, format!("not always the same unless pinned: {loose}"))
+    } else if chooses(free) || chooses(pinned) {
+        (Steadiness::PinnedDeterministic, String::new())
     } else {
         (Steadiness::Deterministic, String::new())
     }
@@ -242,7 +243,7 @@ mod tests {
         let (all, none) = (Steadiness::Deterministic, String::new());
         assert_eq!(judged([steady(), steady()], None), (all, none.clone()));
         assert_eq!(judged([steady(), steady()], Some([steady(), steady()])), (all, none));
-        let unsafe_ = (Steadiness::Unsafe, "output".to_owned());
+        let unsafe_ = (Steadiness::Unsafe, "not always the same: output".to_owned());
         assert_eq!(judged([runs(&[1, 2], &[]), runs(&[1, 2], &[])], None), unsafe_);
         assert_eq!(judged([steady(), runs(&[2, 2], &[])], None), unsafe_);
     }
@@ -251,7 +252,10 @@ mod tests {
     fn a_choice_has_to_be_pinned() {
         let (a, b) = (|| runs(&[1, 1], &["a"]), || runs(&[2, 2], &["b"]));
         let pinned = |detail: &str| (Steadiness::PinnedDeterministic, detail.to_owned());
-        assert_eq!(judged([a(), b()], Some([a(), a()])), pinned("output"));
+        assert_eq!(
+            judged([a(), b()], Some([a(), a()])),
+            pinned("not always the same unless pinned: output")
+        );
         // That both chose the same is luck.
         assert_eq!(judged([a(), a()], Some([a(), a()])), pinned(""));
         assert_eq!(judged([a(), b()], Some([a(), b()])).0, Steadiness::Unsafe);
@@ -268,7 +272,7 @@ mod tests {
             count += 1;
             if count == 1 { Ok(OperationOutcome::default()) } else { Err("no memory".into()) }
         });
-        let failed = run_operations(vec![fails], 4).remove(0);
+        let failed = OperationRuns::of(fails, 4);
         assert_eq!(failed.outcomes.len(), 1);
         let not = |detail: &str| (Steadiness::NotTried, detail.to_owned());
         assert_eq!(judged([steady(), failed.clone()], None), not("no memory"));
