@@ -46,6 +46,13 @@ pub(crate) enum Message {
     Rehearsed(Vec<Rehearsal>),
     /// Operations were run by themselves; none if the program has no such list.
     Operated(Option<Vec<OperationRuns>>),
+    /// What a doctor asked for cannot be done.
+    Refused {
+        /// Whether it is the user's mistake, a bad spec say.
+        usage: bool,
+        /// Why, and what to do.
+        problem: String,
+    },
 }
 
 /// Says what a worker does with its segment.

@@ -5,7 +5,8 @@
 //!
 //! ```toml
 //! [program.hyperparameters]
-//! unsteady = "gradient"      # or initial-weights, batch, loss, update, closing-state
+//! unsteady = "gradient"      # or initial-weights, batch, loss, update, closing-state;
+//!                            # or abort, which ends the process as a crash does
 //! unsteady_step = 3
 //! unsteady_by = "process"    # or run (each time), threads, restore
 //! ```
@@ -81,8 +82,8 @@ impl Unsteadiness {
     }
 }
 
-const PARTS: [&str; 6] =
-    ["initial-weights", "batch", "loss", "gradient", "update", "closing-state"];
+const PARTS: [&str; 7] =
+    ["initial-weights", "batch", "loss", "gradient", "update", "closing-state", "abort"];
 const CAUSES: [&str; 4] = ["run", "process", "threads", "restore"];
 
 struct UnsteadyTrainer {
@@ -148,6 +149,7 @@ impl Trainer for UnsteadyTrainer {
                 self.touch_weights(&mut trace)?;
             }
             "update" => self.touch_weights(&mut trace)?,
+            "abort" => std::process::abort(),
             _ => {}
         }
         Ok(trace)

@@ -44,12 +44,19 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
     let message = match (&arguments.operations_of, &arguments.spec) {
-        (Some(program), _) => operate(app, program, arguments)?,
-        (None, Some(spec)) => rehearse_spec(app, spec, arguments)?,
+        (Some(program), _) => operate(app, program, arguments),
+        (None, Some(spec)) => rehearse_spec(app, spec, arguments),
         (None, None) => return Err(Failure::usage("there is nothing to probe")),
     };
-    send(&message)?;
+    send(&message.unwrap_or_else(refused))?;
     Ok(exit::MATCH)
+}
+
+/// The doctor says it in its own name.
+fn refused(failure: Failure) -> Message {
+    let hint = failure.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
+    let usage = failure.exit_code() == exit::USAGE;
+    Message::Refused { usage, problem: format!("{}{hint}", failure.message) }
 }
 
 /// Trains `times` times from the start, and once more across a restored state.
@@ -57,6 +64,7 @@ fn rehearse_spec(app: &App, spec: &str, arguments: &Arguments) -> Result<Message
     let spec = load::spec(app, spec)?;
     let setting = arguments.device.setting(arguments.threads, None);
     let program = app.find(&spec.program.name)?;
+    load::engine(program, &spec, &setting)?;
     let data = load::data(program, &spec, &setting)?;
     let mut start = || program.start(&spec, data.clone(), &setting);
     let restored = arguments.restored_step.map(Some);

@@ -113,7 +113,7 @@ pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
     let influences = influences::find(&programs);
     let repetition = subject
         .as_ref()
-        .map(|subject| repeat::Repetition::try_out(app, subject, arguments))
+        .map(|subject| repeat::Repetition::try_out(subject, arguments))
         .transpose()?;
     let operations = arguments.ops.then(|| operations::try_out(&machine, arguments)).transpose()?;
     let diagnosis =

@@ -105,6 +105,7 @@ fn in_process(
     bar.finish_and_clear();
     match found? {
         Message::Operated(runs) => Ok(runs),
+        Message::Refused { problem, .. } => Err(problem),
         _ => Err("the process wrote nonsense".into()),
     }
 }

@@ -8,7 +8,6 @@ use reenact_core::verify::{Departure, Part, Rehearsal};
 use serde::Serialize;
 
 use super::{Arguments, STEPS, Subject};
-use crate::app::App;
 use crate::command::load;
 use crate::failure::Failure;
 use crate::progress;
@@ -65,11 +64,7 @@ impl fmt::Display for Way {
 
 impl Repetition {
     /// Trains the first steps several times and compares.
-    pub(super) fn try_out(
-        app: &App,
-        subject: &Subject,
-        arguments: &Arguments,
-    ) -> Result<Self, Failure> {
+    pub(super) fn try_out(subject: &Subject, arguments: &Arguments) -> Result<Self, Failure> {
         let spec = &subject.spec;
         let steps = arguments.steps.unwrap_or(STEPS.min(spec.steps));
         if steps > spec.steps {
@@ -80,11 +75,6 @@ impl Repetition {
         // More than one even where the machine runs one at a time: what depends on
         // their number is to be seen.
         let threads = load::available_threads().max(2);
-        // Said here, before any process is started.
-        let setting = arguments.device(device).setting(threads, None);
-        let program = app.find(&spec.program.name)?;
-        load::engine(program, spec, &setting)?;
-        load::data(program, spec, &setting)?;
         let bar = progress::bar("trying", "steps", steps * 6, arguments.json);
         let doctor = Doctor { subject, arguments, device, steps, bar: &bar };
         let trials = doctor.trials(threads)?;
@@ -207,6 +197,8 @@ impl Doctor<'_> {
         let started = start(&words, self.device, threads, self.arguments);
         match converse(started, self.arguments.stall(), self.bar) {
             Ok(Message::Rehearsed(found)) => Ok(found),
+            Ok(Message::Refused { usage: true, problem }) => Err(Failure::usage(problem)),
+            Ok(Message::Refused { usage: false, problem }) => Err(Failure::inconclusive(problem)),
             Ok(_) => Err(Failure::inconclusive("the process that trains wrote nonsense")),
             Err(problem) => {
                 Err(Failure::inconclusive(format!("the process that trains failed: {problem}")))
