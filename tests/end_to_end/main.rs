@@ -7,6 +7,7 @@ mod bad_input;
 mod beacon;
 mod bit_flip;
 mod commands;
+mod doctor;
 mod drill;
 mod honest;
 #[cfg(unix)]

@@ -19,9 +19,6 @@ const TOOLKITS: [&str; 4] = ["/usr/local/cuda", "/opt/cuda", "/usr/lib/cuda", "/
 /// Says whether GPU number `index` can be used. burn itself would panic in a
 /// thread of its own where there is no driver.
 pub(crate) fn check(index: usize) -> Result<(), String> {
-    if !Path::new(KERNEL_MODULE).exists() && !Path::new("/dev/dxg").exists() {
-        return Err(format!("there is no NVIDIA driver ({KERNEL_MODULE} is missing)"));
-    }
     let count = count()?;
     if index < count {
         return Ok(());
@@ -33,9 +30,12 @@ pub(crate) fn check(index: usize) -> Result<(), String> {
     })
 }
 
-/// Counts the GPUs. A driver library that cannot be loaded is a panic in burn's
+/// Counts the GPUs. Without a driver nothing of burn's is asked; a driver library that cannot be loaded is a panic in burn's
 /// binding, and must not look like one of ours.
-fn count() -> Result<usize, String> {
+pub(crate) fn count() -> Result<usize, String> {
+    if !Path::new(KERNEL_MODULE).exists() && !Path::new("/dev/dxg").exists() {
+        return Err(format!("there is no NVIDIA driver ({KERNEL_MODULE} is missing)"));
+    }
     let report = panic::take_hook();
     panic::set_hook(Box::new(|_| ()));
     let counted = panic::catch_unwind(|| Device::enumerate(DeviceType::Cuda).into_iter().count());

@@ -27,6 +27,7 @@ mod device;
 #[cfg(feature = "cuda")]
 mod driver;
 mod gradient;
+mod influence;
 mod inventory;
 #[cfg(feature = "cubecl")]
 mod kernels;

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use burn::module::Module;
 use reenact_core::data::DataSet;
+use reenact_core::machine::{DeviceReport, Influence};
 use reenact_core::spec::Spec;
 use reenact_core::trainer::{Engine, Program, Setting, Trainer, TrainerError};
 
-use crate::{BurnTrainer, Training, device};
+use crate::{BurnTrainer, Training, device, influence};
 
 /// Makes a [`Program`] of a [`Training`].
 #[derive(Clone, Debug)]
@@ -68,6 +69,14 @@ impl<T: Training> Program for Burn<T> {
 
     fn engine(&self, setting: &Setting) -> Result<Engine, TrainerError> {
         device::engine(setting)
+    }
+
+    fn devices(&self, setting: &Setting) -> Vec<DeviceReport> {
+        device::reports(setting)
+    }
+
+    fn influences(&self) -> Vec<Influence> {
+        influence::all()
     }
 }
 

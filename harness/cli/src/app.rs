@@ -72,10 +72,18 @@ impl App {
     pub(crate) fn find(&self, name: &str) -> Result<&dyn Program, Failure> {
         let found = self.programs.iter().find(|program| program.name() == name);
         found.map(AsRef::as_ref).ok_or_else(|| {
-            let known: Vec<&str> = self.programs.iter().map(|program| program.name()).collect();
+            let known = self.program_names();
             Failure::usage(format!("there is no training program `{name}` in this binary"))
                 .hint(format!("it knows {}", known.join(", ")))
         })
+    }
+
+    pub(crate) fn all_programs(&self) -> impl Iterator<Item = &dyn Program> {
+        self.programs.iter().map(AsRef::as_ref)
+    }
+
+    pub(crate) fn program_names(&self) -> Vec<&str> {
+        self.all_programs().map(Program::name).collect()
     }
 
     pub(crate) fn embedded_spec(&self, name: &str) -> Option<&'static str> {

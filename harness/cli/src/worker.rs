@@ -17,7 +17,8 @@ use std::time::Duration;
 use indicatif::ProgressBar;
 use reenact_core::attack::InRunAttack;
 use reenact_core::digest::Digest;
-use reenact_core::verify::{Explanation, Segment, SegmentOutcome, SegmentReport};
+use reenact_core::machine::OperationRuns;
+use reenact_core::verify::{Explanation, Rehearsal, Segment, SegmentOutcome, SegmentReport};
 use serde::{Deserialize, Serialize};
 
 use crate::command::Device;
@@ -41,6 +42,17 @@ pub(crate) enum Message {
     Outcome(SegmentOutcome),
     /// The divergence of the segment was looked into.
     Explanation(Explanation),
+    /// The first steps of a training were taken, once or several times.
+    Rehearsed(Vec<Rehearsal>),
+    /// Operations were run by themselves; none if the program has no such list.
+    Operated(Option<Vec<OperationRuns>>),
+    /// What a doctor asked for cannot be done.
+    Refused {
+        /// Whether it is the user's mistake, a bad spec say.
+        usage: bool,
+        /// Why, and what to do.
+        problem: String,
+    },
 }
 
 /// Says what a worker does with its segment.
@@ -190,29 +202,7 @@ impl Crew {
 
     /// Starts a worker and waits for its last message.
     fn ask(&self, segment: Segment, task: Task<'_>, bar: &ProgressBar) -> Result<Message, String> {
-        let mut child =
-            self.start(segment, task).map_err(|error| format!("it did not start: {error}"))?;
-        let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
-            return Err("it has no output".into());
-        };
-        let words = std::thread::spawn(move || last_words(stderr));
-        let (sender, messages) = channel();
-        std::thread::spawn(move || {
-            let mut lines = BufReader::new(stdout);
-            while let Some(message) = read_message(&mut lines) {
-                if sender.send(message).is_err() {
-                    break;
-                }
-            }
-        });
-        let outcome = self.follow(&messages, bar);
-        if outcome.is_err() {
-            // It may have gone already.
-            let _ = child.kill();
-        }
-        let status = child.wait().map_err(|error| error.to_string())?;
-        let words = words.join().unwrap_or_default();
-        outcome.map_err(|problem| format!("it {problem} ({status}){words}"))
+        converse(self.start(segment, task), self.stall, bar)
     }
 
     fn start(&self, segment: Segment, task: Task<'_>) -> std::io::Result<Child> {
@@ -236,22 +226,53 @@ impl Crew {
         command.arg("--").arg(&self.run);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
     }
+}
 
-    fn follow(
-        &self,
-        messages: &Receiver<Result<Message, String>>,
-        bar: &ProgressBar,
-    ) -> Result<Message, String> {
-        loop {
-            match messages.recv_timeout(self.stall) {
-                Ok(Ok(Message::Step(_))) => bar.inc(1),
-                Ok(Ok(last)) => return Ok(last),
-                Ok(Err(problem)) => return Err(problem),
-                Err(RecvTimeoutError::Timeout) => {
-                    return Err(format!("was silent for {} s and was ended", self.stall.as_secs()));
-                }
-                Err(RecvTimeoutError::Disconnected) => return Err("died".into()),
+/// Waits for the last message of a worker, which has just been started; `bar` is
+/// moved on at each step.
+pub(crate) fn converse(
+    started: std::io::Result<Child>,
+    stall: Duration,
+    bar: &ProgressBar,
+) -> Result<Message, String> {
+    let mut child = started.map_err(|error| format!("it did not start: {error}"))?;
+    let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
+        return Err("it has no output".into());
+    };
+    let words = std::thread::spawn(move || last_words(stderr));
+    let (sender, messages) = channel();
+    std::thread::spawn(move || {
+        let mut lines = BufReader::new(stdout);
+        while let Some(message) = read_message(&mut lines) {
+            if sender.send(message).is_err() {
+                break;
             }
+        }
+    });
+    let outcome = follow(&messages, stall, bar);
+    if outcome.is_err() {
+        // It may have gone already.
+        let _ = child.kill();
+    }
+    let status = child.wait().map_err(|error| error.to_string())?;
+    let words = words.join().unwrap_or_default();
+    outcome.map_err(|problem| format!("it {problem} ({status}){words}"))
+}
+
+fn follow(
+    messages: &Receiver<Result<Message, String>>,
+    stall: Duration,
+    bar: &ProgressBar,
+) -> Result<Message, String> {
+    loop {
+        match messages.recv_timeout(stall) {
+            Ok(Ok(Message::Step(_))) => bar.inc(1),
+            Ok(Ok(last)) => return Ok(last),
+            Ok(Err(problem)) => return Err(problem),
+            Err(RecvTimeoutError::Timeout) => {
+                return Err(format!("was silent for {} s and was ended", stall.as_secs()));
+            }
+            Err(RecvTimeoutError::Disconnected) => return Err("died".into()),
         }
     }
 }

@@ -14,10 +14,12 @@ use std::sync::Arc;
 use crate::data::{Batch, BatchTensor, DataSet, samples_digest};
 use crate::digest::{Digest, Hasher};
 use crate::format::KernelSelection;
+use crate::machine::{DeviceReport, Kernels, OperationOutcome, OperationProbe};
 use crate::spec::{Hyperparameter, OptimizerSpec, Spec};
 use crate::state::{DType, Fingerprint, Layout, State, TensorSpec, fingerprint};
 use crate::steering::{DataOrder, initial_seed, keyed_stream, step_seed};
 use crate::trainer::{Engine, Metric, Program, Setting, StepTrace, Trainer, TrainerError};
+use crate::unsteady::{self, Unsteadiness};
 use crate::variation::{Variation, round_mantissa};
 
 use rand_chacha::rand_core::Rng;
@@ -57,6 +59,7 @@ impl Program for Toy {
     ) -> Result<Box<dyn Trainer>, TrainerError> {
         self.engine(setting)?;
         let kernel = Kernel::of(spec, setting)?;
+        let unsteadiness = Unsteadiness::of(&spec.program.hyperparameters)?;
         let known = match spec.optimizer {
             OptimizerSpec::Sgd { nesterov, weight_decay, .. } => !nesterov && weight_decay == 0.0,
             OptimizerSpec::AdamW { .. } => false,
@@ -67,7 +70,11 @@ impl Program for Toy {
                     .to_owned();
             return Err(TrainerError::Hyperparameter(problem));
         }
-        Ok(Box::new(ToyTrainer::new(spec.clone(), data, kernel)?))
+        let trainer = Box::new(ToyTrainer::new(spec.clone(), data, kernel)?);
+        Ok(match unsteadiness {
+            Some(unsteadiness) => unsteadiness.wrap(trainer, setting),
+            None => trainer,
+        })
     }
 
     fn engine(&self, setting: &Setting) -> Result<Engine, TrainerError> {
@@ -79,6 +86,34 @@ impl Program for Toy {
         let class = [fact("engine", "toy 1"), fact(Engine::DEVICE, "cpu")].into();
         Ok(Engine { class, notes: Default::default() })
     }
+
+    fn devices(&self, setting: &Setting) -> Vec<DeviceReport> {
+        let setting = Setting { device: "cpu".into(), ..setting.clone() };
+        vec![DeviceReport::of("cpu", self.engine(&setting))]
+    }
+
+    fn operations(
+        &self,
+        setting: &Setting,
+        kernels: &Kernels,
+    ) -> Result<Option<Vec<OperationProbe>>, TrainerError> {
+        self.engine(setting)?;
+        Ok((*kernels == Kernels::Free).then(operations))
+    }
+}
+
+/// Lists what the toy computes with, and one operation that is never the same, so
+/// that a table which calls everything deterministic is seen to be wrong.
+fn operations() -> Vec<OperationProbe> {
+    let all = || (0..SAMPLES).flat_map(|sample| Points::point(sample).0);
+    let output = |value: f32| Ok(OperationOutcome::output(fingerprint(&value.to_le_bytes())));
+    vec![
+        OperationProbe::new("sum", move || output(all().sum())),
+        OperationProbe::new("product", move || output(all().map(|x| 1.0 + x / 64.0).product())),
+        OperationProbe::new("random (a control: it has to be unsafe)", || {
+            Ok(OperationOutcome::output(unsteady::fresh()))
+        }),
+    ]
 }
 
 /// Says how the output is summed.
@@ -99,6 +134,7 @@ impl Kernel {
         for (name, value) in &spec.program.hyperparameters {
             match (name.as_str(), value) {
                 ("tuned", Hyperparameter::Flag(value)) => tuned = *value,
+                (name, _) if Unsteadiness::knows(name) => {}
                 _ => {
                     let problem = format!("`{name}` is unknown; there is `tuned`, true or false");
                     return Err(TrainerError::Hyperparameter(problem));

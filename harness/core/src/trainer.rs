@@ -15,6 +15,7 @@ use crate::attack::InRunAttack;
 use crate::data::DataSet;
 use crate::digest::Digest;
 use crate::format::KernelSelection;
+use crate::machine::{DeviceReport, Influence, Kernels, OperationProbe};
 use crate::spec::Spec;
 use crate::state::{Fingerprint, Layout, State};
 use crate::variation::Variation;
@@ -84,6 +85,31 @@ pub trait Program: Send + Sync {
 
     /// Returns what the engine and the device are, for the environment.
     fn engine(&self, setting: &Setting) -> Result<Engine, TrainerError>;
+
+    /// Lists the devices that this build knows, also those that cannot be used
+    /// here, with the reason. The setting's own device is only a hint. By default
+    /// that one alone, as its engine describes it.
+    fn devices(&self, setting: &Setting) -> Vec<DeviceReport> {
+        vec![DeviceReport::of(&setting.device, self.engine(setting))]
+    }
+
+    /// Lists variables and files that could change what the engine or a library
+    /// below it computes, with what they do here. By default none.
+    fn influences(&self) -> Vec<Influence> {
+        Vec::new()
+    }
+
+    /// Returns operations of the engine to be run by themselves on the setting's
+    /// device, ready with their input. With [`Kernels::Free`], none if the engine
+    /// has no such list; with [`Kernels::Pinned`], none if it never chooses a
+    /// kernel by measuring, so that there is nothing to pin. By default none.
+    fn operations(
+        &self,
+        _setting: &Setting,
+        _kernels: &Kernels,
+    ) -> Result<Option<Vec<OperationProbe>>, TrainerError> {
+        Ok(None)
+    }
 }
 
 /// Says what computes: part of the recorded environment.

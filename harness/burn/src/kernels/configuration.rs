@@ -5,7 +5,6 @@
 //! kernels. Both take a configuration only once a process, so the first one wins:
 //! ours, made here without looking at file or variable.
 
-use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use burn::BurnConfig;
@@ -69,28 +68,4 @@ pub(crate) fn facts(fusion: Fusion) -> Facts {
     facts.insert("tuning".into(), TUNING.into());
     facts.insert("kernel-compiler".into(), format!("cubecl 0.11.3, LLVM {}", env!("REENACT_LLVM")));
     facts
-}
-
-/// Lists what is there that would change kernels if it were read: variables, and
-/// files in the working directory or above it.
-pub(crate) fn intruders() -> Vec<String> {
-    let named = |name: &str| {
-        ["CUBECL_", "BURN_", "BENCH_WARMUP_MS", "BENCH_NUM_SAMPLES"]
-            .iter()
-            .any(|prefix| name.starts_with(prefix))
-    };
-    let mut found: Vec<String> = std::env::vars_os()
-        .filter_map(|(name, _)| name.into_string().ok())
-        .filter(|name| named(name))
-        .map(|name| format!("variable {name}"))
-        .collect();
-    found.sort();
-    let here = std::env::current_dir().unwrap_or_default();
-    found.extend(here.ancestors().flat_map(files_in).map(|path| path.display().to_string()));
-    found
-}
-
-fn files_in(folder: &Path) -> Vec<PathBuf> {
-    let names = ["cubecl.toml", "CubeCL.toml", "burn.toml", "Burn.toml"];
-    names.iter().map(|name| folder.join(name)).filter(|path| path.exists()).collect()
 }

@@ -11,7 +11,7 @@ mod configuration;
 mod folder;
 mod selections;
 
-pub(crate) use configuration::{Fusion, enforce, facts, intruders};
+pub(crate) use configuration::{Fusion, enforce, facts};
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

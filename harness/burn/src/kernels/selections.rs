@@ -16,20 +16,19 @@ use reenact_core::format::KernelSelection;
 /// The part of the store that holds selections.
 const TABLES: &str = "autotune";
 
-/// Puts selections into the store in force, as if they had been made.
+/// Puts selections into the store in force, as if they had been made. One of
+/// another table is left out: nothing would read it.
 pub(super) fn pin(pinned: &[KernelSelection]) -> Result<(), String> {
-    if pinned.is_empty() {
+    let ours: Vec<&KernelSelection> =
+        pinned.iter().filter(|selection| in_tables(&selection.table)).collect();
+    if ours.is_empty() {
         return Ok(());
     }
-    let foreign = pinned.iter().find(|selection| !in_tables(&selection.table));
-    if let Some(selection) = foreign {
-        return Err(format!("`{}` is no table of kernel selections", selection.table));
-    }
-    let report = bundle::import(&Pinned(pinned));
-    if report.imported == pinned.len() {
+    let report = bundle::import(&Pinned(&ours));
+    if report.imported == ours.len() {
         return Ok(());
     }
-    Err(format!("{} of {} kernel selections could be pinned", report.imported, pinned.len()))
+    Err(format!("{} of {} kernel selections could be pinned", report.imported, ours.len()))
 }
 
 /// Reads every selection out of the store in force. `folder` takes a copy of it
@@ -92,11 +91,11 @@ fn field<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
 
 /// Offers selections as CubeCL takes them in.
 #[derive(Debug)]
-struct Pinned<'a>(&'a [KernelSelection]);
+struct Pinned<'a>(&'a [&'a KernelSelection]);
 
 impl Pinned<'_> {
     fn of<'a>(&'a self, table: &'a str) -> impl Iterator<Item = &'a KernelSelection> {
-        self.0.iter().filter(move |selection| selection.table == table)
+        self.0.iter().copied().filter(move |selection| selection.table == table)
     }
 }
 

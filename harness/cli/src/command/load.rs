@@ -16,6 +16,9 @@ use crate::app::App;
 use crate::failure::Failure;
 use crate::progress;
 
+/// The device that is taken unless the user names one.
+pub(crate) const DEVICE: &str = "cpu";
+
 /// Says where to compute.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Device {
@@ -37,6 +40,12 @@ impl Device {
         let named = self.device.as_deref().unwrap_or(spec.device.first_device());
         let data_dir = self.data_dir.clone();
         Setting { data_dir, attack, ..Setting::new(named, threads) }
+    }
+
+    /// Says where to compute where there is no spec.
+    pub(crate) fn bare_setting(&self, threads: usize) -> Setting {
+        let named = self.device.as_deref().unwrap_or(DEVICE);
+        Setting { data_dir: self.data_dir.clone(), ..Setting::new(named, threads) }
     }
 
     /// Declares the device that the user names, instead of the spec's.

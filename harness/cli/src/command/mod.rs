@@ -3,6 +3,7 @@
 mod audit;
 mod demo;
 mod diff;
+mod doctor;
 mod drill;
 mod inspect;
 mod keygen;
@@ -10,6 +11,7 @@ mod ledger;
 mod ledger_file;
 mod load;
 mod memory;
+mod probe;
 mod record;
 mod replay;
 mod report;
@@ -35,8 +37,11 @@ pub(crate) enum Command {
     Diff(diff::Arguments),
     Keygen(keygen::Arguments),
     Ledger(ledger::Arguments),
+    Doctor(doctor::Arguments),
     #[command(hide = true)]
     Replay(replay::Arguments),
+    #[command(hide = true)]
+    Probe(probe::Arguments),
 }
 
 impl Command {
@@ -51,7 +56,9 @@ impl Command {
             Self::Diff(arguments) => diff::run(&arguments),
             Self::Keygen(arguments) => keygen::run(&arguments),
             Self::Ledger(arguments) => ledger::run(&arguments),
+            Self::Doctor(arguments) => doctor::run(app, &arguments),
             Self::Replay(arguments) => replay::run(app, &arguments),
+            Self::Probe(arguments) => probe::run(app, &arguments),
         }
     }
 }

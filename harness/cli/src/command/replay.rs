@@ -97,7 +97,7 @@ fn too_large(
     }))
 }
 
-fn send(message: &Message) -> Result<(), Failure> {
+pub(super) fn send(message: &Message) -> Result<(), Failure> {
     let mut text = serde_json::to_string(message).map_err(Failure::inconclusive)?;
     text.push('\n');
     let mut out = std::io::stdout().lock();

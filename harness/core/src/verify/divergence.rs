@@ -129,7 +129,7 @@ impl StepDivergence {
 }
 
 /// Names the tensors whose fingerprints differ, or that only one side has.
-fn differing(
+pub(super) fn differing(
     recorded: (&Layout, &[Fingerprint]),
     replayed: (&Layout, &[Fingerprint]),
 ) -> Vec<String> {

@@ -10,6 +10,8 @@
 //!    compares every step and the whole closing state.
 //! 5. [`Report::conclude`] joins findings and replays into a [`Verdict`].
 //!
+//! Apart from recordings, [`rehearse`] tells whether a training repeats at all.
+//!
 //! Nothing here uses the recording side: the two meet only in
 //! [`crate::format`].
 
@@ -31,6 +33,7 @@ mod nonce_source;
 mod power;
 mod recall;
 mod recording;
+mod rehearsal;
 mod remembered;
 mod replay;
 mod report;
@@ -54,6 +57,7 @@ pub use nonce_source::{Beacon, BeaconError, NonceSource};
 pub use power::{escape_probability, segments_for};
 pub use recall::{Recall, recall};
 pub use recording::{Recording, Segment};
+pub use rehearsal::{Departure, Part, Rehearsal, RehearsedStep, Snapshot, rehearse};
 pub use remembered::{Past, Remembered, Seen};
 pub use replay::{Replay, ReplayError, replay};
 pub use report::{Claim, Escape, REPORT_FORMAT, Report, SegmentOutcome, SegmentReport};

@@ -1,0 +1,21 @@
+//! What an engine says of the machine that it runs on, for `reenact doctor`.
+//!
+//! - [`DeviceReport`]: which devices there are, and whether an audit on one can be
+//!   bit-exact;
+//! - [`Influence`]: variables and files that could change what is computed;
+//! - [`OperationProbe`]: operations of the engine that can be run by themselves, to
+//!   see whether they give the same bits each time.
+//!
+//! An engine fills these in through the methods of [`crate::trainer::Program`];
+//! each has a default, so that an engine which says nothing still works.
+
+mod device;
+mod influence;
+mod operation;
+
+pub use device::{DeviceReport, DeviceState};
+pub use influence::{Effect, Influence, Source};
+pub use operation::{
+    JudgedOperation, Kernels, OperationOutcome, OperationProbe, OperationRuns, Steadiness,
+    judge_operations,
+};

@@ -1,0 +1,288 @@
+//! Whether a training repeats: a few steps taken several times, and compared.
+//!
+//! A replay can only agree with a recording if the program computes the same bits
+//! each time. A rehearsal is what some steps did, from the initial weights on; two
+//! of them are compared as a replay is with its recording, and the first difference
+//! is named by step, part and tensor.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::divergence::{Stage, StepDivergence, StepValues};
+use super::explain::list;
+use crate::format::StepLayouts;
+use crate::state::{Fingerprint, Layout, State, StateRoot};
+use crate::trainer::{StepTrace, Trainer, TrainerError};
+
+/// Holds what the first steps of a training did.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rehearsal {
+    /// The state before the first step.
+    pub opening: Snapshot,
+    /// The steps.
+    pub steps: Vec<RehearsedStep>,
+    /// The state after the last one, as a checkpoint would hold it.
+    pub closing: Snapshot,
+}
+
+/// Holds what one step did, with the names of its tensors.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RehearsedStep {
+    /// What it did.
+    pub trace: StepTrace,
+    /// Names of the state's tensors after it.
+    pub state: Layout,
+    /// Names of its gradients.
+    pub gradient: Layout,
+}
+
+/// Stands for a captured state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Its root.
+    pub root: StateRoot,
+    /// Its tensors.
+    pub layout: Layout,
+    /// The fingerprint of each.
+    pub fingerprints: Vec<Fingerprint>,
+}
+
+impl Snapshot {
+    fn of(state: &State) -> Self {
+        let layout = state.layout().as_ref().clone();
+        Self { root: state.root(), layout, fingerprints: state.fingerprints() }
+    }
+
+    /// Names the tensors that differ; none if the states are the same.
+    fn differing(&self, other: &Self) -> Option<Vec<String>> {
+        (self.root != other.root).then(|| {
+            super::divergence::differing(
+                (&self.layout, &self.fingerprints),
+                (&other.layout, &other.fingerprints),
+            )
+        })
+    }
+}
+
+/// Takes the first `steps` steps of a training. With `restored_step`, the state
+/// before that step is captured and restored into a new trainer, as a replay does:
+/// what the state does not hold is lost there.
+pub fn rehearse(
+    start: &mut dyn FnMut() -> Result<Box<dyn Trainer>, TrainerError>,
+    steps: u64,
+    restored_step: Option<u64>,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Rehearsal, TrainerError> {
+    let mut trainer = start()?;
+    let opening = Snapshot::of(&trainer.capture(0)?);
+    let mut taken = Vec::new();
+    for step in 0..steps {
+        if restored_step == Some(step) {
+            let state = trainer.capture(step)?;
+            trainer = start()?;
+            trainer.restore(&state)?;
+        }
+        let trace = trainer.step(step)?;
+        let (state, gradient) = (trainer.layout(), trainer.gradient_layout());
+        let (state, gradient) = (state.as_ref().clone(), gradient.as_ref().clone());
+        taken.push(RehearsedStep { trace, state, gradient });
+        progress(step);
+    }
+    let closing = Snapshot::of(&trainer.capture(steps)?);
+    Ok(Rehearsal { opening, steps: taken, closing })
+}
+
+/// Names the part of a training in which two rehearsals first differ; in the order
+/// in which a training computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Part {
+    /// The weights before the first step.
+    InitialWeights,
+    /// The samples of a step or what the model was given for them.
+    Batch,
+    /// The learning rate.
+    LearningRate,
+    /// The loss: the forward pass.
+    Loss,
+    /// The gradient: the backward pass.
+    Gradient,
+    /// The update: optimizer or buffers.
+    Update,
+    /// The captured state, although every step agrees.
+    ClosingState,
+}
+
+impl From<Stage> for Part {
+    fn from(stage: Stage) -> Self {
+        match stage {
+            Stage::Batch => Self::Batch,
+            Stage::LearningRate => Self::LearningRate,
+            Stage::Loss => Self::Loss,
+            Stage::Gradient => Self::Gradient,
+            Stage::Update => Self::Update,
+        }
+    }
+}
+
+/// Says where two rehearsals first differ.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Departure {
+    /// The step; for the closing state, the step that would be next.
+    pub step: u64,
+    /// The part of it.
+    pub part: Part,
+    /// The tensors that differ; none where the part has no tensors.
+    pub tensors: Vec<String>,
+    /// What the one computed; none outside of a step.
+    pub first: Option<StepValues>,
+    /// What the other computed.
+    pub second: Option<StepValues>,
+}
+
+impl Departure {
+    /// Compares two rehearsals of as many steps; none if they agree in every bit.
+    pub fn between(first: &Rehearsal, second: &Rehearsal) -> Option<Self> {
+        let outside = |step, part, tensors| Self { step, part, tensors, first: None, second: None };
+        if let Some(tensors) = first.opening.differing(&second.opening) {
+            return Some(outside(0, Part::InitialWeights, tensors));
+        }
+        let mut pairs = first.steps.iter().zip(&second.steps);
+        if let Some(found) = pairs.find_map(|(first, second)| Self::of_step(first, second)) {
+            return Some(found);
+        }
+        let tensors = first.closing.differing(&second.closing)?;
+        Some(outside(first.steps.len() as u64, Part::ClosingState, tensors))
+    }
+
+    fn of_step(first: &RehearsedStep, second: &RehearsedStep) -> Option<Self> {
+        let (state, gradient) = (first.state.clone(), first.gradient.clone());
+        let layouts = StepLayouts { state, gradient };
+        let ours = (&second.state, &second.gradient);
+        let found = StepDivergence::of(&first.trace, &second.trace, &layouts, ours)?;
+        let tensors = match found.stage {
+            Stage::Gradient => found.gradients,
+            Stage::Update => found.tensors,
+            Stage::Batch | Stage::LearningRate | Stage::Loss => Vec::new(),
+        };
+        Some(Self {
+            step: found.step,
+            part: found.stage.into(),
+            tensors,
+            first: Some(found.recorded),
+            second: Some(found.replayed),
+        })
+    }
+
+    /// Returns what puts the earlier of two first.
+    pub fn order(&self) -> (u64, Part) {
+        (self.step, self.part)
+    }
+}
+
+impl fmt::Display for Departure {
+    /// Names step, part and tensors: "step 3, gradient of `model.weight`".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = list(&self.tensors.iter().map(String::as_str).collect::<Vec<_>>());
+        let step = self.step;
+        match self.part {
+            Part::InitialWeights => write!(f, "before step 0, initial {names}"),
+            Part::ClosingState => write!(f, "after the last step, captured {names}"),
+            Part::Batch => write!(f, "step {step}, batch"),
+            Part::LearningRate => write!(f, "step {step}, learning rate"),
+            Part::Gradient => write!(f, "step {step}, gradient of {names}"),
+            Part::Update => write!(f, "step {step}, update of {names}"),
+            Part::Loss => {
+                write!(f, "step {step}, loss")?;
+                let loss = |values: &Option<StepValues>| values.as_ref()?.loss;
+                match (loss(&self.first), loss(&self.second)) {
+                    (Some(first), Some(second)) => write!(f, ": {first} and {second}"),
+                    _ => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::Spec;
+    use crate::toy::Toy;
+    use crate::trainer::{Program, Setting};
+
+    fn rehearsal(hyperparameters: &str, threads: usize, restored_step: Option<u64>) -> Rehearsal {
+        let spec = include_str!("../../../../replay-specs/toy-plane.toml");
+        let program = format!("[program]\nname = \"toy-plane\"\n{hyperparameters}\n");
+        let spec = spec.replace("[program]\nname = \"toy-plane\"\n", &program);
+        let spec = Spec::parse(&spec).unwrap();
+        let data_dir = std::path::PathBuf::new();
+        let setting = Setting { device: "cpu".into(), threads, data_dir, attack: None };
+        let data = Toy.data(&spec, &setting).unwrap();
+        let mut start = || Toy.start(&spec, data.clone(), &setting);
+        rehearse(&mut start, 5, restored_step, &mut |_| ()).unwrap()
+    }
+
+    fn unsteady(part: &str, by: &str) -> String {
+        format!(
+            "[program.hyperparameters]\nunsteady = \"{part}\"\nunsteady_step = 3\nunsteady_by = \"{by}\""
+        )
+    }
+
+    #[test]
+    fn a_steady_program_repeats_in_every_bit() {
+        let first = rehearsal("", 1, None);
+        assert_eq!(first.steps.len(), 5);
+        for second in [rehearsal("", 4, None), rehearsal("", 1, Some(2)), rehearsal("", 1, Some(0))]
+        {
+            assert_eq!(Departure::between(&first, &second), None);
+        }
+    }
+
+    #[test]
+    fn the_first_difference_is_named_by_step_part_and_tensor() {
+        let weight = &["model.weight"][..];
+        for (name, part, tensors) in [
+            ("batch", Part::Batch, &[][..]),
+            ("loss", Part::Loss, &[]),
+            ("gradient", Part::Gradient, weight),
+            ("update", Part::Update, weight),
+        ] {
+            let hyperparameters = unsteady(name, "run");
+            let rehearse = || rehearsal(&hyperparameters, 1, None);
+            let found = Departure::between(&rehearse(), &rehearse()).unwrap();
+            assert_eq!((found.step, found.part), (3, part), "{found}");
+            assert_eq!(found.tensors, tensors, "{found}");
+        }
+    }
+
+    #[test]
+    fn weights_and_captures_are_told_from_steps() {
+        let found = |part: &str| {
+            let hyperparameters = unsteady(part, "run");
+            let rehearse = || rehearsal(&hyperparameters, 1, None);
+            Departure::between(&rehearse(), &rehearse()).unwrap()
+        };
+        let initial = found("initial-weights");
+        assert_eq!((initial.step, initial.part), (0, Part::InitialWeights));
+        assert_eq!(initial.to_string(), "before step 0, initial `model.weight`");
+        let closing = found("closing-state");
+        assert_eq!((closing.step, closing.part), (5, Part::ClosingState));
+        assert_eq!(closing.to_string(), "after the last step, captured `model.weight`");
+    }
+
+    #[test]
+    fn threads_and_what_a_state_does_not_hold_are_seen() {
+        let by_threads = unsteady("gradient", "threads");
+        let with = |threads| rehearsal(&by_threads, threads, None);
+        assert_eq!(Departure::between(&with(2), &with(2)), None);
+        let found = Departure::between(&with(1), &with(2)).unwrap();
+        assert_eq!(found.to_string(), "step 3, gradient of `model.weight`");
+        let by_restoring = unsteady("update", "restore");
+        let restored = |step| rehearsal(&by_restoring, 1, step);
+        assert_eq!(Departure::between(&restored(None), &restored(None)), None);
+        let found = Departure::between(&restored(None), &restored(Some(2))).unwrap();
+        assert_eq!(found.order(), (3, Part::Update));
+    }
+}
