@@ -74,14 +74,17 @@ fn selection(table: &str, key: &[u8], value: &[u8]) -> Option<KernelSelection> {
         choice: u32::try_from(choice).ok()?,
         // A pinned selection is stored without what was measured.
         candidates: u32::try_from(results.len()).ok()?,
-        kernel: results.get(choice).and_then(name_of).unwrap_or_default(),
+        kernel: results.iter().find_map(|result| name_of(result, choice)).unwrap_or_default(),
     })
 }
 
-fn name_of(result: &Value) -> Option<String> {
+/// Names a candidate, if it is the chosen one; they stand in the order of their
+/// times.
+fn name_of(result: &Value, choice: usize) -> Option<String> {
     let outcome = field(result, "outcome")?;
     let measured = field(outcome, "Ok")?;
-    Some(field(measured, "name")?.as_text()?.to_owned())
+    let index = usize::try_from(field(measured, "index")?.as_integer()?).ok()?;
+    (index == choice).then(|| Some(field(measured, "name")?.as_text()?.to_owned()))?
 }
 
 fn field<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {

@@ -1,9 +1,12 @@
 //! `reenact probe`: the worker that `doctor` starts, in a process of its own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
+use reenact_core::format::KernelSelection;
 use reenact_core::machine::{Kernels, OperationRuns};
+use reenact_core::trainer::Setting;
 use reenact_core::verify::rehearse;
 
 use super::load::{self, Device};
@@ -32,6 +35,9 @@ pub(crate) struct Arguments {
     /// Folder for the choice of kernels, to pin them
     #[arg(long, value_name = "DIR")]
     pinned: Option<PathBuf>,
+    /// File with the kernels that the trainings are to compute with
+    #[arg(long, value_name = "FILE", conflicts_with = "operations_of")]
+    selections: Option<PathBuf>,
     /// How often
     #[arg(long, default_value_t = 1)]
     times: u64,
@@ -66,14 +72,26 @@ fn rehearse_spec(app: &App, spec: &str, arguments: &Arguments) -> Result<Message
     let program = app.find(&spec.program.name)?;
     load::engine(program, &spec, &setting)?;
     let data = load::data(program, &spec, &setting)?;
-    let mut start = || program.start(&spec, data.clone(), &setting);
+    let mut start = |pinned: &[KernelSelection]| {
+        let setting = Setting { selections: Arc::new(pinned.to_vec()), ..setting.clone() };
+        program.start(&spec, data.clone(), &setting)
+    };
+    let mut pinned = arguments.selections.as_deref().map(read).transpose()?.unwrap_or_default();
     let restored = arguments.restored_step.map(Some);
     let plain = std::iter::repeat_n(None, arguments.times as usize);
     let mut found = Vec::new();
     for restored_step in plain.chain(restored) {
-        found.push(rehearse(&mut start, arguments.steps, restored_step, &mut reported)?);
+        let steps = arguments.steps;
+        let rehearsed = rehearse(&mut start, &pinned, steps, restored_step, &mut reported)?;
+        pinned.clone_from(&rehearsed.selections);
+        found.push(rehearsed);
     }
     Ok(Message::Rehearsed(found))
+}
+
+fn read(path: &Path) -> Result<Vec<KernelSelection>, Failure> {
+    let bytes = std::fs::read(path).map_err(Failure::inconclusive)?;
+    serde_json::from_slice(&bytes).map_err(Failure::inconclusive)
 }
 
 fn operate(app: &App, program: &str, arguments: &Arguments) -> Result<Message, Failure> {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::divergence::{Stage, StepDivergence, StepValues};
 use super::explain::list;
-use crate::format::StepLayouts;
+use crate::format::{KernelSelection, StepLayouts};
 use crate::state::{Fingerprint, Layout, State, StateRoot};
 use crate::trainer::{StepTrace, Trainer, TrainerError};
 
@@ -24,7 +24,13 @@ pub struct Rehearsal {
     pub steps: Vec<RehearsedStep>,
     /// The state after the last one, as a checkpoint would hold it.
     pub closing: Snapshot,
+    /// The kernels that were chosen; a recording would pin them.
+    pub selections: Vec<KernelSelection>,
 }
+
+/// Starts a training whose kernels are pinned as far as they are given.
+pub type StartPinned<'a> =
+    dyn FnMut(&[KernelSelection]) -> Result<Box<dyn Trainer>, TrainerError> + 'a;
 
 /// Holds what one step did, with the names of its tensors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -69,18 +75,22 @@ impl Snapshot {
 /// before that step is captured and restored into a new trainer, as a replay does:
 /// what the state does not hold is lost there.
 pub fn rehearse(
-    start: &mut dyn FnMut() -> Result<Box<dyn Trainer>, TrainerError>,
+    start: &mut StartPinned<'_>,
+    pinned: &[KernelSelection],
     steps: u64,
     restored_step: Option<u64>,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Rehearsal, TrainerError> {
-    let mut trainer = start()?;
+    let mut trainer = start(pinned)?;
     let opening = Snapshot::of(&trainer.capture(0)?);
     let mut taken = Vec::new();
     for step in 0..steps {
         if restored_step == Some(step) {
             let state = trainer.capture(step)?;
-            trainer = start()?;
+            let chosen = trainer.selections()?;
+            // Some devices are held by one trainer at a time.
+            drop(trainer);
+            trainer = start(&chosen)?;
             trainer.restore(&state)?;
         }
         let trace = trainer.step(step)?;
@@ -90,7 +100,8 @@ pub fn rehearse(
         progress(step);
     }
     let closing = Snapshot::of(&trainer.capture(steps)?);
-    Ok(Rehearsal { opening, steps: taken, closing })
+    let selections = trainer.selections()?;
+    Ok(Rehearsal { opening, steps: taken, closing, selections })
 }
 
 /// Names the part of a training in which two rehearsals first differ; in the order
@@ -217,11 +228,13 @@ mod tests {
         let program = format!("[program]\nname = \"toy-plane\"\n{hyperparameters}\n");
         let spec = spec.replace("[program]\nname = \"toy-plane\"\n", &program);
         let spec = Spec::parse(&spec).unwrap();
-        let data_dir = std::path::PathBuf::new();
-        let setting = Setting { device: "cpu".into(), threads, data_dir, attack: None };
+        let setting = Setting::new("cpu", threads);
         let data = Toy.data(&spec, &setting).unwrap();
-        let mut start = || Toy.start(&spec, data.clone(), &setting);
-        rehearse(&mut start, 5, restored_step, &mut |_| ()).unwrap()
+        let mut start = |pinned: &[KernelSelection]| {
+            let setting = Setting { selections: pinned.to_vec().into(), ..setting.clone() };
+            Toy.start(&spec, data.clone(), &setting)
+        };
+        rehearse(&mut start, &[], 5, restored_step, &mut |_| ()).unwrap()
     }
 
     fn unsteady(part: &str, by: &str) -> String {
@@ -238,6 +251,15 @@ mod tests {
         {
             assert_eq!(Departure::between(&first, &second), None);
         }
+    }
+
+    #[test]
+    fn kernels_once_chosen_are_kept() {
+        let tuned = "[program.hyperparameters]\ntuned = true";
+        let (plain, restored) = (rehearsal(tuned, 4, None), rehearsal(tuned, 4, Some(2)));
+        assert_eq!((plain.selections.len(), plain.selections[0].choice), (1, 1));
+        assert_eq!(Departure::between(&plain, &restored), None);
+        assert_ne!(Departure::between(&plain, &rehearsal(tuned, 1, None)), None);
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! Whether the first steps of a training give the same bits each time.
 
 use std::fmt;
+use std::io::Write;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use indicatif::ProgressBar;
 use reenact_core::verify::{Departure, Part, Rehearsal};
 use serde::Serialize;
+use tempfile::NamedTempFile;
 
 use super::{Arguments, STEPS, Subject};
 use crate::command::load;
@@ -163,9 +166,10 @@ impl Doctor<'_> {
     /// The first training is compared with all others.
     fn trials(&self, threads: usize) -> Result<Vec<Trial>, Failure> {
         let restored_step = self.steps / 2;
-        let mut at_once = self.rehearse(threads, 2, Some(restored_step))?.into_iter();
+        let mut at_once = self.rehearse(threads, 2, Some(restored_step), None)?.into_iter();
         let mut next = || at_once.next().ok_or_else(too_few);
         let first = next()?;
+        let pinned = pinned(&first)?;
         let mut trials = Vec::new();
         let mut compare = |way, other: &Rehearsal| {
             trials.push(Trial { way, departure: Departure::between(&first, other) });
@@ -173,14 +177,14 @@ impl Doctor<'_> {
         compare(Way::SameProcess, &next()?);
         compare(Way::Restored { step: restored_step }, &next()?);
         for _ in 0..2 {
-            compare(Way::OtherProcess, &self.rehearse_once(threads)?);
+            compare(Way::OtherProcess, &self.rehearse_once(threads, pinned.path())?);
         }
-        compare(Way::Threads { threads: 1 }, &self.rehearse_once(1)?);
+        compare(Way::Threads { threads: 1 }, &self.rehearse_once(1, pinned.path())?);
         Ok(trials)
     }
 
-    fn rehearse_once(&self, threads: usize) -> Result<Rehearsal, Failure> {
-        self.rehearse(threads, 1, None)?.pop().ok_or_else(too_few)
+    fn rehearse_once(&self, threads: usize, pinned: &Path) -> Result<Rehearsal, Failure> {
+        self.rehearse(threads, 1, None, Some(pinned))?.pop().ok_or_else(too_few)
     }
 
     /// Trains in a process of its own, so that one that crashes is only an answer.
@@ -189,11 +193,13 @@ impl Doctor<'_> {
         threads: usize,
         times: u64,
         restored_step: Option<u64>,
+        pinned: Option<&Path>,
     ) -> Result<Vec<Rehearsal>, Failure> {
         let mut words = vec![format!("--spec={}", self.subject.name)];
         words.push(format!("--steps={}", self.steps));
         words.push(format!("--times={times}"));
         words.extend(restored_step.map(|step| format!("--restored-step={step}")));
+        words.extend(pinned.map(|path| format!("--selections={}", path.display())));
         let started = start(&words, self.device, threads, self.arguments);
         match converse(started, self.arguments.stall(), self.bar) {
             Ok(Message::Rehearsed(found)) => Ok(found),
@@ -205,6 +211,14 @@ impl Doctor<'_> {
             }
         }
     }
+}
+
+/// Leaves the kernels of a training to those that repeat it, as a recording would.
+fn pinned(first: &Rehearsal) -> Result<NamedTempFile, Failure> {
+    let mut file = NamedTempFile::new().map_err(Failure::inconclusive)?;
+    serde_json::to_writer(&mut file, &first.selections).map_err(Failure::inconclusive)?;
+    file.flush().map_err(Failure::inconclusive)?;
+    Ok(file)
 }
 
 fn too_few() -> Failure {
