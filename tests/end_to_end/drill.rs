@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 
-use crate::common::{INCONCLUSIVE, MATCH, Ran, USAGE, audit, binary, record, toy_spec};
+use crate::common::{DIVERGENT, INCONCLUSIVE, MATCH, Ran, USAGE, audit, binary, record, toy_spec};
 
 fn recorded(more: &[&str]) -> (TempDir, PathBuf) {
     let folder = tempdir().unwrap();
@@ -125,6 +125,31 @@ fn chosen_attacks_are_kept() {
     let report = audit(&kept.join("00-sign-flip"), &[]).json();
     assert_eq!(report["verdict"]["kind"], "divergent");
     drill(&run, &chosen).expect(USAGE).says(&["not empty", "new folder"]);
+}
+
+/// Every segment is made up: one is looked into fully, three briefly, and the
+/// report says so.
+#[test]
+fn what_is_not_looked_into_is_said() {
+    let (folder, run) = recorded(&[]);
+    let kept = folder.path().join("kept");
+    drill(&run, &["--attacks", "no-training", "--keep", kept.to_str().unwrap()]).expect(MATCH);
+    let forged = kept.join("00-no-training");
+    let report = audit(&forged, &[]).expect(DIVERGENT).json();
+    let segments = report["segments"].as_array().unwrap();
+    let of = |key: &str| segments.iter().map(|found| found["explanation"][key].clone());
+    let words: Vec<Value> = of("words").filter(|words| !words.is_null()).collect();
+    assert_eq!((segments.len(), words.len()), (6, 4));
+    assert!(words[3].as_str().unwrap().contains("audit this one alone"), "{words:?}");
+    assert_eq!(of("ended_early").filter(|ended| *ended == true).count(), 2);
+    let page = folder.path().join("page");
+    let mut command = binary();
+    command.arg("audit").arg(&forged).args(["--segments", "all", "--report"]).arg(&page);
+    let ran = Ran::from(&command.output().unwrap()).expect(DIVERGENT);
+    let said = "Why 2 more segments diverge was not looked into";
+    assert!(ran.stdout.contains(said), "{}", ran.stdout);
+    let page = std::fs::read_to_string(page.join("report.html")).unwrap();
+    assert!(page.contains("not in 2 more segments"));
 }
 
 #[test]

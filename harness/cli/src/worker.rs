@@ -18,7 +18,9 @@ use indicatif::ProgressBar;
 use reenact_core::attack::InRunAttack;
 use reenact_core::digest::Digest;
 use reenact_core::machine::OperationRuns;
-use reenact_core::verify::{Explanation, Rehearsal, Segment, SegmentOutcome, SegmentReport};
+use reenact_core::verify::{
+    Cause, Explanation, Rehearsal, Search, Segment, SegmentOutcome, SegmentReport,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::command::Device;
@@ -29,7 +31,8 @@ use crate::failure::Failure;
 const LINE_BYTES_MAX: u64 = 1 << 26;
 /// How much of what a worker said on standard error is kept.
 const WORDS_BYTES_MAX: usize = 2000;
-/// Divergent segments that are looked into, the first ones.
+/// Divergent segments that are looked into, the first ones: the very first with
+/// a full search, the others briefly.
 const EXPLAINED_MAX: usize = 4;
 
 /// Holds one line that a worker writes.
@@ -61,7 +64,7 @@ enum Task<'a> {
     /// Replays it, with an attack where a sabotaged worker is played.
     Replay(Option<&'a InRunAttack>),
     /// Seeks the cause of the divergence that begins at this step.
-    Explain(u64),
+    Explain(u64, &'a Search),
 }
 
 /// Makes workers misbehave, to try what an audit says of that.
@@ -124,18 +127,24 @@ impl Crew {
         Ok(reports)
     }
 
-    /// Seeks the causes of the first divergences, one after the other.
+    /// Seeks the causes of the first divergences, one after the other. What was
+    /// found in one is tried first in the next.
     fn explain(&self, reports: &mut [SegmentReport], bar: &ProgressBar) {
         let divergent = reports.iter_mut().filter_map(|report| {
             let SegmentOutcome::Replayed { replay } = &report.outcome else { return None };
             let step = replay.divergence.as_ref()?.step.as_ref()?.step;
             Some((report, step))
         });
-        for (report, step) in divergent.take(EXPLAINED_MAX) {
+        let mut found: Vec<Cause> = Vec::new();
+        for (place, (report, step)) in divergent.take(EXPLAINED_MAX).enumerate() {
+            let search = if place == 0 { Search::full() } else { Search::brief(&found) };
             let index = report.segment.index;
             bar.set_message(format!("seeking the cause in segment {index}"));
-            match self.ask(report.segment, Task::Explain(step), &ProgressBar::hidden()) {
-                Ok(Message::Explanation(found)) => report.explanation = Some(found),
+            match self.ask(report.segment, Task::Explain(step, &search), &ProgressBar::hidden()) {
+                Ok(Message::Explanation(explanation)) => {
+                    found.extend(explanation.causes.iter().map(|each| each.cause.clone()));
+                    report.explanation = Some(explanation);
+                }
                 Ok(_) => report.incidents.push("the explaining worker wrote nonsense".into()),
                 Err(problem) => report.incidents.push(format!("the explaining worker: {problem}")),
             }
@@ -218,8 +227,11 @@ impl Crew {
             Task::Replay(Some(attack)) => {
                 command.args(["--attack", &attack.to_string()]);
             }
-            Task::Explain(step) => {
+            Task::Explain(step, search) => {
                 command.args(["--explain", &step.to_string()]);
+                if search.is_brief() {
+                    command.args(["--known", &serde_json::to_string(search.known())?]);
+                }
             }
         }
         // A folder may be called `-x`.

@@ -7,7 +7,7 @@ use common::{
 };
 use reenact_core::format::ReadRun;
 use reenact_core::memory::MemoryRun;
-use reenact_core::verify::{Cause, Explanation, Recording, examine, explain};
+use reenact_core::verify::{Cause, Explanation, Recording, Search, examine, explain};
 
 const SEGMENT: u64 = 1;
 
@@ -23,7 +23,8 @@ fn explained(run: &MemoryRun, segment: u64) -> Explanation {
     let mut trainer = trainer(&recording.spec, None);
     let data = data(&recording.spec);
     let segment = recording.segment(segment);
-    explain(&recording, trainer.as_mut(), data, segment, step, &mut |_| ()).unwrap()
+    explain(&recording, trainer.as_mut(), data, segment, step, &Search::full(), &mut |_| ())
+        .unwrap()
 }
 
 fn of_attack(attack: &str) -> Explanation {

@@ -22,6 +22,7 @@ mod trust;
 use clap::Subcommand;
 
 pub(crate) use load::Device;
+pub(crate) use report::not_looked_into;
 
 use crate::app::App;
 use crate::failure::Failure;

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use clap::Args;
@@ -9,7 +10,9 @@ use reenact_core::attack::{InRunAttack, start};
 use reenact_core::data::DataSet;
 use reenact_core::digest::Digest;
 use reenact_core::trainer::{Program, Setting};
-use reenact_core::verify::{Recording, SegmentOutcome, explain, open_recording, replay};
+use reenact_core::verify::{
+    Cause, Recording, Search, SegmentOutcome, explain, open_recording, replay,
+};
 use reenact_store::Directory;
 
 use super::load::{self, Device};
@@ -29,6 +32,9 @@ pub(crate) struct Arguments {
     /// Seek the cause of the segment's divergence, which begins at this step
     #[arg(long, value_name = "STEP")]
     explain: Option<u64>,
+    /// Seek it briefly: these causes, as JSON, and then what costs little
+    #[arg(long, value_name = "CAUSES", requires = "explain", hide = true)]
+    known: Option<Known>,
     /// Digest of the commitment that the audit has examined
     #[arg(long)]
     commitment: Digest,
@@ -37,6 +43,18 @@ pub(crate) struct Arguments {
     /// Replay as a sabotaged toolchain would; the drill asks for it
     #[arg(long, value_name = "ATTACK", hide = true)]
     attack: Option<InRunAttack>,
+}
+
+/// Holds the causes that were found in other segments of the recording.
+#[derive(Clone)]
+struct Known(Vec<Cause>);
+
+impl FromStr for Known {
+    type Err = serde_json::Error;
+
+    fn from_str(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text).map(Self)
+    }
 }
 
 pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
@@ -68,7 +86,9 @@ fn work(app: &App, arguments: &Arguments) -> Result<Message, Failure> {
     };
     if let Some(step) = arguments.explain {
         let trainer = trainer.as_mut();
-        let found = explain(&recording, trainer, data, segment, step, &mut progress);
+        let known = arguments.known.as_ref();
+        let search = known.map_or_else(Search::full, |Known(found)| Search::brief(found));
+        let found = explain(&recording, trainer, data, segment, step, &search, &mut progress);
         return found.map(Message::Explanation).map_err(Failure::inconclusive);
     }
     Ok(Message::Outcome(match replay(&recording, trainer.as_mut(), segment, &mut progress) {

@@ -49,6 +49,20 @@ fn show_reasons(report: &Report) {
             show_explanation(segment.segment.index, explanation);
         }
     }
+    if let more @ 1.. = not_looked_into(report) {
+        line(format_args!(
+            "  Why {more} more segment{} not looked into.",
+            if more == 1 { " diverges was" } else { "s diverge was" }
+        ));
+    }
+}
+
+/// Counts the divergent segments whose cause was not sought, where that of
+/// others was.
+pub(crate) fn not_looked_into(report: &Report) -> usize {
+    let (sought, not): (Vec<_>, Vec<_>) =
+        divergent(report).partition(|segment| segment.explanation.is_some());
+    if sought.is_empty() { 0 } else { not.len() }
 }
 
 fn divergent(report: &Report) -> impl Iterator<Item = &SegmentReport> {

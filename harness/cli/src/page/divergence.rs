@@ -8,6 +8,7 @@ use reenact_core::verify::{
 
 use super::mark::Mark;
 use super::{figure, heat, section};
+use crate::command::not_looked_into;
 
 /// Segments shown in full; the map and the file for machines have all.
 const SEGMENTS_MAX: usize = 12;
@@ -36,6 +37,12 @@ pub(super) fn show(report: &Report) -> Markup {
                     p.quiet {
                         "and " (figure::count(more as u64, "segment")) " more; "
                         code { "report.json" } " has all of them"
+                    }
+                }
+                @if let more @ 1.. = not_looked_into(report) {
+                    p.quiet {
+                        "The cause was sought in the first divergent segments, not in "
+                        (figure::count(more as u64, "more segment")) "."
                     }
                 }
             }))
@@ -85,7 +92,10 @@ fn cause(explanation: &Explanation) -> Markup {
             p.over { "Cause" }
             p { (figure::prose(&explanation.words)) "." }
             p.quiet {
-                @if explanation.causes.is_empty() {
+                @if explanation.ended_early {
+                    "The search was limited, so that it says nothing of the causes that were not "
+                    "tried; that it was done otherwise than declared stands."
+                } @else if explanation.causes.is_empty() {
                     "What was done is not among the known causes, or was done in a way that "
                     "cannot be found by trying; that it was done otherwise than declared stands."
                 } @else {

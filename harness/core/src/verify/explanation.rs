@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::cause::Search;
+use super::divergence::Stage;
+
 /// Says what explains a divergence, or that nothing that was tried does.
 ///
 /// A cause counts only if with it every digest, fingerprint and bit that was
@@ -15,8 +18,12 @@ pub struct Explanation {
     /// Whether with them the whole segment is reproduced to its closing state,
     /// bit for bit.
     pub whole: bool,
-    /// Steps that were taken to try hypotheses.
+    /// Hypotheses that were tried by taking steps.
     pub trials: u64,
+    /// Whether the search ended at its limit, before every known cause was
+    /// tried.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ended_early: bool,
     /// What was seen of the first divergent step.
     pub evidence: Vec<String>,
     /// The attack of the catalogue that acts like the first cause.
@@ -79,6 +86,9 @@ pub enum Cause {
     Stream {
         /// Whose.
         of: String,
+        /// The root seed that it is derived from, if it is of the same step.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        root_seed: Option<u64>,
     },
     /// Labels were changed.
     Relabelled {
@@ -124,6 +134,28 @@ impl Cause {
             Self::OpeningReplaced => "checkpoint replaced",
         }
     }
+
+    /// Names the stage in which a step differs that has this cause, if the cause
+    /// says all that is needed to try it at another step.
+    pub(super) fn stage_repeated(&self) -> Option<Stage> {
+        match self {
+            Self::LearningRate { .. }
+            | Self::SignFlipped
+            | Self::ClippingSkipped
+            | Self::MomentsForgotten => Some(Stage::Update),
+            Self::LowerPrecision { .. } => Some(Stage::Gradient),
+            Self::Stream { root_seed: Some(_), .. } => Some(Stage::Loss),
+            Self::RootSeed { .. } => Some(Stage::Batch),
+            Self::LearningRateRecorded { .. }
+            | Self::OtherStep { .. }
+            | Self::OtherOrder { .. }
+            | Self::Stream { root_seed: None, .. }
+            | Self::Relabelled { .. }
+            | Self::MomentsScaled { .. }
+            | Self::WeightsWritten { .. }
+            | Self::OpeningReplaced => None,
+        }
+    }
 }
 
 impl fmt::Display for Cause {
@@ -146,7 +178,7 @@ impl fmt::Display for Cause {
             Self::OtherStep { step } => write!(f, "the samples of step {step} were used"),
             Self::OtherOrder { order } => write!(f, "the samples of the step were used {order}"),
             Self::RootSeed { seed } => write!(f, "the root seed {seed} was used"),
-            Self::Stream { of } => write!(f, "the random stream of {of} was used"),
+            Self::Stream { of, .. } => write!(f, "the random stream of {of} was used"),
             Self::Relabelled { what } => f.write_str(what),
             Self::MomentsForgotten => {
                 f.write_str("the optimizer had lost its moments before the step")
@@ -178,7 +210,30 @@ impl Explanation {
     ) -> Self {
         let words = describe(&causes, whole, step_last, trials);
         let attack = causes.first().map(|first| first.cause.attack().to_owned());
-        Self { causes, whole, trials, evidence, attack, words }
+        Self { causes, whole, trials, ended_early: false, evidence, attack, words }
+    }
+
+    /// Says that the search ended before every known cause was tried.
+    pub(super) fn ended_early(self, search: &Search) -> Self {
+        let full = match search.is_brief() {
+            true => {
+                "; in an audit only the first divergent segment gets a full search, so audit this \
+                 one alone for that"
+            }
+            false => "",
+        };
+        let words = match self.causes.is_empty() {
+            true => format!(
+                "unexplained: in {} trials the search reached its limit before every known cause \
+                 was tried, and none that was reproduces the recorded step{full}",
+                self.trials
+            ),
+            false => format!(
+                "{}, where the search reached its limit before every known cause was tried{full}",
+                self.words
+            ),
+        };
+        Self { words, ended_early: true, ..self }
     }
 }
 
@@ -225,5 +280,14 @@ mod tests {
         assert!(part.words.contains("up to step 6; what follows is unexplained"));
         let none = Explanation::new(Vec::new(), false, None, 41, Vec::new());
         assert!(none.words.starts_with("unexplained") && none.attack.is_none());
+        assert!(none.words.contains("none of the known causes"), "{}", none.words);
+        for (search, alone) in [(Search::full(), false), (Search::brief([]), true)] {
+            for found in [part.clone(), none.clone()] {
+                let ended = found.ended_early(&search);
+                assert!(ended.ended_early && ended.words.contains("reached its limit before"));
+                assert!(!ended.words.contains("none of the known causes"), "{}", ended.words);
+                assert_eq!(ended.words.contains("audit this one alone"), alone, "{}", ended.words);
+            }
+        }
     }
 }

@@ -43,7 +43,7 @@ mod verdict;
 mod vouched;
 
 pub use allowed_signers::{ALLOWED_SIGNERS_BYTES_MAX, AllowedSigners, AllowedSignersError};
-pub use cause::explain;
+pub use cause::{Search, explain};
 pub use challenge::{Challenge, Nonce, NonceError};
 pub use course::{COURSE_STEPS_MAX, COURSE_TENSORS_MAX, Course, CourseStep, LossPoint};
 pub use date::date;

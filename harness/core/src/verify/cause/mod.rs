@@ -6,11 +6,18 @@
 //! fingerprint of the recorded step comes out, the replay goes on from there to
 //! the end of the segment, and the closing state is compared by its root. Each
 //! file is one kind of hypothesis.
+//!
+//! A step can cost a minute, so the steps that are taken in vain are counted and
+//! limited ([`Search`]): by number and not by time, so that the same recording
+//! gets the same explanation everywhere. The stage in which the step first
+//! differs leaves one kind of hypotheses: where the gradient is another, no
+//! update can be the cause, and where it agrees, nothing before the update can.
 
 mod batch;
 mod moments;
 mod opening;
 mod rate;
+mod search;
 mod seeds;
 mod trial;
 mod update;
@@ -24,26 +31,38 @@ use super::recording::{Recording, Segment};
 use super::replay::{ReplayError, load, state_limit};
 use crate::data::DataSet;
 use crate::state::State;
+use crate::steering::step_seed;
 use crate::trainer::{StepTrace, Trainer};
 use crate::variation::Variation;
-use trial::Trial;
-
-/// Steps that may be taken to explain one segment.
-const TRIALS_MAX: u64 = 4096;
+pub use search::Search;
+use trial::{Outcome, Trial};
 
 /// Seeks the cause of the divergence of a segment whose first divergent step
-/// is `step`, with a trainer that has just been started. `progress` is told
-/// each step taken.
+/// is `step`, with a trainer that has just been started; `search` says how far
+/// to look. `progress` is told each step taken.
 pub fn explain(
     recording: &Recording<'_>,
     trainer: &mut dyn Trainer,
     data: Arc<dyn DataSet>,
     segment: Segment,
     step: u64,
+    search: &Search,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Explanation, ReplayError> {
     let limit = state_limit(&trainer.capture(0)?);
-    let mut inquiry = Inquiry { recording, trainer, data, segment, limit, trials: 0, progress };
+    let (trials, in_vain, ended) = (0, 0, false);
+    let mut inquiry = Inquiry {
+        recording,
+        trainer,
+        data,
+        segment,
+        limit,
+        search,
+        trials,
+        in_vain,
+        ended,
+        progress,
+    };
     inquiry.explain(step)
 }
 
@@ -53,7 +72,13 @@ struct Inquiry<'a> {
     data: Arc<dyn DataSet>,
     segment: Segment,
     limit: u64,
+    search: &'a Search,
     trials: u64,
+    /// Steps that were taken for hypotheses that did not hold. One that holds
+    /// is no cost: the replay has to get over the step in any case.
+    in_vain: u64,
+    /// Whether the search ended before every hypothesis was tried.
+    ended: bool,
     progress: &'a mut dyn FnMut(u64),
 }
 
@@ -91,7 +116,8 @@ impl Inquiry<'_> {
             let cause = self.cause(&divergent, last.as_ref())?;
             let Some(trial) = cause else {
                 let step_last = step.checked_sub(1).filter(|_| !causes.is_empty());
-                return Ok(Explanation::new(causes, false, step_last, self.trials, evidence));
+                let found = Explanation::new(causes, false, step_last, self.trials, evidence);
+                return Ok(if self.ended { found.ended_early(self.search) } else { found });
             };
             push(&mut causes, &trial.cause, step);
             last = Some(trial);
@@ -112,16 +138,17 @@ impl Inquiry<'_> {
     }
 
     /// Finds the trial that reproduces a step, and leaves the trainer in the
-    /// state after it. What explained the step before is tried first.
+    /// state after it. What explained the step before is tried first, then what
+    /// explained other segments.
     fn cause(
         &mut self,
         divergent: &Divergent,
         last: Option<&Trial>,
     ) -> Result<Option<Trial>, ReplayError> {
-        if let Some(again) = last.and_then(|last| self.again(&last.cause, divergent.step))
-            && self.attempt(divergent, &again)?
-        {
-            return Ok(Some(again));
+        let known = last.map(|last| &last.cause).into_iter().chain(&self.search.known);
+        let again: Vec<Trial> = known.filter_map(|cause| self.again(cause, divergent)).collect();
+        if let Some(trial) = self.first_of(divergent, again)? {
+            return Ok(Some(trial));
         }
         let opens = divergent.step == self.segment.step_start;
         if opens
@@ -140,8 +167,12 @@ impl Inquiry<'_> {
     }
 
     /// Repeats a cause at another step, where that makes sense.
-    fn again(&self, cause: &Cause, step: u64) -> Option<Trial> {
-        let declared = self.recording.spec.learning_rate.at(step, self.recording.spec.steps);
+    fn again(&self, cause: &Cause, divergent: &Divergent) -> Option<Trial> {
+        if cause.stage_repeated() != Some(divergent.found.stage) {
+            return None;
+        }
+        let step = divergent.step;
+        let declared = self.declared_rate(step);
         let variation = match *cause {
             Cause::LearningRate { factor } => Variation::learning_rate(declared * factor),
             Cause::SignFlipped => Variation { negated: true, ..Variation::default() },
@@ -151,6 +182,9 @@ impl Inquiry<'_> {
             }
             Cause::MomentsForgotten => return Some(update::forgotten()),
             Cause::RootSeed { seed } => return self.seeded(seed, step),
+            Cause::Stream { root_seed: Some(seed), .. } => {
+                Variation { stream_seed: Some(step_seed(seed, step)), ..Variation::default() }
+            }
             _ => return None,
         };
         Some(Trial::varied(cause.clone(), variation))
@@ -159,10 +193,13 @@ impl Inquiry<'_> {
     /// Tries a hypothesis. If it holds, the trainer is left in the state after
     /// the step.
     fn attempt(&mut self, divergent: &Divergent, trial: &Trial) -> Result<bool, ReplayError> {
-        if self.trials >= TRIALS_MAX {
-            return Ok(false);
+        Ok(matches!(self.outcome(divergent, trial)?, Outcome::Holds))
+    }
+
+    fn outcome(&mut self, divergent: &Divergent, trial: &Trial) -> Result<Outcome, ReplayError> {
+        if !self.may_take(1) {
+            return Ok(Outcome::NotTried);
         }
-        self.trials += 1;
         let edited = trial.before.as_ref().map(|edit| edit(&divergent.before));
         self.trainer.restore(edited.as_ref().unwrap_or(&divergent.before))?;
         let mut trace = self.take(divergent.step, &trial.variation)?;
@@ -174,7 +211,16 @@ impl Inquiry<'_> {
         if let Some(bits) = trial.recorded_rate_bits {
             trace.learning_rate_bits = bits;
         }
-        Ok(self.compare(&divergent.recorded, &trace)?.is_none())
+        self.trials += 1;
+        let found = self.compare(&divergent.recorded, &trace)?;
+        self.in_vain += u64::from(found.is_some());
+        Ok(found.map_or(Outcome::Holds, Outcome::Differs))
+    }
+
+    /// Says whether so many more steps may be taken in vain.
+    fn may_take(&mut self, steps: u64) -> bool {
+        self.ended |= self.in_vain + steps > self.search.in_vain_max;
+        !self.ended
     }
 
     /// Tries hypotheses until one holds.
@@ -184,11 +230,10 @@ impl Inquiry<'_> {
         trials: impl IntoIterator<Item = Trial>,
     ) -> Result<Option<Trial>, ReplayError> {
         for trial in trials {
-            if self.attempt(divergent, &trial)? {
-                return Ok(Some(trial));
-            }
-            if self.trials >= TRIALS_MAX {
-                break;
+            match self.outcome(divergent, &trial)? {
+                Outcome::Holds => return Ok(Some(trial)),
+                Outcome::Differs(_) => (),
+                Outcome::NotTried => break,
             }
         }
         Ok(None)
@@ -218,17 +263,25 @@ impl Inquiry<'_> {
         self.recording.spec.learning_rate.at(step, self.recording.spec.steps)
     }
 
-    /// Takes the divergent step honestly, and returns the state after it.
-    fn honest_after(&mut self, divergent: &Divergent) -> Result<State, ReplayError> {
+    /// Takes the divergent step honestly, and returns the state after it; none
+    /// if the search has to end.
+    fn honest_after(&mut self, divergent: &Divergent) -> Result<Option<State>, ReplayError> {
+        if !self.may_take(1) {
+            return Ok(None);
+        }
+        self.in_vain += 1;
         self.trainer.restore(&divergent.before)?;
         self.take(divergent.step, &Variation::default())?;
-        Ok(self.trainer.capture(divergent.step + 1)?)
+        Ok(Some(self.trainer.capture(divergent.step + 1)?))
+    }
+
+    fn is_stored_after(&self, step: u64) -> bool {
+        self.recording.history.checkpoints.contains_key(&(step + 1))
     }
 
     /// Loads the recorded state after a step; none if it was not stored.
     fn recorded_after(&self, step: u64) -> Result<Option<State>, ReplayError> {
-        let stored = self.recording.history.checkpoints.contains_key(&(step + 1));
-        stored.then(|| load(self.recording, step + 1, self.limit)).transpose()
+        self.is_stored_after(step).then(|| load(self.recording, step + 1, self.limit)).transpose()
     }
 }
 

@@ -16,7 +16,7 @@ impl Inquiry<'_> {
         &mut self,
         divergent: &Divergent,
     ) -> Result<Option<Trial>, ReplayError> {
-        let after = self.honest_after(divergent)?;
+        let Some(after) = self.honest_after(divergent)? else { return Ok(None) };
         let Some(smallest) = smallest(&after, &divergent.found.tensors) else { return Ok(None) };
         let Some(wanted) = self.print_of(&smallest, divergent) else { return Ok(None) };
         let values = floats(&after, &smallest);

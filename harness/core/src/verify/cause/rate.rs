@@ -1,8 +1,9 @@
 //! Was another learning rate used?
 
+use super::super::divergence::StepDivergence;
 use super::super::explanation::Cause;
 use super::super::replay::ReplayError;
-use super::trial::Trial;
+use super::trial::{Outcome, Trial};
 use super::{Divergent, Inquiry};
 use crate::state::{DType, State};
 use crate::variation::Variation;
@@ -18,6 +19,11 @@ const GRID: [f64; 18] = [
 const HALVINGS: u32 = 30;
 /// Significant digits of the factors that are tried near an estimate.
 const DIGITS: std::ops::RangeInclusive<i32> = 1..=7;
+/// How near to an estimate by the state a usual factor has to be to be tried.
+const USUAL_NEAR: f64 = 0.01;
+/// Roundings of a weight that an update by another rate may be off by, in units
+/// of the last place.
+const ROUNDINGS: f64 = 8.0;
 /// Rates next to an estimate, in units of the last place, that are tried.
 const ULPS: i32 = 24;
 
@@ -44,17 +50,23 @@ impl Inquiry<'_> {
         divergent: &Divergent,
     ) -> Result<Option<Trial>, ReplayError> {
         let declared = self.declared_rate(divergent.step);
-        let usual = USUAL.into_iter().map(|factor| rate(factor, declared));
-        if let Some(trial) = self.first_of(divergent, usual)? {
-            return Ok(Some(trial));
+        if let Some(recorded) = self.recorded_after(divergent.step)? {
+            let Some(estimate) = self.by_state(divergent, &recorded)? else { return Ok(None) };
+            let usual = USUAL.into_iter().filter(|usual| (usual - estimate).abs() < USUAL_NEAR);
+            let usual = usual.map(|factor| rate(factor, declared));
+            return self.first_of(divergent, usual.chain(near(estimate, declared)));
         }
-        let estimates = match self.recorded_after(divergent.step)? {
-            Some(recorded) => self.by_state(divergent, &recorded)?.into_iter().collect(),
-            None => self.by_loss(divergent)?,
-        };
-        for estimate in estimates {
-            let near = near(estimate, declared).into_iter();
-            if let Some(trial) = self.first_of(divergent, near)? {
+        let mut bounds = (f64::NEG_INFINITY, f64::INFINITY);
+        for factor in USUAL {
+            let trial = rate(factor, declared);
+            match self.outcome(divergent, &trial)? {
+                Outcome::Holds => return Ok(Some(trial)),
+                Outcome::Differs(found) => narrow(&mut bounds, factor, divergent, &found),
+                Outcome::NotTried => return Ok(None),
+            }
+        }
+        for estimate in self.by_loss(divergent, bounds)? {
+            if let Some(trial) = self.first_of(divergent, near(estimate, declared))? {
                 return Ok(Some(trial));
             }
         }
@@ -62,32 +74,45 @@ impl Inquiry<'_> {
     }
 
     /// Fits the recorded update by a multiple of the replayed one, by least
-    /// squares.
+    /// squares; none if it is no multiple, as no rate gives it then.
     fn by_state(
         &mut self,
         divergent: &Divergent,
         recorded: &State,
     ) -> Result<Option<f64>, ReplayError> {
-        let replayed = self.honest_after(divergent)?;
+        let Some(replayed) = self.honest_after(divergent)? else { return Ok(None) };
+        let names = &divergent.found.tensors;
+        let of = |state| names.iter().flat_map(move |name| floats(state, name));
+        let weights = || {
+            of(&divergent.before).zip(of(&replayed)).zip(of(recorded)).map(|((a, b), c)| [a, b, c])
+        };
         let (mut product, mut square) = (0.0, 0.0);
-        for name in &divergent.found.tensors {
-            let of = |state| floats(state, name);
-            let (before, ours, theirs) = (of(&divergent.before), of(&replayed), of(recorded));
-            for ((before, ours), theirs) in before.iter().zip(&ours).zip(&theirs) {
-                product += (theirs - before) * (ours - before);
-                square += (ours - before).powi(2);
-            }
+        for [before, ours, theirs] in weights() {
+            product += (theirs - before) * (ours - before);
+            square += (ours - before).powi(2);
         }
-        Ok(Some(product / square).filter(|factor| factor.is_finite()))
+        let factor = product / square;
+        let (mut off, mut rounding) = (0.0, 0.0);
+        for [before, ours, theirs] in weights() {
+            off += (theirs - before - factor * (ours - before)).powi(2);
+            let size = (before.abs() + ours.abs() + theirs.abs()) * (1.0 + factor.abs());
+            rounding += (ROUNDINGS * f64::from(f32::EPSILON) * size).powi(2);
+        }
+        Ok(Some(factor).filter(|factor| factor.is_finite() && off <= rounding))
     }
 
     /// Finds the factors with which the next step begins with the recorded
-    /// loss.
-    fn by_loss(&mut self, divergent: &Divergent) -> Result<Vec<f64>, ReplayError> {
+    /// loss, between two bounds.
+    fn by_loss(
+        &mut self,
+        divergent: &Divergent,
+        (low, high): (f64, f64),
+    ) -> Result<Vec<f64>, ReplayError> {
         let wanted = self.recorded(divergent.step + 1)?.loss();
         let mut off = Vec::new();
-        for factor in GRID {
-            off.push((factor, self.next_loss(divergent, factor)? - wanted));
+        for factor in GRID.into_iter().filter(|factor| (low..=high).contains(factor)) {
+            let Some(loss) = self.next_loss(divergent, factor)? else { return Ok(Vec::new()) };
+            off.push((factor, loss - wanted));
         }
         let mut found = Vec::new();
         for pair in off.windows(2) {
@@ -110,7 +135,8 @@ impl Inquiry<'_> {
     ) -> Result<f64, ReplayError> {
         for _ in 0..HALVINGS {
             let middle = (low + high) / 2.0;
-            let off = self.next_loss(divergent, middle)? - wanted;
+            let Some(loss) = self.next_loss(divergent, middle)? else { break };
+            let off = loss - wanted;
             if off == 0.0 {
                 return Ok(middle);
             }
@@ -119,13 +145,36 @@ impl Inquiry<'_> {
         Ok((low + high) / 2.0)
     }
 
-    /// Returns the loss of the step after, if this one had used that rate.
-    fn next_loss(&mut self, divergent: &Divergent, factor: f64) -> Result<f32, ReplayError> {
-        let rate = self.declared_rate(divergent.step) * factor;
+    /// Returns the loss of the step after, if this one had used that rate; none
+    /// if the search has to end.
+    fn next_loss(
+        &mut self,
+        divergent: &Divergent,
+        factor: f64,
+    ) -> Result<Option<f32>, ReplayError> {
+        if !self.may_take(2) {
+            return Ok(None);
+        }
         self.trials += 1;
+        self.in_vain += 2;
+        let rate = self.declared_rate(divergent.step) * factor;
         self.trainer.restore(&divergent.before)?;
         self.take(divergent.step, &Variation::learning_rate(rate))?;
-        Ok(self.take(divergent.step + 1, &Variation::default())?.loss())
+        Ok(Some(self.take(divergent.step + 1, &Variation::default())?.loss()))
+    }
+}
+
+/// A factor that moves a tensor which the recording has as the declared rate
+/// gives it is too far from 1, and so is everything beyond.
+fn narrow(bounds: &mut (f64, f64), factor: f64, divergent: &Divergent, found: &StepDivergence) {
+    let moves = |name| !divergent.found.tensors.contains(name);
+    if !found.tensors.iter().any(moves) {
+        return;
+    }
+    if factor < 1.0 {
+        bounds.0 = bounds.0.max(factor);
+    } else {
+        bounds.1 = bounds.1.min(factor);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::explanation::Cause;
 use super::super::replay::ReplayError;
-use super::trial::Trial;
+use super::trial::{Outcome, Trial};
 use super::{Divergent, Inquiry};
 use crate::steering::{DataOrder, step_seed};
 use crate::variation::Variation;
@@ -15,6 +15,8 @@ const SMALL: u64 = 256;
 const POPULAR: [u64; 10] = [1234, 12345, 123_456, 1337, 31_337, 2023, 2024, 2025, 2026, 2027];
 /// Steps on either side whose random stream is tried.
 const STEPS_NEAR: u64 = 64;
+/// Streams after which a model is taken to draw nothing, if all give one loss.
+const PROBES: usize = 4;
 
 impl Inquiry<'_> {
     /// Lists root seeds that somebody may have used instead.
@@ -45,6 +47,7 @@ impl Inquiry<'_> {
     }
 
     /// Tries other random streams: those of other steps and other root seeds.
+    /// Most models draw nothing from theirs, so that none of them can be it.
     pub(super) fn seek_stream(
         &mut self,
         divergent: &Divergent,
@@ -52,16 +55,28 @@ impl Inquiry<'_> {
         let (step, declared) = (divergent.step, self.recording.spec.root_seed);
         let seeds = self.other_seeds();
         let of_seeds = seeds.into_iter().map(|seed| {
-            (step_seed(seed, step), format!("the root seed {seed} (declared is {declared})"))
+            let of = format!("the root seed {seed} (declared is {declared})");
+            (step_seed(seed, step), Some(seed), of)
         });
         let steps = step.saturating_sub(STEPS_NEAR)..=step.saturating_add(STEPS_NEAR);
         let of_steps = steps
             .filter(|other| *other != step)
-            .map(|other| (step_seed(declared, other), format!("step {other}")));
-        let trials = of_seeds.chain(of_steps).map(|(seed, of)| {
+            .map(|other| (step_seed(declared, other), None, format!("step {other}")));
+        let mut moved = false;
+        for (probe, (seed, root_seed, of)) in of_seeds.chain(of_steps).enumerate() {
             let variation = Variation { stream_seed: Some(seed), ..Variation::default() };
-            Trial::varied(Cause::Stream { of }, variation)
-        });
-        self.first_of(divergent, trials)
+            let trial = Trial::varied(Cause::Stream { of, root_seed }, variation);
+            match self.outcome(divergent, &trial)? {
+                Outcome::Holds => return Ok(Some(trial)),
+                Outcome::Differs(found) => {
+                    moved |= found.replayed.loss_bits != divergent.found.replayed.loss_bits;
+                }
+                Outcome::NotTried => break,
+            }
+            if probe + 1 == PROBES && !moved {
+                break;
+            }
+        }
+        Ok(None)
     }
 }

@@ -1,5 +1,6 @@
 //! One hypothesis about one step, as something that can be tried.
 
+use super::super::divergence::StepDivergence;
 use super::super::explanation::Cause;
 use crate::state::State;
 use crate::variation::Variation;
@@ -17,6 +18,16 @@ pub(super) struct Trial {
     pub(super) after: Option<Edit>,
     /// Bits of the learning rate that is recorded, if not the declared ones.
     pub(super) recorded_rate_bits: Option<u64>,
+}
+
+/// Says what a trial gave.
+pub(super) enum Outcome {
+    /// Everything that was recorded of the step came out.
+    Holds,
+    /// This did not.
+    Differs(StepDivergence),
+    /// The search had ended before.
+    NotTried,
 }
 
 impl Trial {

@@ -23,8 +23,11 @@ impl Inquiry<'_> {
         &mut self,
         divergent: &Divergent,
     ) -> Result<Option<Trial>, ReplayError> {
-        let after = self.honest_after(divergent)?;
         let names = divergent.found.tensors.clone();
+        if names.len() > 1 && !self.is_stored_after(divergent.step) {
+            return Ok(None);
+        }
+        let Some(after) = self.honest_after(divergent)? else { return Ok(None) };
         let trial = match self.recorded_after(divergent.step)? {
             Some(recorded) => Some(adopted(&after, &recorded, names)),
             None => match &names[..] {
