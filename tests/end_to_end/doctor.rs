@@ -8,6 +8,9 @@ use tempfile::tempdir;
 
 use crate::common::{DIVERGENT, INCONCLUSIVE, MATCH, Ran, USAGE, binary, reenact, toy_spec};
 
+/// What is replaced in a good spec, and what the message has to say.
+type Case = (&'static [(&'static str, &'static str)], &'static [&'static str]);
+
 fn doctor(spec: &Path, more: &[&str]) -> Ran {
     Ran::from(&binary().arg("doctor").arg(spec).args(more).output().unwrap())
 }
@@ -168,7 +171,7 @@ fn what_is_not_there_is_said_with_what_is() {
     }
     reenact(&["doctor", "--steps", "3"]).expect(USAGE);
     reenact(&["doctor", "toy-plane", "--steps", "61"]).expect(USAGE).says(&["60 steps"]);
-    let cases: [(&[(&str, &str)], &[&str]); 4] = [
+    let cases: [Case; 4] = [
         (&[("device = \"cpu\"", "device = \"tpu\"")], &["tpu", "cuda"]),
         (&[("device = \"cpu\"", "device = \"cuda\"")], &["`device = \"cuda\"`", "--device"]),
         (&[("bdfc", "bdfd")], &["toy-points", "bdfd", "digest"]),

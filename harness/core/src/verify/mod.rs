@@ -57,7 +57,7 @@ pub use nonce_source::{Beacon, BeaconError, NonceSource};
 pub use power::{escape_probability, segments_for};
 pub use recall::{Recall, recall};
 pub use recording::{Recording, Segment};
-pub use rehearsal::{Departure, Part, Rehearsal, RehearsedStep, Snapshot, StartPinned, rehearse};
+pub use rehearsal::{Departure, Part, Rehearsal, Snapshot, StartPinned, rehearse};
 pub use remembered::{Past, Remembered, Seen};
 pub use replay::{Replay, ReplayError, replay};
 pub use report::{Claim, Escape, REPORT_FORMAT, Report, SegmentOutcome, SegmentReport};

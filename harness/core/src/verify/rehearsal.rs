@@ -20,8 +20,10 @@ use crate::trainer::{StepTrace, Trainer, TrainerError};
 pub struct Rehearsal {
     /// The state before the first step.
     pub opening: Snapshot,
-    /// The steps.
-    pub steps: Vec<RehearsedStep>,
+    /// What the steps did.
+    pub steps: Vec<StepTrace>,
+    /// Names of the tensors, from which step on; they seldom change.
+    pub layouts: Vec<(u64, StepLayouts)>,
     /// The state after the last one, as a checkpoint would hold it.
     pub closing: Snapshot,
     /// The kernels that were chosen; a recording would pin them.
@@ -32,15 +34,11 @@ pub struct Rehearsal {
 pub type StartPinned<'a> =
     dyn FnMut(&[KernelSelection]) -> Result<Box<dyn Trainer>, TrainerError> + 'a;
 
-/// Holds what one step did, with the names of its tensors.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RehearsedStep {
-    /// What it did.
-    pub trace: StepTrace,
-    /// Names of the state's tensors after it.
-    pub state: Layout,
-    /// Names of its gradients.
-    pub gradient: Layout,
+impl Rehearsal {
+    fn layouts(&self, step: u64) -> Option<&StepLayouts> {
+        let mut latest_first = self.layouts.iter().rev();
+        latest_first.find(|(first, _)| *first <= step).map(|(_, layouts)| layouts)
+    }
 }
 
 /// Stands for a captured state.
@@ -83,7 +81,7 @@ pub fn rehearse(
 ) -> Result<Rehearsal, TrainerError> {
     let mut trainer = start(pinned)?;
     let opening = Snapshot::of(&trainer.capture(0)?);
-    let mut taken = Vec::new();
+    let (mut taken, mut layouts) = (Vec::new(), Vec::<(u64, StepLayouts)>::new());
     for step in 0..steps {
         if restored_step == Some(step) {
             let state = trainer.capture(step)?;
@@ -93,15 +91,18 @@ pub fn rehearse(
             trainer = start(&chosen)?;
             trainer.restore(&state)?;
         }
-        let trace = trainer.step(step)?;
+        taken.push(trainer.step(step)?);
         let (state, gradient) = (trainer.layout(), trainer.gradient_layout());
         let (state, gradient) = (state.as_ref().clone(), gradient.as_ref().clone());
-        taken.push(RehearsedStep { trace, state, gradient });
+        let names = StepLayouts { state, gradient };
+        if layouts.last().is_none_or(|(_, before)| *before != names) {
+            layouts.push((step, names));
+        }
         progress(step);
     }
     let closing = Snapshot::of(&trainer.capture(steps)?);
     let selections = trainer.selections()?;
-    Ok(Rehearsal { opening, steps: taken, closing, selections })
+    Ok(Rehearsal { opening, steps: taken, layouts, closing, selections })
 }
 
 /// Names the part of a training in which two rehearsals first differ; in the order
@@ -159,19 +160,18 @@ impl Departure {
         if let Some(tensors) = first.opening.differing(&second.opening) {
             return Some(outside(0, Part::InitialWeights, tensors));
         }
-        let mut pairs = first.steps.iter().zip(&second.steps);
-        if let Some(found) = pairs.find_map(|(first, second)| Self::of_step(first, second)) {
+        let mut steps = 0..first.steps.len().min(second.steps.len());
+        if let Some(found) = steps.find_map(|index| Self::of_step(index, first, second)) {
             return Some(found);
         }
         let tensors = first.closing.differing(&second.closing)?;
         Some(outside(first.steps.len() as u64, Part::ClosingState, tensors))
     }
 
-    fn of_step(first: &RehearsedStep, second: &RehearsedStep) -> Option<Self> {
-        let (state, gradient) = (first.state.clone(), first.gradient.clone());
-        let layouts = StepLayouts { state, gradient };
-        let ours = (&second.state, &second.gradient);
-        let found = StepDivergence::of(&first.trace, &second.trace, &layouts, ours)?;
+    fn of_step(index: usize, first: &Rehearsal, second: &Rehearsal) -> Option<Self> {
+        let (ours, theirs) = (second.layouts(index as u64)?, first.layouts(index as u64)?);
+        let ours = (&ours.state, &ours.gradient);
+        let found = StepDivergence::of(&first.steps[index], &second.steps[index], theirs, ours)?;
         let tensors = match found.stage {
             Stage::Gradient => found.gradients,
             Stage::Update => found.tensors,

@@ -24,8 +24,9 @@ use crate::{exit, output};
 const DOCTOR_FORMAT: u32 = 1;
 /// Steps that are taken unless the user says otherwise.
 const STEPS: u64 = 5;
-/// Steps that may be asked for: every one is kept with all its fingerprints.
-const STEPS_MAX: u64 = 1000;
+/// Steps that may be asked for: all are kept, each with its fingerprints, and a
+/// worker's answer is limited.
+const STEPS_MAX: u64 = 200;
 /// Silence after which a worker is taken for hanging: building and tuning kernels
 /// takes minutes on a new machine.
 const STALL_SECONDS: u64 = 900;
