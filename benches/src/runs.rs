@@ -1,6 +1,6 @@
 //! The runs that are measured.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use reenact_burn::{Burn, BurnTrainer, Training};

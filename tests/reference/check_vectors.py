@@ -38,6 +38,21 @@ def one_frame_journal():
     return H("reenact v1 journal run-finished", header + frame).hex()
 
 
+def selections_frame():
+    """Takes the example of kernel selections off the page itself."""
+    page = PAGE.read_text().split("Example, a frame of kernel-selections")[1].split("Example,")[0]
+    lines = re.findall(r"^    ((?:[0-9a-f]{2,} {0,2})+)", page, re.MULTILINE)
+    return bytes.fromhex("".join(lines).replace(" ", ""))
+
+
+def selections():
+    """Reads that frame, and checks its chain."""
+    frame = selections_frame()
+    header = H("reenact v1 journal header", reference.JOURNAL_HEADER)
+    chain = H("reenact v1 journal kernel-selections", header + frame[:-32])
+    return reference.Payload(frame[14:-32]).event("kernel-selections"), chain == frame[-32:]
+
+
 def commitment_text():
     roots = {0: bytes([3] * 32), 10: bytes([4] * 32)}
     return reference.encode_commitment(bytes([1] * 32), 12, bytes([2] * 32), roots)
@@ -82,6 +97,8 @@ def vectors():
     root = "3a1e2279987af8148857f42adaefb6f262aee614da622a0e7618fb7a256e43d2"
     yield reference.root_of_leaves(leaves).hex(), root
     yield one_frame_journal(), "6ac67acb1320796318487954216dadb1167750685702d5d9d76fb6005a6a9980"
+    chosen = [(b"a", b"", 0, 3, b"tiled"), (b"mm", bytes([7, 255]), 2, 3, b"tiled")]
+    yield selections(), (chosen, True)
     digest = "7bf96482027f358a27f35275258eeb521cdc9484af44e554f713c9301f23dbcf"
     yield reference.commitment_digest(commitment_text()).hex(), digest
     yield reference.draw(bytes([9] * 32), "2026-11-23", 20, 5), [4, 7, 10, 17, 18]

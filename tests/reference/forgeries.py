@@ -9,7 +9,7 @@ import struct
 import reenact_reference as reference
 from reenact_reference import KINDS, H, prefixed, text, u32, u64
 
-STARTED, LAYOUTS, STEP, CHECKPOINT, RESUMED, _INTERRUPTED, FINISHED = range(7)
+STARTED, LAYOUTS, STEP, CHECKPOINT, RESUMED, _INTERRUPTED, FINISHED, SELECTIONS = range(8)
 
 
 def split(journal):
@@ -41,6 +41,23 @@ def with_class(payload, facts):
     fields = reference.Payload(payload[32:])
     fields.map()
     return payload[:32] + encode_map(facts) + payload[32 + fields.at :]
+
+
+def selection(table=b"sum", key=b"k", choice=0, candidates=2, kernel=b"fast"):
+    numbers = u32(choice) + u32(candidates)
+    return prefixed(table) + prefixed(key) + numbers + prefixed(kernel)
+
+
+def numbered(count):
+    return [selection(key=number.to_bytes(4, "big")) for number in range(count)]
+
+
+def large_selections(kernel):
+    """Four lists whose tables and keys have 2^24 bytes, and one kernel."""
+    keys = [number.to_bytes(4, "big") + bytes(4091) for number in range(4095)]
+    entries = [selection(b"a", key, kernel=b"") for key in keys]
+    entries.append(selection(b"b", bytes(4095), kernel=kernel))
+    return [entries[start : start + 1024] for start in range(0, 4096, 1024)]
 
 
 class Forger:
@@ -104,6 +121,11 @@ class Forger:
         tensor = u64(1) + text(name) + u32(0) + u64(0)
         self.store([*self.frames[:2], [LAYOUTS, tensor + u64(0)], *self.frames[2:]])
 
+    def selecting(self, *lists, before=9):
+        """Puts kernel selections, a frame a list, in front of a frame."""
+        frames = [[SELECTIONS, u64(len(entries)) + b"".join(entries)] for entries in lists]
+        self.store([*self.frames[:before], *frames, *self.frames[before:]])
+
     def cut(self, kept, tail=b"", committed=False):
         """Keeps some frames of the honest journal, then stores `tail`."""
         (self.run / "journal").write_bytes(chained(self.frames[:kept])[0] + tail)
@@ -147,6 +169,33 @@ def each(run):
         ("a contradiction of two classes", 0, forger.contradicted, other_engine),
         ("a tensor too many", 0, forger.with_layout, "metadata"),
         ("a tensor of a forbidden name", 1, forger.with_layout, "__metadata__"),
+        ("a selection", 0, forger.selecting, [selection()]),
+        ("two of different keys", 0, forger.selecting, [selection(), selection(key=b"l")]),
+        ("a key before its beginning", 1, forger.selecting, [selection(key=b"kk"), selection()]),
+        ("tables out of order", 1, forger.selecting, [selection(table=b"t"), selection()]),
+        ("a key twice", 1, forger.selecting, [selection(), selection(choice=1)]),
+        ("a key twice, in two frames", 1, forger.selecting, [selection()], [selection()]),
+        ("no selection", 1, forger.selecting, []),
+        ("no candidates", 1, forger.selecting, [selection(candidates=0)]),
+        ("a choice beyond", 1, forger.selecting, [selection(choice=2)]),
+        ("10,000 candidates", 0, forger.selecting, [selection(candidates=10_000)]),
+        ("10,001 candidates", 1, forger.selecting, [selection(candidates=10_001)]),
+        ("an empty key and kernel", 0, forger.selecting, [selection(key=b"", kernel=b"")]),
+        ("an empty table", 1, forger.selecting, [selection(table=b"")]),
+        ("the longest table", 0, forger.selecting, [selection(table=512 * b"~")]),
+        ("a table too long", 1, forger.selecting, [selection(table=513 * b"t")]),
+        ("a table that is not printable", 1, forger.selecting, [selection(table=b"\x7f")]),
+        ("a table that is not ASCII", 1, forger.selecting, [selection(table="ä".encode())]),
+        ("a table that is not UTF-8", 1, forger.selecting, [selection(table=b"\xff")]),
+        ("the longest key", 0, forger.selecting, [selection(key=bytes(4096))]),
+        ("a key too long", 1, forger.selecting, [selection(key=bytes(4097))]),
+        ("a kernel too long", 1, forger.selecting, [selection(kernel=513 * b"k")]),
+        ("a kernel of two lines", 1, forger.selecting, [selection(kernel=b"a\nb")]),
+        ("65,536 selections", 0, forger.selecting, numbered(65_536)),
+        ("65,537 selections", 1, forger.selecting, numbered(65_537)),
+        ("65,537 selections in two frames", 1, forger.selecting, numbered(65_536), [selection()]),
+        ("selections of 2^24 bytes", 0, forger.selecting, *large_selections(b"")),
+        ("selections of 2^24 bytes and one", 1, forger.selecting, *large_selections(b"k")),
         ("no commitment", 2, forger.cut, every),
         ("a cut journal", 1, forger.cut, every - 1, b"", True),
         ("zeros, committed", 1, forger.cut, every, bytes(99), True),

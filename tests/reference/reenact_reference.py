@@ -550,8 +550,13 @@ class Checkpoint:
 KINDS = [
     ("run-started", 2**16), ("layouts", 2**23), ("step", 2**23), ("checkpoint", 2**8),
     ("run-resumed", 2**16), ("run-interrupted", 2**8), ("run-finished", 2**8),
+    ("kernel-selections", 2**23),
 ]
 JOURNAL_HEADER = b"reenact journal\n" + u32(1)
+
+
+def is_printable(string):
+    return all(" " <= character <= "~" for character in string)
 
 
 class Payload:
@@ -612,6 +617,22 @@ class Payload:
             "gradient": self.list(self.u64), "state": self.list(self.u64),
         }
 
+    def selection(self):
+        table, key = self.text(), self.raw(self.u64())
+        choice, candidates, kernel = self.u32(), self.u32(), self.text()
+        demand(1 <= len(table) <= 512 and is_printable(table), "no table of a kernel selection")
+        demand(len(key) <= 4096, "the key of a kernel selection is too long")
+        demand(len(kernel) <= 512 and is_printable(kernel), "no name of a kernel")
+        demand(choice < candidates <= 10_000, "the choice is none of the candidates")
+        return table.encode(), key, choice, candidates, kernel.encode()
+
+    def selections(self):
+        selections = self.list(self.selection)
+        demand(1 <= len(selections) <= 65_536, f"{len(selections)} kernel selections")
+        pairs = zip(selections, selections[1:])
+        demand(all(a[:2] < b[:2] for a, b in pairs), "kernel selections are out of order")
+        return selections
+
     def event(self, kind):
         if kind == "run-started":
             event = self.digest(), self.environment()
@@ -623,6 +644,8 @@ class Payload:
             event = self.u64(), self.digest()
         elif kind == "run-resumed":
             event = self.u64(), self.environment()
+        elif kind == "kernel-selections":
+            event = self.selections()
         else:
             event = self.u64()
         demand(self.at == len(self.data), "bytes are left over in the payload")
@@ -685,6 +708,7 @@ class History:
         self.checkpoints = {}
         self.environments = []  # (first step, environment)
         self.contradictions = []  # (what, whether its environments are of one class)
+        self.selections, self.selection_bytes = set(), 0  # (table, key); of these and the kernels
         self.finished = self.stopped = False
         self.earlier_steps, self.earlier_checkpoints = {}, {}
         for number, (kind, event) in enumerate(journal.events):
@@ -708,6 +732,14 @@ class History:
             return
         demand(len(self.layouts) < 64, "the layouts change too often")
         self.layouts.append((len(self.steps), *event))
+
+    def take_kernel_selections(self, selections):
+        for table, key, _, _, kernel in selections:
+            demand((table, key) not in self.selections, "a kernel is selected twice")
+            self.selections.add((table, key))
+            self.selection_bytes += len(table) + len(key) + len(kernel)
+        demand(len(self.selections) <= 65_536, "too many kernel selections")
+        demand(self.selection_bytes <= 2**24, "the kernel selections are too long")
 
     def take_step(self, trace):
         self.expect_next(trace["step"])
