@@ -47,11 +47,10 @@ fn cause(row: &Value) -> Option<&str> {
 
 fn check_row(row: &Value) {
     let id = text(row, "id");
-    // The toy clips nothing and, as it is, chooses no kernels.
-    if matches!(id, "clip-off" | "poisoned-selections" | "withheld-selections") {
+    // The toy clips nothing.
+    if id == "clip-off" {
         assert_eq!(row["caught"], "no-place", "{row}");
-        let problem = text(row, "problem");
-        assert!(problem.contains("no place") || problem.contains("no kernel"), "{row}");
+        assert!(text(row, "problem").contains("no place"), "{row}");
         return;
     }
     let environment = row["kind"] == "environment";
@@ -108,7 +107,7 @@ fn a_quick_drill_tries_each_once() {
     let all = names.len();
     names.sort_unstable();
     names.dedup();
-    assert_eq!((names.len(), all), (26, 26));
+    assert_eq!((names.len(), all), (24, 24));
 }
 
 #[test]
@@ -137,11 +136,11 @@ fn what_is_not_looked_into_is_said() {
     let forged = kept.join("00-no-training");
     let report = audit(&forged, &[]).expect(DIVERGENT).json();
     let segments = report["segments"].as_array().unwrap();
-    let of = |key: &str| segments.iter().map(|found| found["explanation"][key].clone());
-    let words: Vec<Value> = of("words").filter(|words| !words.is_null()).collect();
+    let explanations = || segments.iter().map(|found| &found["explanation"]);
+    let words: Vec<&str> = explanations().filter_map(|found| found["words"].as_str()).collect();
     assert_eq!((segments.len(), words.len()), (6, 4));
-    assert!(words[3].as_str().unwrap().contains("audit this one alone"), "{words:?}");
-    assert_eq!(of("ended_early").filter(|ended| *ended == true).count(), 2);
+    assert!(words[3].contains("audit this one alone"), "{words:?}");
+    assert_eq!(explanations().filter(|found| found["ended_early"] == true).count(), 2);
     let page = folder.path().join("page");
     let mut command = binary();
     command.arg("audit").arg(&forged).args(["--segments", "all", "--report"]).arg(&page);
@@ -186,5 +185,5 @@ fn a_resumed_run_is_drilled_too() {
     let resumed = kept.join("honest-resume");
     let summary = drill(&resumed, &["--json"]).expect(MATCH).json();
     check(&summary);
-    assert_eq!(summary["rows"].as_array().unwrap().len(), 34);
+    assert_eq!(summary["rows"].as_array().unwrap().len(), 32);
 }

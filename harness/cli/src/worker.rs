@@ -63,6 +63,8 @@ pub(crate) enum Message {
 enum Task<'a> {
     /// Replays it, with an attack where a sabotaged worker is played.
     Replay(Option<&'a InRunAttack>),
+    /// Replays it with kernels of its own choice instead of the recorded ones.
+    ReplayFree,
     /// Seeks the cause of the divergence that begins at this step.
     Explain(u64, &'a Search),
 }
@@ -90,6 +92,8 @@ pub(crate) struct Crew {
     pub(crate) jobs: usize,
     /// Silence after which a worker is taken for hanging.
     pub(crate) stall: Duration,
+    /// Whether the recording holds kernels for the workers to compute with.
+    pub(crate) pins_kernels: bool,
     /// Whether the causes of divergences are sought.
     pub(crate) explains: bool,
     /// What the workers do otherwise than they should.
@@ -192,9 +196,28 @@ impl Crew {
             }
             bar.set_position(position);
         }
-        let problem = format!("two workers failed; {}", incidents.join("; "));
-        let outcome = SegmentOutcome::Failed { problem };
+        let outcome = if attack.is_none() && self.kernels_are_unusable(segment) {
+            let problem = format!(
+                "the recorded kernels cannot be used: three workers failed with them, and one \
+                 with other kernels did not; {}",
+                incidents.join("; ")
+            );
+            SegmentOutcome::Refused { problem }
+        } else {
+            let problem = format!("two workers failed; {}", incidents.join("; "));
+            SegmentOutcome::Failed { problem }
+        };
         SegmentReport { segment, outcome, explanation: None, incidents }
+    }
+
+    /// Asks, after two workers have failed, whether it is for the recorded kernels:
+    /// a worker with others must not fail, and one more with the recorded ones must.
+    fn kernels_are_unusable(&self, segment: Segment) -> bool {
+        let fails = |task| {
+            let answer = self.ask(segment, task, &ProgressBar::hidden());
+            !matches!(answer, Ok(Message::Outcome(SegmentOutcome::Replayed { .. })))
+        };
+        self.pins_kernels && !fails(Task::ReplayFree) && fails(Task::Replay(None))
     }
 
     fn replay_once(
@@ -224,6 +247,9 @@ impl Crew {
         command.args(["--commitment", &self.commitment.to_string()]);
         match task {
             Task::Replay(None) => {}
+            Task::ReplayFree => {
+                command.arg("--free-kernels");
+            }
             Task::Replay(Some(attack)) => {
                 command.args(["--attack", &attack.to_string()]);
             }
@@ -236,6 +262,8 @@ impl Crew {
         }
         // A folder may be called `-x`.
         command.arg("--").arg(&self.run);
+        // What it says last is passed on, and is to be what was wrong.
+        command.env("RUST_BACKTRACE", "0");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
     }
 }

@@ -249,6 +249,7 @@ fn replay(
         device: arguments.device.clone(),
         jobs: arguments.jobs.map_or_else(load::available_threads, usize::from),
         stall: Duration::from_secs(arguments.stall_seconds),
+        pins_kernels: !recording.history.selections.is_empty(),
         explains: !arguments.no_explain && is_of_class(recording, &auditor),
         sabotage: arguments.sabotage.clone(),
     };

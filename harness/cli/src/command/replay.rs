@@ -38,6 +38,9 @@ pub(crate) struct Arguments {
     /// Digest of the commitment that the audit has examined
     #[arg(long)]
     commitment: Digest,
+    /// Choose kernels anew instead of computing with the recorded ones
+    #[arg(long)]
+    free_kernels: bool,
     #[command(flatten)]
     device: Device,
     /// Replay as a sabotaged toolchain would; the drill asks for it
@@ -70,7 +73,9 @@ fn work(app: &App, arguments: &Arguments) -> Result<Message, Failure> {
     }
     let spec = &recording.spec;
     let mut setting = arguments.device.setting(spec, 1, arguments.attack.clone());
-    setting.selections = Arc::new(recording.history.selections.to_vec());
+    if !arguments.free_kernels {
+        setting.selections = Arc::new(recording.history.selections.to_vec());
+    }
     let program = app.find(&spec.program.name)?;
     let data = load::data(program, spec, &setting)?;
     if let Some(problem) = too_large(program, &recording, data.as_ref(), &setting)? {
