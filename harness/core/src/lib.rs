@@ -12,6 +12,7 @@ pub mod spec;
 pub mod state;
 pub mod steering;
 pub mod toy;
+mod toy_device;
 pub mod trainer;
 pub mod variation;
 pub mod verify;

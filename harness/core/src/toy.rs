@@ -12,6 +12,7 @@ use crate::digest::{Digest, Hasher};
 use crate::spec::{OptimizerSpec, Spec};
 use crate::state::{DType, Fingerprint, Layout, State, TensorSpec, fingerprint};
 use crate::steering::{DataOrder, initial_seed, keyed_stream, step_seed};
+use crate::toy_device::ToyDevice;
 use crate::trainer::{Engine, Metric, Program, Setting, StepTrace, Trainer, TrainerError};
 use crate::variation::{Variation, round_mantissa};
 
@@ -47,7 +48,7 @@ impl Program for Toy {
         data: Arc<dyn DataSet>,
         setting: &Setting,
     ) -> Result<Box<dyn Trainer>, TrainerError> {
-        self.engine(setting)?;
+        let device = ToyDevice::open(&setting.device)?;
         if let Some(name) = spec.program.hyperparameters.keys().next() {
             return Err(TrainerError::Hyperparameter(format!(
                 "`{name}` is unknown; there are none"
@@ -63,16 +64,11 @@ impl Program for Toy {
                     .to_owned();
             return Err(TrainerError::Hyperparameter(problem));
         }
-        Ok(Box::new(ToyTrainer::new(spec.clone(), data)?))
+        Ok(Box::new(ToyTrainer::new(spec.clone(), data, device)?))
     }
 
     fn engine(&self, setting: &Setting) -> Result<Engine, TrainerError> {
-        if setting.device != "cpu" {
-            let problem = "this program runs on `cpu` only".into();
-            return Err(TrainerError::Device { name: setting.device.clone(), problem });
-        }
-        let fact = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let class = [fact("engine", "toy 1"), fact(Engine::DEVICE, "cpu")].into();
+        let class = ToyDevice::open(&setting.device)?.class();
         Ok(Engine { class, notes: Default::default() })
     }
 }
@@ -136,6 +132,7 @@ fn to_values(bytes: &[u8]) -> Vec<f32> {
 struct ToyTrainer {
     spec: Spec,
     data: Arc<dyn DataSet>,
+    device: ToyDevice,
     order: DataOrder,
     weight: Vec<f32>,
     bias: Vec<f32>,
@@ -167,7 +164,7 @@ fn layouts() -> [Arc<Layout>; 3] {
 }
 
 impl ToyTrainer {
-    fn new(spec: Spec, data: Arc<dyn DataSet>) -> Result<Self, TrainerError> {
+    fn new(spec: Spec, data: Arc<dyn DataSet>, device: ToyDevice) -> Result<Self, TrainerError> {
         let seed = spec.root_seed;
         let order = DataOrder::new(seed, data.len(), spec.samples_per_step()).map_err(|error| {
             TrainerError::Data { name: spec.data.name.clone(), problem: error.to_string() }
@@ -176,7 +173,7 @@ impl ToyTrainer {
             keyed_stream(Hasher::new("reenact toy weights").u64(initial_seed(seed)).finish());
         let weight = (0..FEATURES).map(|_| unit(&mut stream)).collect();
         let bias = vec![unit(&mut stream)];
-        Ok(Self { spec, data, order, weight, bias, velocity: None, layouts: layouts() })
+        Ok(Self { spec, data, device, order, weight, bias, velocity: None, layouts: layouts() })
     }
 
     fn batches(&mut self, step: u64, variation: &Variation) -> (Digest, Vec<Batch>) {
@@ -192,6 +189,7 @@ impl ToyTrainer {
         let mut stream = keyed_stream(Hasher::new("reenact toy dropout").u64(seed).finish());
         let (mut loss, mut gradient) = (0.0, [vec![0.0; FEATURES], vec![0.0]]);
         let count = self.spec.samples_per_step() as f32;
+        let mut errors = Vec::new();
         for batch in batches {
             let targets = to_values(&batch.tensors[1].bytes);
             for (point, target) in to_values(&batch.tensors[0].bytes).chunks(FEATURES).zip(targets)
@@ -201,15 +199,18 @@ impl ToyTrainer {
                     .iter()
                     .map(|&x| if stream.next_u32() >> 29 == 0 { 0.0 } else { x })
                     .collect();
-                let output =
-                    point.iter().zip(&self.weight).map(|(x, w)| x * w).sum::<f32>() + self.bias[0];
-                let error = output - target;
-                loss += error * error / count;
-                for (sum, x) in gradient[0].iter_mut().zip(&point) {
-                    *sum += 2.0 * error * x / count;
-                }
-                gradient[1][0] += 2.0 * error / count;
+                let products = point.iter().zip(&self.weight).map(|(x, w)| x * w);
+                let output = self.device.sum(products) + self.bias[0];
+                errors.push((output - target, point));
             }
+        }
+        self.device.order(&mut errors);
+        for (error, point) in errors {
+            loss += error * error / count;
+            for (sum, x) in gradient[0].iter_mut().zip(&point) {
+                *sum += 2.0 * error * x / count;
+            }
+            gradient[1][0] += 2.0 * error / count;
         }
         (loss, gradient)
     }

@@ -8,6 +8,8 @@
 //! 3. [`Challenge`] draws segments from the commitment and a nonce.
 //! 4. [`replay`] re-executes a segment from its committed opening state and
 //!    compares every step and the whole closing state.
+//!    Where the recording is of another class of device, [`replay_within`]
+//!    compares within what a calibration found to be honest.
 //! 5. [`Report::conclude`] joins findings and replays into a [`Verdict`].
 //!
 //! Nothing here uses the recording side: the two meet only in
@@ -35,6 +37,7 @@ mod remembered;
 mod replay;
 mod report;
 mod tally;
+mod tolerance;
 mod verdict;
 mod vouched;
 
@@ -56,5 +59,10 @@ pub use recording::{Recording, Segment};
 pub use remembered::{Past, Remembered, Seen};
 pub use replay::{Replay, ReplayError, replay};
 pub use report::{Claim, Escape, REPORT_FORMAT, Report, SegmentOutcome, SegmentReport};
+pub use tolerance::{
+    Accumulated, Beyond, Distribution, DistributionError, Drift, Excess, HonestRun,
+    SegmentDeviation, TensorBound, TensorDeviation, Tolerance, ToleranceBasis, Usual,
+    replay_within, sketch_key,
+};
 pub use verdict::{Grade, Verdict};
 pub use vouched::Vouched;
