@@ -19,5 +19,6 @@ mod ledger;
 mod memory;
 mod page;
 mod signed;
+mod tolerance;
 #[cfg(target_os = "linux")]
 mod workers;

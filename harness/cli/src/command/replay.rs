@@ -8,7 +8,9 @@ use reenact_core::attack::{InRunAttack, start};
 use reenact_core::data::DataSet;
 use reenact_core::digest::Digest;
 use reenact_core::trainer::{Program, Setting};
-use reenact_core::verify::{Recording, SegmentOutcome, explain, open_recording, replay};
+use reenact_core::verify::{
+    Recording, SegmentOutcome, explain, open_recording, replay, replay_within,
+};
 use reenact_store::Directory;
 
 use super::load::{self, Device};
@@ -31,6 +33,10 @@ pub(crate) struct Arguments {
     /// Digest of the commitment that the audit has examined
     #[arg(long)]
     commitment: Digest,
+    /// Measure how far the closing state ends from the recorded one, on another
+    /// class of device; residuals are folded with this key
+    #[arg(long, value_name = "KEY")]
+    within: Option<Digest>,
     #[command(flatten)]
     device: Device,
     /// Replay as a sabotaged toolchain would; the drill asks for it
@@ -69,7 +75,12 @@ fn work(app: &App, arguments: &Arguments) -> Result<Message, Failure> {
         let found = explain(&recording, trainer, data, segment, step, &mut progress);
         return found.map(Message::Explanation).map_err(Failure::inconclusive);
     }
-    Ok(Message::Outcome(match replay(&recording, trainer.as_mut(), segment, &mut progress) {
+    let trainer = trainer.as_mut();
+    let replayed = match arguments.within {
+        Some(key) => replay_within(&recording, trainer, segment, key, &mut progress),
+        None => replay(&recording, trainer, segment, &mut progress),
+    };
+    Ok(Message::Outcome(match replayed {
         Ok(replay) => SegmentOutcome::Replayed { replay: Box::new(replay) },
         Err(error) if error.is_in_the_recording() => {
             SegmentOutcome::Refused { problem: error.to_string() }

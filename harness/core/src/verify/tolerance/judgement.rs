@@ -37,6 +37,16 @@ pub struct ToleranceBasis {
     pub sketch_key: Digest,
 }
 
+impl ToleranceBasis {
+    /// Completes the sentence "the calibration is vouched ...".
+    pub fn vouched_words(&self) -> String {
+        match &self.vouched {
+            Vouched::Unsigned => "by nobody: the calibration is not signed".into(),
+            other => other.to_string(),
+        }
+    }
+}
+
 /// Says what was allowed in a tolerance audit, what was found, and what could
 /// hide.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
