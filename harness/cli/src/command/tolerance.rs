@@ -35,6 +35,9 @@ pub(super) fn show(report: &Report) {
     if !basis.initial_state_compared {
         fact("", "the initial state was not compared: the two classes derive it differently");
     }
+    if report.escape.iter().any(|escape| escape.probability > 0.0) {
+        fact("", "the chances of escape above are of tampering beyond the tolerance");
+    }
     show_drift(tolerance);
     show_bounds(&tolerance.tensors);
 }

@@ -1,7 +1,7 @@
 //! What was allowed between two classes of device, and what could hide in it.
 
 use maud::{Markup, html};
-use reenact_core::verify::{Accumulated, Report, TensorBound, Tolerance, ToleranceBasis};
+use reenact_core::verify::{Accumulated, Report, TensorBound, ToleranceBasis};
 
 use super::{figure, section};
 
