@@ -10,7 +10,7 @@ use reenact_core::attack::PostHocAttack;
 use reenact_core::format::{Calibration, Environment};
 use reenact_core::verify::{
     Distribution, DistributionError, Grade, HonestRun, Report, SegmentDeviation, SegmentOutcome,
-    TensorDeviation, Verdict,
+    Stage, TensorDeviation, Verdict,
 };
 
 const SEGMENTS: u64 = 16;
@@ -80,6 +80,23 @@ fn every_edit_that_passes_is_within_the_bound_of_the_report() {
     }
     let (_, edited) = common::planted("weight-edit@60*100000", &run);
     assert_eq!(audit(&edited, &calibration, Some(&[5])).verdict, Verdict::Divergent);
+}
+
+/// Integrity sees these too; here nothing but the replay is asked.
+#[test]
+fn what_is_exact_on_every_class_is_held_equal() {
+    for (attack, stage) in [
+        ("order-swap@25", Stage::Batch),
+        ("label-flip@25", Stage::Batch),
+        ("lr-recorded@25", Stage::LearningRate),
+    ] {
+        let run = common::record_attacked(&spec(3, 4), Some(attack.parse().unwrap()));
+        let recording = common::examined(&run).recording.unwrap();
+        let found = across::replays(&recording, &[2]).remove(0);
+        let SegmentOutcome::Replayed { replay } = found.outcome else { panic!("{attack}") };
+        let step = replay.divergence.unwrap().step.unwrap();
+        assert_eq!((step.step, step.stage), (25, stage), "{attack}");
+    }
 }
 
 fn tensor(residual: f64) -> TensorDeviation {

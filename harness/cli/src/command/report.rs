@@ -53,11 +53,7 @@ fn show_reasons(report: &Report) {
 }
 
 fn divergent(report: &Report) -> impl Iterator<Item = &SegmentReport> {
-    let diverges = |found: &&SegmentReport| match &found.outcome {
-        SegmentOutcome::Replayed { replay } => replay.leaves_recording(),
-        _ => false,
-    };
-    report.segments.iter().filter(diverges)
+    report.segments.iter().filter(|found| found.leaves_recording())
 }
 
 fn show_explanation(index: u64, explanation: &Explanation) {

@@ -94,7 +94,8 @@ pub(super) fn judge(
     };
     let mut first = reports.to_vec();
     let tolerance = Tolerance::new(basis.clone(), calibration, reports);
-    if tolerance.drift_objection().is_none() {
+    let alone = first.iter().any(SegmentReport::leaves_recording);
+    if alone || tolerance.drift_objection().is_none() {
         return Ok(tolerance);
     }
     let segments: Vec<Segment> = first.iter().map(|report| report.segment).collect();

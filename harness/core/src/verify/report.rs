@@ -304,7 +304,10 @@ fn decide(
             ));
         }
     }
-    against.extend(tolerance.and_then(Tolerance::drift_objection));
+    // Where a segment alone is beyond the tolerance, the sum says nothing new.
+    if !segments.iter().any(SegmentReport::leaves_recording) {
+        against.extend(tolerance.and_then(Tolerance::drift_objection));
+    }
     if !against.is_empty() {
         (Verdict::Divergent, against)
     } else if !unclear.is_empty() {
@@ -318,6 +321,14 @@ fn decide(
 }
 
 impl SegmentReport {
+    /// Says whether a replay of it leaves the recording, wherever it began.
+    pub fn leaves_recording(&self) -> bool {
+        match &self.outcome {
+            SegmentOutcome::Replayed { replay } => replay.leaves_recording(),
+            _ => false,
+        }
+    }
+
     /// Names the initial state if it is not the one that the spec's seed
     /// gives. A run that began with other weights may be honest from there on.
     fn wrong_start(&self) -> Option<(Weight, String)> {
