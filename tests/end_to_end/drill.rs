@@ -39,7 +39,9 @@ fn layer(id: &str) -> &'static str {
 fn cause(row: &Value) -> Option<&str> {
     match text(row, "id") {
         "splice" | "pixel-edit" | "bit-flip" | "truncated" | "withheld" | "rewrite" => None,
-        "weight-edit" | "in-run-edit" | "no-training" | "interpolation" => Some("weight-edit"),
+        "weight-edit" | "in-run-edit" | "no-training" | "interpolation" | "under-tolerance" => {
+            Some("weight-edit")
+        }
         "moment-edit" if text(row, "strength") == "x0" => Some("moment-reset"),
         id => Some(id),
     }

@@ -21,5 +21,6 @@ mod memory;
 mod page;
 mod selections;
 mod signed;
+mod tolerance;
 #[cfg(target_os = "linux")]
 mod workers;

@@ -10,6 +10,8 @@ use crate::failure::Failure;
 pub(crate) const BOLD: Style = Style::new().bold();
 pub(crate) const DIM: Style = Style::new().dimmed();
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
+/// For what passed, but only within a tolerance.
+pub(crate) const WITHIN: Style = AnsiColor::Cyan.on_default().bold();
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 pub(crate) const UNSURE: Style = AnsiColor::Yellow.on_default().bold();
 

@@ -10,13 +10,14 @@ use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use indicatif::ProgressBar;
 use reenact_core::attack::InRunAttack;
 use reenact_core::digest::Digest;
+use reenact_core::format::Calibration;
 use reenact_core::machine::OperationRuns;
 use reenact_core::verify::{
     Cause, Explanation, Rehearsal, Search, Segment, SegmentOutcome, SegmentReport,
@@ -79,6 +80,30 @@ pub(crate) struct Sabotage {
     pub(crate) first_only: bool,
 }
 
+/// Says how deviations from a recording of another class are measured.
+#[derive(Clone, Debug)]
+pub(crate) struct Within {
+    /// Folds the residuals.
+    pub(crate) key: Digest,
+    /// What is allowed; none to measure only.
+    pub(crate) calibration: Option<Arc<Calibration>>,
+}
+
+impl Within {
+    /// Notes what is beyond the tolerance. The initial state is not held against
+    /// a recording where the two classes derive it differently.
+    fn judge(&self, outcome: &mut SegmentOutcome) {
+        let Some(calibration) = &self.calibration else { return };
+        let SegmentOutcome::Replayed { replay } = outcome else { return };
+        if let Some(deviation) = &mut replay.deviation {
+            deviation.judge(calibration);
+        }
+        if !calibration.initial_state_agrees {
+            replay.initial.clear();
+        }
+    }
+}
+
 /// Says how to replay segments.
 #[derive(Clone, Debug)]
 pub(crate) struct Crew {
@@ -98,6 +123,9 @@ pub(crate) struct Crew {
     pub(crate) explains: bool,
     /// What the workers do otherwise than they should.
     pub(crate) sabotage: Option<Sabotage>,
+    /// How deviations are measured, on another class of device; none to compare
+    /// every bit.
+    pub(crate) within: Option<Within>,
 }
 
 impl Crew {
@@ -227,7 +255,10 @@ impl Crew {
         bar: &ProgressBar,
     ) -> Result<SegmentOutcome, String> {
         match self.ask(segment, Task::Replay(attack), bar)? {
-            Message::Outcome(outcome) => Ok(outcome),
+            Message::Outcome(mut outcome) => {
+                self.within.iter().for_each(|within| within.judge(&mut outcome));
+                Ok(outcome)
+            }
             _ => Err("it wrote nonsense".into()),
         }
     }
@@ -245,6 +276,9 @@ impl Crew {
         }
         command.arg("--data-dir").arg(&self.device.data_dir);
         command.args(["--commitment", &self.commitment.to_string()]);
+        if let Some(within) = &self.within {
+            command.args(["--within", &within.key.to_string()]);
+        }
         match task {
             Task::Replay(None) => {}
             Task::ReplayFree => {

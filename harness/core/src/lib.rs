@@ -13,6 +13,7 @@ pub mod spec;
 pub mod state;
 pub mod steering;
 pub mod toy;
+mod toy_device;
 pub mod trainer;
 mod unsteady;
 pub mod variation;

@@ -18,6 +18,7 @@ use crate::machine::{DeviceReport, Kernels, OperationOutcome, OperationProbe};
 use crate::spec::{Hyperparameter, OptimizerSpec, Spec};
 use crate::state::{DType, Fingerprint, Layout, State, TensorSpec, fingerprint};
 use crate::steering::{DataOrder, initial_seed, keyed_stream, step_seed};
+use crate::toy_device::ToyDevice;
 use crate::trainer::{Engine, Metric, Program, Setting, StepTrace, Trainer, TrainerError};
 use crate::unsteady::{self, Unsteadiness};
 use crate::variation::{Variation, round_mantissa};
@@ -57,7 +58,7 @@ impl Program for Toy {
         data: Arc<dyn DataSet>,
         setting: &Setting,
     ) -> Result<Box<dyn Trainer>, TrainerError> {
-        self.engine(setting)?;
+        let device = ToyDevice::open(&setting.device)?;
         let kernel = Kernel::of(spec, setting)?;
         let unsteadiness = Unsteadiness::of(&spec.program.hyperparameters)?;
         let known = match spec.optimizer {
@@ -70,7 +71,7 @@ impl Program for Toy {
                     .to_owned();
             return Err(TrainerError::Hyperparameter(problem));
         }
-        let trainer = Box::new(ToyTrainer::new(spec.clone(), data, kernel)?);
+        let trainer = Box::new(ToyTrainer::new(spec.clone(), data, device, kernel)?);
         Ok(match unsteadiness {
             Some(unsteadiness) => unsteadiness.wrap(trainer, setting),
             None => trainer,
@@ -78,12 +79,7 @@ impl Program for Toy {
     }
 
     fn engine(&self, setting: &Setting) -> Result<Engine, TrainerError> {
-        if setting.device != "cpu" {
-            let problem = "this program runs on `cpu` only".into();
-            return Err(TrainerError::Device { name: setting.device.clone(), problem });
-        }
-        let fact = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let class = [fact("engine", "toy 1"), fact(Engine::DEVICE, "cpu")].into();
+        let class = ToyDevice::open(&setting.device)?.class();
         Ok(Engine { class, notes: Default::default() })
     }
 
@@ -155,9 +151,9 @@ impl Kernel {
     }
 
     /// Multiplies and adds up, first to last or last to first.
-    fn dot(self, point: &[f32], weight: &[f32]) -> f32 {
+    fn dot(self, device: ToyDevice, point: &[f32], weight: &[f32]) -> f32 {
         let products = point.iter().zip(weight).map(|(x, w)| x * w);
-        if self.choice == 0 { products.sum() } else { products.rev().sum() }
+        if self.choice == 0 { device.sum(products) } else { device.sum(products.rev()) }
     }
 
     fn selection(self) -> KernelSelection {
@@ -230,6 +226,7 @@ fn to_values(bytes: &[u8]) -> Vec<f32> {
 struct ToyTrainer {
     spec: Spec,
     data: Arc<dyn DataSet>,
+    device: ToyDevice,
     order: DataOrder,
     weight: Vec<f32>,
     bias: Vec<f32>,
@@ -262,7 +259,12 @@ fn layouts() -> [Arc<Layout>; 3] {
 }
 
 impl ToyTrainer {
-    fn new(spec: Spec, data: Arc<dyn DataSet>, kernel: Kernel) -> Result<Self, TrainerError> {
+    fn new(
+        spec: Spec,
+        data: Arc<dyn DataSet>,
+        device: ToyDevice,
+        kernel: Kernel,
+    ) -> Result<Self, TrainerError> {
         let seed = spec.root_seed;
         let order = DataOrder::new(seed, data.len(), spec.samples_per_step()).map_err(|error| {
             TrainerError::Data { name: spec.data.name.clone(), problem: error.to_string() }
@@ -271,7 +273,8 @@ impl ToyTrainer {
             keyed_stream(Hasher::new("reenact toy weights").u64(initial_seed(seed)).finish());
         let weight = (0..FEATURES).map(|_| unit(&mut stream)).collect();
         let bias = vec![unit(&mut stream)];
-        Ok(Self { spec, data, order, weight, bias, velocity: None, layouts: layouts(), kernel })
+        let layouts = layouts();
+        Ok(Self { spec, data, device, order, weight, bias, velocity: None, layouts, kernel })
     }
 
     fn batches(&mut self, step: u64, variation: &Variation) -> (Digest, Vec<Batch>) {
@@ -287,6 +290,7 @@ impl ToyTrainer {
         let mut stream = keyed_stream(Hasher::new("reenact toy dropout").u64(seed).finish());
         let (mut loss, mut gradient) = (0.0, [vec![0.0; FEATURES], vec![0.0]]);
         let count = self.spec.samples_per_step() as f32;
+        let mut errors = Vec::new();
         for batch in batches {
             let targets = to_values(&batch.tensors[1].bytes);
             for (point, target) in to_values(&batch.tensors[0].bytes).chunks(FEATURES).zip(targets)
@@ -296,14 +300,17 @@ impl ToyTrainer {
                     .iter()
                     .map(|&x| if stream.next_u32() >> 29 == 0 { 0.0 } else { x })
                     .collect();
-                let output = self.kernel.dot(&point, &self.weight) + self.bias[0];
-                let error = output - target;
-                loss += error * error / count;
-                for (sum, x) in gradient[0].iter_mut().zip(&point) {
-                    *sum += 2.0 * error * x / count;
-                }
-                gradient[1][0] += 2.0 * error / count;
+                let output = self.kernel.dot(self.device, &point, &self.weight) + self.bias[0];
+                errors.push((output - target, point));
             }
+        }
+        self.device.order(&mut errors);
+        for (error, point) in errors {
+            loss += error * error / count;
+            for (sum, x) in gradient[0].iter_mut().zip(&point) {
+                *sum += 2.0 * error * x / count;
+            }
+            gradient[1][0] += 2.0 * error / count;
         }
         (loss, gradient)
     }
@@ -397,7 +404,7 @@ impl Trainer for ToyTrainer {
     fn evaluate(&mut self) -> Result<Vec<Metric>, TrainerError> {
         let errors = (0..SAMPLES).map(|sample| {
             let (point, target) = Points::point(sample);
-            let output = self.kernel.dot(&point, &self.weight) + self.bias[0];
+            let output = self.kernel.dot(self.device, &point, &self.weight) + self.bias[0];
             f64::from(output - target).powi(2)
         });
         let value = errors.sum::<f64>() / f64::from(SAMPLES);

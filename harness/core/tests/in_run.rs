@@ -214,3 +214,13 @@ fn kernel_swap() {
 fn clip_off_has_no_place_where_nothing_is_clipped() {
     sabotaged("clip-off@4");
 }
+
+/// It acts at the last step of a segment. How it hides under a tolerance is in
+/// `tolerance.rs`; bit for bit there is nothing to hide under.
+#[test]
+fn under_tolerance() {
+    let run = sabotaged("under-tolerance@3..6");
+    let replay = replayed(&whole(&run), SEGMENT);
+    assert_eq!(first_difference(&replay, 5, Stage::Update), ["model.bias", "model.weight"]);
+    assert_eq!(audit(&run, None).verdict, Verdict::Divergent);
+}

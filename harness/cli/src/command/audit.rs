@@ -12,12 +12,14 @@ use reenact_core::verify::{
 };
 use reenact_store::Directory;
 
+use super::calibration_file::{Calibrated, CalibrationFile};
 use super::load::{self, Device};
 use super::memory::Remembering;
 use super::report;
 use super::requirement::Requirement;
 use super::segments::{Drawn, Selection, fresh_nonce};
 use super::trust::Trust;
+use super::within::{self, Comparison, comparison};
 use crate::app::App;
 use crate::failure::Failure;
 use crate::output::{BOLD, styled};
@@ -32,6 +34,8 @@ Examples:
   reenact audit runs/cnn --confidence 0.95 --tampered 2
   reenact audit runs/cnn --report audits/cnn      write a page with the evidence
   reenact audit runs/cnn --allowed-signers allowed_signers
+  reenact audit runs/cnn --calibration cpu-cuda.toml --device cuda:0
+                                                  on another class of device
   reenact audit runs/cnn --require independent    not by the binary that trained
   reenact audit runs/cnn --beacon drand --beacon-round 5123456 --beacon-value 8f31c2
   reenact audit runs/cnn --segments 4 --nonce 2026-11-23T00:00Z --json";
@@ -48,6 +52,8 @@ pub(crate) struct Arguments {
     pub(super) selection: Selection,
     #[command(flatten)]
     trust: Trust,
+    #[command(flatten)]
+    calibration: CalibrationFile,
     #[command(flatten)]
     pub(super) requirement: Requirement,
     #[command(flatten)]
@@ -112,6 +118,7 @@ impl Arguments {
             run: run.into(),
             selection,
             trust: Trust::default(),
+            calibration: CalibrationFile::default(),
             requirement: Requirement::default(),
             remembering: Remembering::none(),
             device,
@@ -127,6 +134,7 @@ impl Arguments {
 
 pub(super) fn audit(app: &App, arguments: &Arguments) -> Result<Report, Failure> {
     let signers = arguments.trust.read()?;
+    let calibrated = arguments.calibration.read(&arguments.trust)?;
     arguments.selection.given_nonce()?;
     let store = Directory::open(&arguments.run)?;
     let mut memory = arguments.remembering.open(&arguments.run)?;
@@ -135,7 +143,10 @@ pub(super) fn audit(app: &App, arguments: &Arguments) -> Result<Report, Failure>
     memory.ask(&store, recording.as_ref())?;
     findings.extend(memory.recall().and_then(|recall| recall.finding.clone()));
     let mut report = match &recording {
-        Some(recording) => judge(app, arguments, recording, vouched, findings)?,
+        Some(recording) => {
+            let calibrated = calibrated.as_ref();
+            judge(app, arguments, recording, vouched, findings, calibrated)?
+        }
         None => {
             let auditor = environment::describe(no_engine())?;
             let place = store.place();
@@ -154,6 +165,7 @@ fn judge(
     recording: &Recording<'_>,
     vouched: Vouched,
     mut findings: Vec<Finding>,
+    calibrated: Option<&Calibrated>,
 ) -> Result<Report, Failure> {
     let drawn = arguments.selection.draw(recording, fresh_nonce)?;
     let setting = arguments.device.setting(&recording.spec, 1, None);
@@ -169,21 +181,20 @@ fn judge(
         Ok(found) => findings.extend(found),
         Err(failure) => return without_replay(recording, vouched, findings, failure),
     }
-    if let Some(objection) = unmet(arguments, recording, &auditor) {
-        findings.push(objection);
-        let place = recording.run.place();
-        let none = Vec::new();
-        return Ok(Report::conclude(
-            place,
-            vouched,
-            Some(recording),
-            None,
-            findings,
-            none,
-            auditor,
-        ));
+    let mut objection = unmet(arguments, recording, &auditor);
+    let mut within = None;
+    match comparison(calibrated, recording, &auditor) {
+        Comparison::BitExact(note) => findings.extend(note),
+        Comparison::Within => within = calibrated,
+        Comparison::Objection(finding) => objection = objection.or(Some(finding)),
     }
-    replay(arguments, recording, drawn, vouched, findings, auditor)
+    if let Some(objection) = objection {
+        findings.push(objection);
+        let (place, none) = (recording.run.place(), Vec::new());
+        let claimed = Some(recording);
+        return Ok(Report::conclude(place, vouched, claimed, None, findings, none, auditor));
+    }
+    replay(arguments, recording, drawn, (vouched, findings), auditor, within)
 }
 
 /// Objects if another independence is required than this audit has. Replaying
@@ -234,15 +245,17 @@ fn replay(
     arguments: &Arguments,
     recording: &Recording<'_>,
     drawn: Drawn,
-    vouched: Vouched,
-    findings: Vec<Finding>,
+    (vouched, findings): (Vouched, Vec<Finding>),
     auditor: Environment,
+    calibrated: Option<&Calibrated>,
 ) -> Result<Report, Failure> {
     let segments: Vec<Segment> =
         drawn.segments.iter().map(|&index| recording.segment(index)).collect();
     let steps = segments.iter().map(|segment| segment.step_end - segment.step_start).sum();
     let bar = progress::bar("replaying", "steps", steps, arguments.json);
     bar.set_message(format!("{} of {} segments", segments.len(), recording.segment_count()));
+    let challenge = drawn.challenge.as_ref();
+    let within = calibrated.map(|found| within::task(found, recording, challenge)).transpose()?;
     let crew = Crew {
         run: arguments.run.clone(),
         commitment: recording.commitment,
@@ -252,9 +265,14 @@ fn replay(
         pins_kernels: !recording.history.selections.is_empty(),
         explains: !arguments.no_explain && is_of_class(recording, &auditor),
         sabotage: arguments.sabotage.clone(),
+        within: within.clone(),
     };
-    let reports = crew.replay(&segments, &bar)?;
+    let mut reports = crew.replay(&segments, &bar)?;
     bar.finish_and_clear();
+    let tolerance = calibrated.zip(within.as_ref());
+    let tolerance = tolerance
+        .map(|(found, within)| within::judge(found, &crew, within, &mut reports))
+        .transpose()?;
     let place = recording.run.place();
     let mut report = Report::conclude(
         place,
@@ -266,7 +284,10 @@ fn replay(
         auditor,
     );
     report.nonce_source = drawn.nonce_source;
-    Ok(report)
+    Ok(match tolerance {
+        Some(tolerance) => report.within(tolerance),
+        None => report,
+    })
 }
 
 /// On a machine of another class a divergence proves nothing, so there is nothing

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use reenact_core::format::SIGNATURE_NAMESPACE;
+use reenact_core::format::{CALIBRATION_NAMESPACE, SIGNATURE_NAMESPACE};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -14,9 +14,10 @@ const EXAMPLES: &str = "\
 Examples:
   reenact keygen --out trainer.key --name trainer@example.org
   reenact record digits-mlp --out runs/mlp --key trainer.key
-  reenact audit runs/mlp --allowed-signers allowed_signers";
+  reenact audit runs/mlp --allowed-signers allowed_signers
+  reenact keygen --out lab.key --calibrations    a key that signs calibrations";
 
-/// Make a key that signs recordings: ed25519, in OpenSSH's form, without a
+/// Make a key that signs recordings, or calibrations: ed25519, in OpenSSH's form, without a
 /// passphrase; a key by `ssh-keygen -t ed25519` does as well
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
@@ -27,6 +28,10 @@ pub(crate) struct Arguments {
     /// Name of the signer, for lists of allowed signers [default: the file's name]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+    /// Let the line for a list of allowed signers allow calibrations, not
+    /// recordings: whoever trains should not say how much may differ
+    #[arg(long)]
+    calibrations: bool,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -44,11 +49,13 @@ struct Made {
 pub(crate) fn run(arguments: &Arguments) -> Result<u8, Failure> {
     let name = name(arguments)?;
     let key = key_file::create(&arguments.out, &name)?;
+    let namespace =
+        if arguments.calibrations { CALIBRATION_NAMESPACE } else { SIGNATURE_NAMESPACE };
     let made = Made {
         secret_key: arguments.out.display().to_string(),
         public_key: format!("{key} {name}"),
         fingerprint: key.fingerprint(),
-        allowed_signer: format!("{name} namespaces=\"{SIGNATURE_NAMESPACE}\" {key}"),
+        allowed_signer: format!("{name} namespaces=\"{namespace}\" {key}"),
     };
     if arguments.json {
         output::json(&made);

@@ -1,6 +1,8 @@
 //! The subcommands, one file each: its arguments, then what it does.
 
 mod audit;
+mod calibrate;
+mod calibration_file;
 mod demo;
 mod diff;
 mod doctor;
@@ -17,7 +19,9 @@ mod replay;
 mod report;
 mod requirement;
 mod segments;
+mod tolerance;
 mod trust;
+mod within;
 
 use clap::Subcommand;
 
@@ -34,6 +38,7 @@ pub(crate) enum Command {
     Record(record::Arguments),
     Audit(audit::Arguments),
     Drill(drill::Arguments),
+    Calibrate(calibrate::Arguments),
     Inspect(inspect::Arguments),
     Diff(diff::Arguments),
     Keygen(keygen::Arguments),
@@ -53,6 +58,7 @@ impl Command {
             Self::Record(arguments) => record::run(app, &arguments),
             Self::Audit(arguments) => audit::run(app, &arguments),
             Self::Drill(arguments) => drill::run(app, &arguments),
+            Self::Calibrate(arguments) => calibrate::run(app, &arguments),
             Self::Inspect(arguments) => inspect::run(&arguments),
             Self::Diff(arguments) => diff::run(&arguments),
             Self::Keygen(arguments) => keygen::run(&arguments),

@@ -11,7 +11,7 @@ use reenact_core::data::DataSet;
 use reenact_core::digest::Digest;
 use reenact_core::trainer::{Program, Setting};
 use reenact_core::verify::{
-    Cause, Recording, Search, SegmentOutcome, explain, open_recording, replay,
+    Cause, Recording, Search, SegmentOutcome, explain, open_recording, replay, replay_within,
 };
 use reenact_store::Directory;
 
@@ -41,6 +41,10 @@ pub(crate) struct Arguments {
     /// Choose kernels anew instead of computing with the recorded ones
     #[arg(long)]
     free_kernels: bool,
+    /// Measure how far the closing state ends from the recorded one, on another
+    /// class of device; residuals are folded with this key
+    #[arg(long, value_name = "KEY")]
+    within: Option<Digest>,
     #[command(flatten)]
     device: Device,
     /// Replay as a sabotaged toolchain would; the drill asks for it
@@ -96,7 +100,12 @@ fn work(app: &App, arguments: &Arguments) -> Result<Message, Failure> {
         let found = explain(&recording, trainer, data, segment, step, &search, &mut progress);
         return found.map(Message::Explanation).map_err(Failure::inconclusive);
     }
-    Ok(Message::Outcome(match replay(&recording, trainer.as_mut(), segment, &mut progress) {
+    let trainer = trainer.as_mut();
+    let replayed = match arguments.within {
+        Some(key) => replay_within(&recording, trainer, segment, key, &mut progress),
+        None => replay(&recording, trainer, segment, &mut progress),
+    };
+    Ok(Message::Outcome(match replayed {
         Ok(replay) => SegmentOutcome::Replayed { replay: Box::new(replay) },
         Err(error) if error.is_in_the_recording() => {
             SegmentOutcome::Refused { problem: error.to_string() }

@@ -4,11 +4,12 @@ use anstyle::Style;
 use reenact_core::format::Environment;
 use reenact_core::state::TensorDifference;
 use reenact_core::verify::{
-    Claim, Escape, Explanation, Independence, Report, SegmentOutcome, SegmentReport, Verdict,
-    Weight, date,
+    Claim, Escape, Explanation, Grade, Independence, Report, SegmentOutcome, SegmentReport,
+    Verdict, Weight, date,
 };
 
-use crate::output::{BAD, BOLD, DIM, GOOD, UNSURE, line, styled};
+use super::tolerance;
+use crate::output::{BAD, BOLD, DIM, GOOD, UNSURE, WITHIN, line, styled};
 
 /// Segments drawn on one line of the map.
 const MAP_WIDTH: u64 = 64;
@@ -66,11 +67,7 @@ pub(crate) fn not_looked_into(report: &Report) -> usize {
 }
 
 fn divergent(report: &Report) -> impl Iterator<Item = &SegmentReport> {
-    let diverges = |found: &&SegmentReport| match &found.outcome {
-        SegmentOutcome::Replayed { replay } => replay.divergence.is_some(),
-        _ => false,
-    };
-    report.segments.iter().filter(diverges)
+    report.segments.iter().filter(|found| found.leaves_recording())
 }
 
 fn show_explanation(index: u64, explanation: &Explanation) {
@@ -98,7 +95,8 @@ fn show_closing(step: u64, differences: &[&TensorDifference]) {
 
 fn style(verdict: Verdict) -> Style {
     match verdict {
-        Verdict::Match { .. } => GOOD,
+        Verdict::Match { grade: Grade::BitExact } => GOOD,
+        Verdict::Match { grade: Grade::Tolerance } => WITHIN,
         Verdict::Divergent => BAD,
         Verdict::Inconclusive => UNSURE,
     }
@@ -163,6 +161,7 @@ fn show_claim(report: &Report, claim: &Claim) {
     for difference in &report.class_differences {
         fact("environment", format_args!("trained / here: {difference}"));
     }
+    tolerance::show(report);
 }
 
 /// Says what the two builds still have in common.
@@ -177,7 +176,7 @@ fn shared_toolchain(report: &Report, claim: &Claim) -> String {
     format!("({compiler} compiler, {lock} Cargo.lock)")
 }
 
-fn fact(name: &str, value: impl std::fmt::Display) {
+pub(super) fn fact(name: &str, value: impl std::fmt::Display) {
     line(format_args!("  {} {value}", styled(DIM, format_args!("{name:<13}"))));
 }
 
@@ -244,7 +243,12 @@ fn show_map(report: &Report, total: u64) {
 
 fn segment_mark(report: &SegmentReport) -> String {
     match &report.outcome {
-        SegmentOutcome::Replayed { replay } if replay.divergence.is_none() => styled(GOOD, "■"),
+        SegmentOutcome::Replayed { replay } if !replay.leaves_recording() => {
+            match replay.deviation {
+                None => styled(GOOD, "■"),
+                Some(_) => styled(WITHIN, "≈"),
+            }
+        }
         SegmentOutcome::Replayed { .. } | SegmentOutcome::Refused { .. } => styled(BAD, "✗"),
         SegmentOutcome::Unstable { .. } | SegmentOutcome::Failed { .. } => styled(UNSURE, "?"),
     }

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use clap::Args;
+use reenact_core::format::SIGNATURE_NAMESPACE;
 use reenact_core::verify::{ALLOWED_SIGNERS_BYTES_MAX, AllowedSigners};
 
 use crate::failure::Failure;
@@ -19,15 +20,20 @@ pub(crate) struct Trust {
 }
 
 impl Trust {
-    /// Reads the list, if there is one.
+    /// Reads who may vouch for recordings, if there is a list.
     pub(super) fn read(&self) -> Result<Option<AllowedSigners>, Failure> {
+        self.read_for(SIGNATURE_NAMESPACE)
+    }
+
+    /// Reads who may sign in a namespace, if there is a list.
+    pub(super) fn read_for(&self, namespace: &str) -> Result<Option<AllowedSigners>, Failure> {
         let Some(path) = &self.allowed_signers else { return Ok(None) };
         let refuse = |problem: String| Failure::usage(format!("{}: {problem}", path.display()));
         let mut text = String::new();
         let limit = ALLOWED_SIGNERS_BYTES_MAX as u64 + 1;
         let read = File::open(path).and_then(|file| file.take(limit).read_to_string(&mut text));
         read.map_err(|error| refuse(error.to_string()))?;
-        let signers = text.parse().map_err(|error| refuse(format!("{error}")));
-        signers.map(Some)
+        let signers = AllowedSigners::parse(&text, namespace);
+        signers.map(Some).map_err(|error| refuse(format!("{error}")))
     }
 }

@@ -208,6 +208,7 @@ fn legend(replays: &[(Mark, &Replay)], scale: Scale) -> Markup {
             @if scale == Scale::Logarithmic { li { span.quiet { "logarithmic scale" } } }
             (key("recorded", "recorded"))
             @if any(Mark::Clean) { (key("replayed clean", "replayed, the same bits")) }
+            @if any(Mark::Within) { (key("replayed within", "replayed, within the tolerance")) }
             @if any(Mark::Divergent) {
                 (key("replayed divergent", "replayed, a divergent segment"))
                 li {

@@ -3,7 +3,8 @@
 use maud::{Markup, html};
 use reenact_core::state::{Difference, TensorDifference};
 use reenact_core::verify::{
-    Explanation, Replay, Report, SegmentOutcome, SegmentReport, Stage, StepDivergence,
+    Explanation, Replay, Report, SegmentDeviation, SegmentOutcome, SegmentReport, Stage,
+    StepDivergence,
 };
 
 use super::mark::Mark;
@@ -129,7 +130,10 @@ fn unstable(first: &Replay, second: &Replay) -> Markup {
 }
 
 fn replayed(replay: &Replay) -> Markup {
-    let Some(divergence) = &replay.divergence else { return html! {} };
+    let beyond = replay.deviation.as_ref().and_then(SegmentDeviation::explain);
+    let Some(divergence) = &replay.divergence else {
+        return html! { @if let Some(words) = beyond { p { (figure::sentence(&words)) } } };
+    };
     html! {
         p { (figure::sentence(&divergence.explain())) }
         @if !replay.unrecorded.is_empty() {

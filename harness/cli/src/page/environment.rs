@@ -53,6 +53,9 @@ fn judgement(report: &Report) -> &'static str {
     } else if report.class_differences.is_empty() {
         "The facts that decide the bits are the same, so a replay has to agree bit for bit. Rows \
          that differ are marked ≠. What is said of the trainer is the trainer's word."
+    } else if report.tolerance.is_some() {
+        "Facts that decide the bits differ, so the two were compared within a tolerance. Rows that \
+         differ are marked ≠. What is said of the trainer is the trainer's word."
     } else {
         "Facts that decide the bits differ, so a divergence cannot be held against the recording. \
          Rows that differ are marked ≠. What is said of the trainer is the trainer's word."

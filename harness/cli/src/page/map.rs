@@ -105,6 +105,7 @@ fn height(mark: Mark) -> u64 {
     match mark {
         Mark::Divergent => HEIGHT,
         Mark::Clean => 24,
+        Mark::Within => 19,
         Mark::Unclear => 14,
         Mark::NotDrawn => 6,
     }

@@ -7,6 +7,8 @@ use reenact_core::verify::{Report, SegmentOutcome, SegmentReport};
 pub(super) enum Mark {
     /// Replayed; every bit agrees.
     Clean,
+    /// Replayed on another class of device; within the tolerance.
+    Within,
     /// Replayed, or not replayable because of what it holds.
     Divergent,
     /// Drawn, but nothing could be told.
@@ -16,12 +18,15 @@ pub(super) enum Mark {
 }
 
 impl Mark {
-    pub(super) const ALL: [Self; 4] = [Self::Clean, Self::Divergent, Self::Unclear, Self::NotDrawn];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Clean, Self::Within, Self::Divergent, Self::Unclear, Self::NotDrawn];
 
     /// Judges a replayed segment.
     pub(super) fn of(found: &SegmentReport) -> Self {
         match &found.outcome {
-            SegmentOutcome::Replayed { replay } if replay.divergence.is_none() => Self::Clean,
+            SegmentOutcome::Replayed { replay } if !replay.leaves_recording() => {
+                if replay.deviation.is_some() { Self::Within } else { Self::Clean }
+            }
             SegmentOutcome::Replayed { .. } | SegmentOutcome::Refused { .. } => Self::Divergent,
             SegmentOutcome::Unstable { .. } | SegmentOutcome::Failed { .. } => Self::Unclear,
         }
@@ -31,6 +36,7 @@ impl Mark {
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Clean => "replayed, every bit agrees",
+            Self::Within => "replayed, within the tolerance",
             Self::Divergent => "divergent",
             Self::Unclear => "replayed, but unclear",
             Self::NotDrawn => "not replayed",
@@ -41,6 +47,7 @@ impl Mark {
     pub(super) fn class(self) -> &'static str {
         match self {
             Self::Clean => "clean",
+            Self::Within => "within",
             Self::Divergent => "divergent",
             Self::Unclear => "unclear",
             Self::NotDrawn => "not-drawn",
@@ -61,6 +68,8 @@ pub(super) struct Counts {
     pub(super) drawn: u64,
     /// Of them: clean.
     pub(super) clean: u64,
+    /// Of them: within the tolerance.
+    pub(super) within: u64,
     /// Of them: divergent.
     pub(super) divergent: u64,
     /// Of the divergent ones: not replayable.
@@ -79,6 +88,7 @@ impl Counts {
             total: report.claim.as_ref().map_or(0, |claim| claim.segments),
             drawn: report.segments.len() as u64,
             clean: count(Mark::Clean),
+            within: count(Mark::Within),
             divergent: count(Mark::Divergent),
             refused: report.segments.iter().filter(is_refused).count() as u64,
             unclear: count(Mark::Unclear),

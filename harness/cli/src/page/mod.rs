@@ -17,6 +17,7 @@ mod limits;
 mod map;
 mod mark;
 mod sample;
+mod tolerance;
 mod verdict;
 
 pub(crate) use folder::ReportFolder;
@@ -61,6 +62,7 @@ fn body(report: &Report, name: &str) -> Markup {
         (curve::show(report))
         (divergence::show(report))
         (examination::show(report))
+        (tolerance::show(report))
         (sample::show(report))
         (environment::show(report))
         (limits::show(report))

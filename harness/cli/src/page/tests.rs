@@ -1,14 +1,14 @@
 //! The page of a report that a hostile recording had a hand in.
 
 use reenact_core::digest::Digest;
-use reenact_core::format::Environment;
+use reenact_core::format::{Environment, FalseAlarms};
 use reenact_core::state::{Difference, StateRoot, TensorDifference};
 use reenact_core::trainer::Engine;
 use reenact_core::verify::{
-    Beacon, Challenge, Claim, Course, CourseStep, Divergence, Escape, Finding, Independence,
-    LossPoint, NonceSource, Past, Place, REPORT_FORMAT, Replay, Report, Segment, SegmentOutcome,
-    SegmentReport, Stage, StepDivergence, StepValues, Unrecorded, UnrecordedKernel, Verdict,
-    Vouched, Weight,
+    Accumulated, Beacon, Challenge, Claim, Course, CourseStep, Divergence, Escape, Finding, Grade,
+    Independence, LossPoint, NonceSource, Past, Place, REPORT_FORMAT, Replay, Report, Segment,
+    SegmentDeviation, SegmentOutcome, SegmentReport, Stage, StepDivergence, StepValues,
+    TensorBound, Tolerance, ToleranceBasis, Unrecorded, UnrecordedKernel, Verdict, Vouched, Weight,
 };
 
 use super::render;
@@ -52,6 +52,7 @@ fn replay(index: u64, divergence: Option<Divergence>) -> SegmentReport {
         divergence,
         initial: Vec::new(),
         course,
+        deviation: None,
     };
     let outcome = SegmentOutcome::Replayed { replay: Box::new(replay) };
     SegmentReport { segment, outcome, explanation: None, incidents: vec![HOSTILE.into()] }
@@ -114,6 +115,7 @@ pub(super) fn report() -> Report {
         independence: Some(Independence::SelfCheck),
         required: None,
         class_differences: Vec::new(),
+        tolerance: None,
         auditor: environment("here"),
     }
 }
@@ -142,6 +144,49 @@ fn a_curve_without_a_number_is_left_out() {
     let claim = report.claim.as_mut().unwrap();
     claim.losses.iter_mut().for_each(|point| point.bits = f32::NAN.to_bits());
     assert!(!render(&report).contains("<h2>Loss</h2>"));
+}
+
+#[test]
+fn a_tolerance_looks_different_and_is_escaped() {
+    let mut report = report();
+    let bound = TensorBound {
+        name: HOSTILE.into(),
+        relative_l2_allowed: 1e-6,
+        relative_l2_found: 1e-7,
+        ulp_allowed: 4.0,
+        ulp_found: 1.0,
+        edit_l2_max: 0.125,
+        edit_share_max: 0.25,
+        edit_element_max: 0.0625,
+        steady_share_max: None,
+    };
+    let basis = ToleranceBasis {
+        calibration: Digest::default(),
+        vouched: Vouched::Unsigned,
+        runs: 20,
+        segments: 120,
+        margin: 2.0,
+        false_alarms: FalseAlarms { segment: 0.01, drift: 0.1 },
+        initial_state_compared: false,
+        sketch_key: Digest::default(),
+    };
+    let accumulated =
+        Accumulated { segments: 6, drift: 1.5, drift_allowed: 3.0, tensor: HOSTILE.into() };
+    report.tolerance =
+        Some(Tolerance { basis, tensors: vec![bound], accumulated: Some(accumulated) });
+    report.verdict = Verdict::Match { grade: Grade::Tolerance };
+    if let SegmentOutcome::Replayed { replay } = &mut report.segments[0].outcome {
+        replay.deviation = Some(SegmentDeviation::default());
+    }
+    let page = render(&report);
+    let parts =
+        ["Match (tolerance)", "verdict within", "rect class=\"within\"", "1.25e-1", "empirical"];
+    for part in parts {
+        assert!(page.contains(part), "{part}");
+    }
+    assert!(!page.contains("verdict clean") && !page.contains("<script"));
+    let again: Report = serde_json::from_str(&serde_json::to_string(&report).unwrap()).unwrap();
+    assert_eq!(again.tolerance, report.tolerance);
 }
 
 #[test]

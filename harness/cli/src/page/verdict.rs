@@ -1,7 +1,7 @@
 //! The verdict, in careful words.
 
 use maud::{Markup, html};
-use reenact_core::verify::{Independence, Report, Verdict, Weight};
+use reenact_core::verify::{Grade, Independence, Report, Verdict, Weight};
 
 use super::figure;
 use super::mark::Counts;
@@ -12,7 +12,8 @@ const REASONS_MAX: usize = 12;
 /// Shows the verdict: what was observed, what it proves, what it does not.
 pub(super) fn show(report: &Report) -> Markup {
     let (class, sign) = match report.verdict {
-        Verdict::Match { .. } => ("clean", "✓"),
+        Verdict::Match { grade: Grade::BitExact } => ("clean", "✓"),
+        Verdict::Match { grade: Grade::Tolerance } => ("within", "≈"),
         Verdict::Divergent => ("divergent", "✗"),
         Verdict::Inconclusive => ("unclear", "?"),
     };
@@ -36,7 +37,13 @@ fn lead(report: &Report, counts: &Counts) -> String {
     let Counts { total, drawn, .. } = *counts;
     let replayed = format!("{drawn} of {} replayed", figure::count(total, "segment"));
     match report.verdict {
-        Verdict::Match { .. } => format!("Everything that was examined agrees; {replayed}."),
+        Verdict::Match { grade: Grade::BitExact } => {
+            format!("Everything that was examined agrees; {replayed}.")
+        }
+        Verdict::Match { grade: Grade::Tolerance } => format!(
+            "Not bit for bit: the run is within what honest runs deviate by on another class of \
+             device; {replayed}."
+        ),
         Verdict::Divergent => format!("The run is not what its record claims; {replayed}."),
         Verdict::Inconclusive => format!("It could not be told. This is not a pass; {replayed}."),
     }
@@ -74,6 +81,13 @@ fn observed(report: &Report, counts: &Counts) -> Vec<String> {
             figure::count(clean, "segment")
         ));
     }
+    if counts.within > 0 {
+        points.push(format!(
+            "{} replayed on another class of device: samples, batches, rates and counters agree, \
+             and every other tensor of the closing state is within its tolerance.",
+            figure::count(counts.within, "segment")
+        ));
+    }
     if divergent > 0 {
         points.push(format!(
             "{} left the recording. Two fresh processes agreed on where, and on the bits.",
@@ -97,6 +111,16 @@ fn observed(report: &Report, counts: &Counts) -> Vec<String> {
 
 fn proves(report: &Report, counts: &Counts) -> Vec<String> {
     match report.verdict {
+        Verdict::Match { grade: Grade::Tolerance } => vec![
+            "The replayed segments are as far from the declared computation as honest ones of the \
+             calibration were. That is statistics of honest runs, not a proof."
+                .into(),
+        ],
+        Verdict::Divergent if report.tolerance.is_some() => vec![
+            "The record is not what honest training leaves, as far as the calibration knows it; \
+             the chance of a false alarm stands under “The tolerance”."
+                .into(),
+        ],
         Verdict::Match { .. } if counts.whole_run() => vec![
             "The declared program, data, seed and schedule compute exactly the recorded run, \
              from its first weights to its last."
@@ -144,6 +168,13 @@ fn leaves_open(report: &Report, counts: &Counts) -> Vec<String> {
             "Who did it, or that anybody meant to: a faulty machine leaves the same traces.".into(),
         ),
         _ => points.push("That the declared data and program are good ones.".into()),
+    }
+    if report.tolerance.is_some() {
+        points.push(
+            "Anything about edits smaller than the tolerance; how large they can be stands under \
+             “The tolerance”."
+                .into(),
+        );
     }
     if report.independence == Some(Independence::SelfCheck) {
         points

@@ -1,5 +1,7 @@
 //! Edits of a captured state, as an insider makes them.
 
+use std::collections::BTreeMap;
+
 use crate::state::{DType, State};
 
 pub(super) const MODEL: &str = "model.";
@@ -28,6 +30,20 @@ pub(super) fn edit_floats(
 /// Multiplies every moment of the optimizer.
 pub fn scale_moments(state: State, factor: f32) -> State {
     edit_floats(state, OPTIMIZER, |_, _, value| value * factor)
+}
+
+/// Adds units in the last place of its largest element to every weight of a tensor.
+pub fn push_weights(state: State, ulps: f64) -> State {
+    let elements = |bytes: &[u8]| {
+        bytes.as_chunks().0.iter().map(|four| f32::from_le_bytes(*four).abs()).fold(0.0, f32::max)
+    };
+    let largest: BTreeMap<String, f32> =
+        state.tensors().map(|(spec, bytes)| (spec.name.clone(), elements(bytes))).collect();
+    edit_floats(state, MODEL, |name, _, value| {
+        let largest = largest.get(name).copied().unwrap_or_default();
+        let unit = f32::from_bits(largest.to_bits() & 0x7f80_0000) * f32::EPSILON;
+        value + ulps as f32 * unit
+    })
 }
 
 /// Drops what the optimizer keeps, as a resumption from weights alone does.

@@ -41,9 +41,13 @@ pub enum InRunKind {
     /// Computes gradients with a kernel of lower precision (strength: bits of
     /// the mantissa).
     KernelSwap,
+    /// Pushes every weight in one direction at the end of each segment, by less
+    /// than a tolerance shows (strength: units in the last place of the tensor's
+    /// largest element).
+    UnderTolerance,
 }
 
-const KINDS: [(InRunKind, &str, f64); 13] = [
+const KINDS: [(InRunKind, &str, f64); 14] = [
     (InRunKind::LrTamper, "lr-tamper", 1.05),
     (InRunKind::LrRecorded, "lr-recorded", 1.05),
     (InRunKind::SignFlip, "sign-flip", 1.0),
@@ -57,6 +61,7 @@ const KINDS: [(InRunKind, &str, f64); 13] = [
     (InRunKind::MomentReset, "moment-reset", 1.0),
     (InRunKind::ClipOff, "clip-off", 1.0),
     (InRunKind::KernelSwap, "kernel-swap", 10.0),
+    (InRunKind::UnderTolerance, "under-tolerance", 2.0),
 ];
 
 /// Describes a sabotaged training: `lr-tamper@7`, `sign-flip@7..9`,

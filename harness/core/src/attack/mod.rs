@@ -17,7 +17,7 @@ mod saboteur;
 mod tamper;
 mod text;
 
-pub use edit::{forget_moments, scale_moments};
+pub use edit::{forget_moments, push_weights, scale_moments};
 pub use in_run::{InRunAttack, InRunKind};
 pub use plant::{Change, Planted, plant};
 pub use post_hoc::{PostHocAttack, PostHocKind};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::edit::{forget_moments, move_first_element, scale_moments};
+use super::edit::{forget_moments, move_first_element, push_weights, scale_moments};
 use super::tamper::{can_relabel, can_stamp, relabel, stamp};
 use super::{InRunAttack, InRunKind};
 use crate::data::{Batch, DataSet};
@@ -167,7 +167,9 @@ impl Saboteur {
         }
         let ulps = self.strength(InRunKind::InRunEdit, step);
         let factor = self.strength(InRunKind::MomentEdit, step);
-        if ulps.or(factor).is_none() {
+        let push = self.strength(InRunKind::UnderTolerance, step);
+        let push = push.filter(|_| self.spec.is_boundary(step + 1));
+        if ulps.or(factor).or(push).is_none() {
             return Ok(());
         }
         let mut state = self.trainer.capture(step + 1)?;
@@ -176,6 +178,9 @@ impl Saboteur {
         }
         if let Some(factor) = factor {
             state = scale_moments(state, factor as f32);
+        }
+        if let Some(ulps) = push {
+            state = push_weights(state, ulps);
         }
         self.trainer.restore(&state)?;
         trace.state = state.fingerprints();

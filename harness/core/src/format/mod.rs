@@ -12,9 +12,12 @@
 //!   checkpoints/<root>.safetensors   whole states, named by their root
 //! ```
 //!
+//! A calibration lies apart from recordings: it belongs to whoever audits.
+//!
 //! `replay-specs/README.md` is normative; every decoder here refuses what the
 //! encoder beside it would not have written.
 
+mod calibration;
 mod checkpoint;
 mod commitment;
 mod environment;
@@ -28,6 +31,10 @@ mod pieces;
 mod selection;
 mod signature;
 
+pub use calibration::{
+    CALIBRATION_BYTES_MAX, CALIBRATION_FORMAT, Calibration, CalibrationError, DriftAllowed,
+    FalseAlarms, QUANTILES, TensorAllowed,
+};
 pub use checkpoint::{CHECKPOINT_HEADER_BYTES_MAX, Checkpoint, CheckpointError, write_checkpoint};
 pub use commitment::{COMMITMENT_BYTES_MAX, Commitment, CommitmentError};
 pub use environment::Environment;
@@ -39,4 +46,6 @@ pub use object::{Object, ReadAt, ReadRun, StoreError, WriteContent, WriteRun};
 pub use selection::{
     KernelSelection, RUN_SELECTION_BYTES_MAX, RUN_SELECTIONS_MAX, SelectionError, Selections,
 };
-pub use signature::{SIGNATURE_BYTES_MAX, SIGNATURE_NAMESPACE, Signature, SignatureError};
+pub use signature::{
+    CALIBRATION_NAMESPACE, SIGNATURE_BYTES_MAX, SIGNATURE_NAMESPACE, Signature, SignatureError,
+};

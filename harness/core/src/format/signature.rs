@@ -1,4 +1,5 @@
-//! The signature of a commitment: an SSHSIG, which `ssh-keygen` verifies.
+//! The signature of a commitment or a calibration: an SSHSIG, which `ssh-keygen`
+//! verifies.
 //!
 //! The file has one form for each key and signature, the one `ssh-keygen -Y
 //! sign` writes, so that not one bit of it can change unseen.
@@ -14,7 +15,11 @@ pub const SIGNATURE_BYTES_MAX: u64 = 4096;
 /// Keeps signatures of commitments apart from all others by the same key.
 pub const SIGNATURE_NAMESPACE: &str = "reenact-commitment@v1";
 
-/// Holds who stands for a commitment. It verified over the commitment when it
+/// Keeps signatures of calibrations apart: whoever may vouch for recordings may
+/// not, for that alone, say how much they may deviate.
+pub const CALIBRATION_NAMESPACE: &str = "reenact-calibration@v1";
+
+/// Holds who stands for a commitment or a calibration. It verified over the commitment when it
 /// was made or read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature {
@@ -42,32 +47,49 @@ pub enum SignatureError {
     #[error("it is not in the one form that reenact and ssh-keygen write")]
     NotCanonical,
     /// The key did not sign this.
-    #[error("the signature by {key:?} does not verify over this commitment")]
+    #[error("the signature by {key:?} does not verify over this {}", signed_thing(.namespace))]
     DoesNotVerify {
         /// The key that it claims.
         key: PublicKey,
+        /// The namespace, which says what it should be of.
+        namespace: &'static str,
     },
 }
 
 impl Signature {
     /// Signs the bytes of a commitment.
     pub fn sign(commitment: &[u8], key: &SecretKey) -> Self {
-        let signature = key.sign(&signed_data(commitment));
+        Self::sign_in(SIGNATURE_NAMESPACE, commitment, key)
+    }
+
+    /// Signs the bytes of what a namespace is for.
+    pub fn sign_in(namespace: &'static str, data: &[u8], key: &SecretKey) -> Self {
+        let signature = key.sign(&signed_data(namespace, data));
         let key = key.public();
-        let text = encode(&key, &signature).expect("a signature has a text");
+        let text = encode(namespace, &key, &signature).expect("a signature has a text");
         Self { key, text }
     }
 
     /// Reads a signature and verifies it over the bytes of a commitment.
     pub fn verify(text: &[u8], commitment: &[u8]) -> Result<Self, SignatureError> {
+        Self::verify_in(SIGNATURE_NAMESPACE, text, commitment)
+    }
+
+    /// Reads a signature and verifies it over the bytes of what a namespace is
+    /// for.
+    pub fn verify_in(
+        namespace: &'static str,
+        text: &[u8],
+        data: &[u8],
+    ) -> Result<Self, SignatureError> {
         let found = SshSig::from_pem(text).map_err(|_| SignatureError::Form)?;
-        let (key, signature) = parts(&found)?;
-        let written = encode(&key, &signature).ok_or(SignatureError::Form)?;
+        let (key, signature) = parts(namespace, &found)?;
+        let written = encode(namespace, &key, &signature).ok_or(SignatureError::Form)?;
         if written.as_bytes() != text {
             return Err(SignatureError::NotCanonical);
         }
-        if !key.verifies(&signed_data(commitment), &signature) {
-            return Err(SignatureError::DoesNotVerify { key });
+        if !key.verifies(&signed_data(namespace, data), &signature) {
+            return Err(SignatureError::DoesNotVerify { key, namespace });
         }
         Ok(Self { key, text: written })
     }
@@ -83,14 +105,18 @@ impl Signature {
     }
 }
 
-fn signed_data(commitment: &[u8]) -> Vec<u8> {
-    let data = SshSig::signed_data(SIGNATURE_NAMESPACE, HashAlg::Sha512, commitment);
+fn signed_thing(namespace: &str) -> &'static str {
+    if namespace == CALIBRATION_NAMESPACE { "calibration" } else { "commitment" }
+}
+
+fn signed_data(namespace: &str, data: &[u8]) -> Vec<u8> {
+    let data = SshSig::signed_data(namespace, HashAlg::Sha512, data);
     data.expect("the namespace is not empty")
 }
 
-fn encode(key: &PublicKey, signature: &[u8; 64]) -> Option<String> {
+fn encode(namespace: &str, key: &PublicKey, signature: &[u8; 64]) -> Option<String> {
     let signature = ssh_key::Signature::new(Algorithm::Ed25519, signature.as_slice()).ok()?;
-    let signed = SshSig::new(key.key_data(), SIGNATURE_NAMESPACE, HashAlg::Sha512, signature);
+    let signed = SshSig::new(key.key_data(), namespace, HashAlg::Sha512, signature);
     let mut text = signed.ok()?.to_pem(LineEnding::LF).ok()?;
     if !text.ends_with('\n') {
         text.push('\n');
@@ -99,7 +125,7 @@ fn encode(key: &PublicKey, signature: &[u8; 64]) -> Option<String> {
 }
 
 /// Takes key and signature out of an SSHSIG that is of our kind.
-fn parts(found: &SshSig) -> Result<(PublicKey, [u8; 64]), SignatureError> {
+fn parts(namespace: &'static str, found: &SshSig) -> Result<(PublicKey, [u8; 64]), SignatureError> {
     let other = |what, found: &str, expected| {
         // It may be anything; what is printed must not be.
         let found = found.chars().take(64).flat_map(char::escape_default).collect();
@@ -108,8 +134,8 @@ fn parts(found: &SshSig) -> Result<(PublicKey, [u8; 64]), SignatureError> {
     let KeyData::Ed25519(key) = found.public_key() else {
         return other("its key", found.public_key().algorithm().as_str(), PublicKey::TYPE);
     };
-    if found.namespace() != SIGNATURE_NAMESPACE {
-        return other("its namespace", found.namespace(), SIGNATURE_NAMESPACE);
+    if found.namespace() != namespace {
+        return other("its namespace", found.namespace(), namespace);
     }
     if found.hash_alg() != HashAlg::Sha512 {
         return other("its hash", found.hash_alg().as_str(), "sha512");
@@ -149,6 +175,19 @@ OI445Vw8fjYoMUGrWCdeRDiZ5RhQo41HfN3dtWuu5N8gg=
     fn it_stands_for_one_commitment() {
         let refused = Signature::verify(GOLDEN.as_bytes(), b"reenact commitment 1\n ");
         assert!(matches!(refused, Err(SignatureError::DoesNotVerify { .. })));
+    }
+
+    #[test]
+    fn a_signature_of_one_thing_is_none_of_another() {
+        let key = SecretKey::from_seed(&[7; 32]);
+        let text = b"format = 1\n";
+        let signature = Signature::sign_in(CALIBRATION_NAMESPACE, text, &key);
+        let bytes = signature.text().as_bytes();
+        let read = Signature::verify_in(CALIBRATION_NAMESPACE, bytes, text).unwrap();
+        assert_eq!(read, signature);
+        assert!(matches!(Signature::verify(bytes, text), Err(SignatureError::Other { .. })));
+        let refused = Signature::verify_in(CALIBRATION_NAMESPACE, bytes, b"format = 2\n");
+        assert!(refused.unwrap_err().to_string().contains("this calibration"));
     }
 
     #[test]

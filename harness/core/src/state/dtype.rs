@@ -65,6 +65,29 @@ impl DType {
         }
     }
 
+    /// Returns the bits of the mantissa of a float; none for any other type.
+    pub(crate) const fn mantissa_bits(self) -> Option<i32> {
+        match self {
+            Self::F16 => Some(10),
+            Self::Bf16 => Some(7),
+            Self::F32 => Some(23),
+            Self::F64 => Some(52),
+            _ => None,
+        }
+    }
+
+    /// Returns the value of a float; none for any other type.
+    pub(crate) fn float(self, bytes: &[u8]) -> Option<f64> {
+        let wide = element_bits(bytes);
+        match self {
+            Self::F16 => Some(half_to_f64(wide as u16)),
+            Self::Bf16 => Some(f32::from_bits((wide as u32) << 16).into()),
+            Self::F32 => Some(f32::from_bits(wide as u32).into()),
+            Self::F64 => Some(f64::from_bits(wide)),
+            _ => None,
+        }
+    }
+
     /// Shows the element at `bytes` as a person would read it.
     pub fn show(self, bytes: &[u8]) -> String {
         let wide = element_bits(bytes);

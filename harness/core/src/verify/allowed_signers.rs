@@ -7,7 +7,7 @@ use crate::format::{PublicKey, SIGNATURE_NAMESPACE};
 /// Limits a list of allowed signers.
 pub const ALLOWED_SIGNERS_BYTES_MAX: usize = 1 << 20;
 
-/// Lists the keys whose signatures of commitments count.
+/// Lists the keys whose signatures of commitments, or of calibrations, count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllowedSigners {
     signers: Vec<(String, PublicKey)>,
@@ -30,25 +30,18 @@ pub enum AllowedSignersError {
         /// Its size.
         bytes: usize,
     },
-    /// No key of it can sign a commitment.
-    #[error("no line allows an {} key to sign `{SIGNATURE_NAMESPACE}`", PublicKey::TYPE)]
-    Nobody,
+    /// No key of it can sign what it should.
+    #[error("no line allows an {} key to sign `{namespace}`", PublicKey::TYPE)]
+    Nobody {
+        /// The namespace.
+        namespace: String,
+    },
 }
 
 impl AllowedSigners {
-    /// Returns the principals of the first line with this key, as they stand there.
-    pub fn principal_of(&self, key: PublicKey) -> Option<&str> {
-        let found = self.signers.iter().find(|(_, allowed)| *allowed == key);
-        found.map(|(principal, _)| principal.as_str())
-    }
-}
-
-impl FromStr for AllowedSigners {
-    type Err = AllowedSignersError;
-
-    /// Reads a list. Keys of types that cannot sign a commitment, and keys for
-    /// other namespaces, are skipped.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
+    /// Reads the keys of a list that may sign in a namespace. Keys of other types,
+    /// and keys for other namespaces, are skipped.
+    pub fn parse(text: &str, namespace: &str) -> Result<Self, AllowedSignersError> {
         if text.len() > ALLOWED_SIGNERS_BYTES_MAX {
             return Err(AllowedSignersError::TooLarge { bytes: text.len() });
         }
@@ -59,22 +52,37 @@ impl FromStr for AllowedSigners {
                 continue;
             }
             let refuse = |problem| AllowedSignersError::Line { line: index + 1, problem };
-            signers.extend(parse_line(line).map_err(refuse)?);
+            signers.extend(parse_line(line, namespace).map_err(refuse)?);
         }
         match signers.is_empty() {
-            true => Err(AllowedSignersError::Nobody),
+            true => Err(AllowedSignersError::Nobody { namespace: namespace.to_owned() }),
             false => Ok(Self { signers }),
         }
+    }
+
+    /// Returns the principals of the first line with this key, as they stand there.
+    pub fn principal_of(&self, key: PublicKey) -> Option<&str> {
+        let found = self.signers.iter().find(|(_, allowed)| *allowed == key);
+        found.map(|(principal, _)| principal.as_str())
+    }
+}
+
+impl FromStr for AllowedSigners {
+    type Err = AllowedSignersError;
+
+    /// Reads the keys of a list that may sign commitments.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text, SIGNATURE_NAMESPACE)
     }
 }
 
 /// Reads `principals [options] type base64 [comment]`.
-fn parse_line(line: &str) -> Result<Option<(String, PublicKey)>, String> {
+fn parse_line(line: &str, namespace: &str) -> Result<Option<(String, PublicKey)>, String> {
     let (principal, rest) = word(line)?;
     let (mut kind, mut rest) = word(rest)?;
     let mut allowed = true;
     if !is_key_type(kind) {
-        allowed = allows(kind)?;
+        allowed = allows(kind, namespace)?;
         (kind, rest) = word(rest)?;
         if !is_key_type(kind) {
             return Err(format!("`{kind}` is no type of key"));
@@ -108,13 +116,13 @@ fn is_key_type(word: &str) -> bool {
     ["ssh-", "sk-ssh-", "ecdsa-sha2-", "sk-ecdsa-sha2-"].iter().any(|kind| word.starts_with(kind))
 }
 
-/// Says whether the options let the key sign commitments.
-fn allows(options: &str) -> Result<bool, String> {
+/// Says whether the options let the key sign in a namespace.
+fn allows(options: &str, namespace: &str) -> Result<bool, String> {
     let mut allowed = true;
     for option in split_outside_quotes(options) {
         let (name, value) = option.split_once('=').unwrap_or((option, ""));
         match name.to_ascii_lowercase().as_str() {
-            "namespaces" => allowed &= matches_list(value.trim_matches('"')),
+            "namespaces" => allowed &= matches_list(value.trim_matches('"'), namespace),
             "valid-after" | "valid-before" => {
                 return Err(format!(
                     "`{name}` cannot be honoured: a signature does not say when it was made; \
@@ -140,10 +148,10 @@ fn split_outside_quotes(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Says whether a list of patterns has our namespace, as OpenSSH would: a
+/// Says whether a list of patterns has a namespace, as OpenSSH would: a
 /// pattern after `!` that fits outweighs all others.
-fn matches_list(patterns: &str) -> bool {
-    let namespace = SIGNATURE_NAMESPACE.as_bytes();
+fn matches_list(patterns: &str, namespace: &str) -> bool {
+    let namespace = namespace.as_bytes();
     let mut found = false;
     for pattern in patterns.split(',').map(str::trim) {
         match pattern.strip_prefix('!') {

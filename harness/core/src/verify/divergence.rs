@@ -84,6 +84,29 @@ impl StepValues {
 }
 
 impl StepDivergence {
+    /// Compares what of a step is equal on every class of device: samples, batch,
+    /// learning rate, and which tensors there are.
+    pub(super) fn of_what_is_exact(
+        recorded: &StepTrace,
+        replayed: &StepTrace,
+        recorded_layouts: &StepLayouts,
+        replayed_layouts: (&Layout, &Layout),
+    ) -> Option<Self> {
+        let (state_layout, gradient_layout) = replayed_layouts;
+        let mut masked = recorded.clone();
+        masked.loss_bits = replayed.loss_bits;
+        if recorded_layouts.state == *state_layout {
+            masked.state.clone_from(&replayed.state);
+        }
+        if recorded_layouts.gradient == *gradient_layout {
+            masked.gradient.clone_from(&replayed.gradient);
+        }
+        Self::of(&masked, replayed, recorded_layouts, replayed_layouts).map(|found| {
+            let recorded = StepValues::of(recorded);
+            Self { recorded, ..found }
+        })
+    }
+
     /// Compares a step; none if it agrees in everything.
     pub(super) fn of(
         recorded: &StepTrace,

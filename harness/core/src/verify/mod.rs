@@ -8,6 +8,8 @@
 //! 3. [`Challenge`] draws segments from the commitment and a nonce.
 //! 4. [`replay`] re-executes a segment from its committed opening state and
 //!    compares every step and the whole closing state.
+//!    Where the recording is of another class of device, [`replay_within`]
+//!    compares within what a calibration found to be honest.
 //! 5. [`Report::conclude`] joins findings and replays into a [`Verdict`].
 //!
 //! Apart from recordings, [`rehearse`] tells whether a training repeats at all.
@@ -38,6 +40,7 @@ mod remembered;
 mod replay;
 mod report;
 mod tally;
+mod tolerance;
 mod unrecorded;
 mod verdict;
 mod vouched;
@@ -61,6 +64,11 @@ pub use rehearsal::{Departure, Part, Rehearsal, Snapshot, StartPinned, rehearse}
 pub use remembered::{Past, Remembered, Seen};
 pub use replay::{Replay, ReplayError, replay};
 pub use report::{Claim, Escape, REPORT_FORMAT, Report, SegmentOutcome, SegmentReport};
+pub use tolerance::{
+    Accumulated, Beyond, Distribution, DistributionError, Drift, Excess, HonestRun,
+    SegmentDeviation, TensorBound, TensorDeviation, Tolerance, ToleranceBasis, Usual,
+    replay_within, sketch_key,
+};
 pub use unrecorded::{Unrecorded, UnrecordedKernel};
 pub use verdict::{Grade, Verdict};
 pub use vouched::Vouched;

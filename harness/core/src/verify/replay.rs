@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::course::{Course, CourseKeeper};
 use super::divergence::{Divergence, StepDivergence};
 use super::recording::{Recording, Segment};
+use super::tolerance::SegmentDeviation;
 use super::unrecorded::Unrecorded;
 use crate::format::{CheckpointError, JournalError, Object, StoreError};
 use crate::state::{State, StateRoot, TensorDifference, state_differences};
@@ -33,12 +34,23 @@ pub struct Replay {
     /// Kernels that it computed with and that the recording does not hold.
     #[serde(default, skip_serializing_if = "Unrecorded::is_empty")]
     pub unrecorded: Unrecorded,
+    /// How far it ends from the recorded state; only where the recording is of
+    /// another class of device and is compared within a tolerance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deviation: Option<SegmentDeviation>,
 }
 
 impl Replay {
-    /// Says whether everything agreed, bit for bit.
+    /// Says whether everything agreed: bit for bit, or within the tolerance where
+    /// one is measured.
     pub fn agrees(&self) -> bool {
-        self.divergence.is_none() && self.initial.is_empty()
+        !self.leaves_recording() && self.initial.is_empty()
+    }
+
+    /// Says whether it leaves the recording, wherever it began.
+    pub fn leaves_recording(&self) -> bool {
+        let beyond = self.deviation.as_ref().is_some_and(|found| !found.beyond.is_empty());
+        self.divergence.is_some() || beyond
     }
 
     /// Says whether another replay computed the same, with whatever kernels.
@@ -120,12 +132,13 @@ pub fn replay(
     let diverges = first.is_some() || !closing.is_empty();
     let divergence = diverges.then_some(Divergence { step: first, closing });
     let unrecorded = Unrecorded::of(&recording.history.selections, trainer.selections()?);
-    Ok(Replay { segment, closing_root, divergence, initial, course: course.finish(), unrecorded })
+    let (course, deviation) = (course.finish(), None);
+    Ok(Replay { segment, closing_root, divergence, initial, course, unrecorded, deviation })
 }
 
 /// The run has to begin where its seed says; a run that began with other
 /// weights could be honest from there on.
-fn initial_differences(
+pub(super) fn initial_differences(
     recording: &Recording<'_>,
     derived: &State,
     limit: u64,

@@ -14,6 +14,7 @@ use super::recall::Recall;
 use super::recording::{Recording, Segment};
 use super::remembered::{Past, escape_of_all};
 use super::replay::Replay;
+use super::tolerance::Tolerance;
 use super::unrecorded::note;
 use super::verdict::{Grade, Verdict};
 use super::vouched::Vouched;
@@ -24,8 +25,8 @@ use crate::format::Environment;
 ///
 /// 1: the first (2026-11). Later in 1, as fields that may be missing: where the
 /// nonce came from, which independence was required, what a ledger knew of
-/// earlier audits, the chance of escape up to now, and the kernels that a replay
-/// had to choose itself.
+/// earlier audits, the chance of escape up to now, the kernels that a replay had to
+/// choose itself, and the tolerance of an audit across classes of device.
 pub const REPORT_FORMAT: u32 = 1;
 
 /// Numbers of tampered segments for which the chance of escape is reported.
@@ -69,6 +70,9 @@ pub struct Report {
     /// Facts that decide bits and differ between trainer and auditor; empty if
     /// nothing was replayed.
     pub class_differences: Vec<String>,
+    /// What was allowed and what could hide in it; none if every bit was compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tolerance: Option<Tolerance>,
     /// Where the audit ran.
     pub auditor: Environment,
 }
@@ -196,7 +200,7 @@ impl Report {
             compared.flat_map(|(_, found)| found.class_differences(&auditor)).collect();
         class_differences.sort();
         class_differences.dedup();
-        let (verdict, reasons) = decide(&findings, &segments, &class_differences);
+        let (verdict, reasons) = decide(&findings, &segments, &class_differences, None);
         findings.extend(note(&segments));
         let escape = challenge.as_ref().map_or(Vec::new(), escapes);
         Self {
@@ -215,8 +219,20 @@ impl Report {
             independence,
             required: None,
             class_differences,
+            tolerance: None,
             auditor,
         }
+    }
+
+    /// Judges within a tolerance. Where nothing was replayed, nothing was allowed.
+    pub fn within(mut self, tolerance: Tolerance) -> Self {
+        if !self.segments.is_empty() {
+            let Self { findings, segments, class_differences, .. } = &self;
+            (self.verdict, self.reasons) =
+                decide(findings, segments, class_differences, Some(&tolerance));
+            self.tolerance = Some(tolerance);
+        }
+        self
     }
 
     /// Adds what a ledger knew of the audits before this one. The verdict stays:
@@ -234,12 +250,13 @@ impl Report {
     /// recording, so that tampering with one of them would have been seen.
     pub fn sample_agreed(&self) -> bool {
         let agreed = |found: &SegmentReport| match &found.outcome {
-            SegmentOutcome::Replayed { replay } => {
-                replay.divergence.is_none() && replay.initial.is_empty()
-            }
+            SegmentOutcome::Replayed { replay } => replay.agrees(),
             _ => false,
         };
+        // What passed within a tolerance says nothing of smaller edits, which an
+        // audit bit for bit would have seen: the two are not counted together.
         self.challenge.is_some()
+            && self.tolerance.is_none()
             && self.verdict != Verdict::Divergent
             && self.segments.iter().all(agreed)
     }
@@ -262,6 +279,7 @@ fn decide(
     findings: &[Finding],
     segments: &[SegmentReport],
     class_differences: &[String],
+    tolerance: Option<&Tolerance>,
 ) -> (Verdict, Vec<String>) {
     let of_weight = |weight: Weight| {
         let found = findings.iter().filter(move |finding| finding.weight == weight);
@@ -275,15 +293,21 @@ fn decide(
     for (weight, reason) in began_otherwise.into_iter().chain(judged) {
         if weight == Weight::Inconclusive {
             unclear.push(reason);
-        } else if class_differences.is_empty() {
+        } else if class_differences.is_empty() || tolerance.is_some() {
             against.push(reason);
         } else {
             let known = class_differences.join("; ");
             unclear.push(format!(
                 "{reason}; but this machine computes in another way than the one that trained \
-                 ({known}), which alone can cause that: audit on a machine of the same class"
+                 ({known}), which alone can cause that: audit on a machine of the same class, or \
+                 measure how far honest runs end apart with `reenact calibrate` and audit with \
+                 --calibration"
             ));
         }
+    }
+    // Where a segment alone is beyond the tolerance, the sum says nothing new.
+    if !segments.iter().any(SegmentReport::leaves_recording) {
+        against.extend(tolerance.and_then(Tolerance::drift_objection));
     }
     if !against.is_empty() {
         (Verdict::Divergent, against)
@@ -292,11 +316,20 @@ fn decide(
     } else if segments.is_empty() {
         (Verdict::Inconclusive, vec!["no segment was replayed".into()])
     } else {
-        (Verdict::Match { grade: Grade::BitExact }, Vec::new())
+        let grade = tolerance.map_or(Grade::BitExact, |_| Grade::Tolerance);
+        (Verdict::Match { grade }, Vec::new())
     }
 }
 
 impl SegmentReport {
+    /// Says whether a replay of it leaves the recording, wherever it began.
+    pub fn leaves_recording(&self) -> bool {
+        match &self.outcome {
+            SegmentOutcome::Replayed { replay } => replay.leaves_recording(),
+            _ => false,
+        }
+    }
+
     /// Names the initial state if it is not the one that the spec's seed
     /// gives. A run that began with other weights may be honest from there on.
     fn wrong_start(&self) -> Option<(Weight, String)> {
@@ -314,7 +347,11 @@ impl SegmentReport {
         let Segment { index, step_start, step_end } = self.segment;
         let place = format!("segment {index} (steps {step_start} to {})", step_end - 1);
         let (weight, reason) = match &self.outcome {
-            SegmentOutcome::Replayed { replay } => (Weight::Divergent, replay.explain()?),
+            SegmentOutcome::Replayed { replay } => {
+                let exact = replay.explain();
+                let beyond = || replay.deviation.as_ref()?.explain();
+                (Weight::Divergent, exact.or_else(beyond)?)
+            }
             SegmentOutcome::Unstable { first, second }
                 if !(first.unrecorded.is_empty() && second.unrecorded.is_empty()) =>
             {

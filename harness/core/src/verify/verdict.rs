@@ -25,12 +25,16 @@ pub enum Verdict {
 pub enum Grade {
     /// Every bit of the state.
     BitExact,
+    /// Within what honest replays of another class of device deviate by: a
+    /// statistical statement, and a weaker one.
+    Tolerance,
 }
 
 impl fmt::Display for Grade {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BitExact => f.write_str("bit-exact"),
+            Self::Tolerance => f.write_str("tolerance"),
         }
     }
 }

@@ -13,13 +13,10 @@ pub(super) const TOOLCHAIN: &str = "poisoned-toolchain";
 pub(super) const FLAKY: &str = "flaky-device";
 
 /// Names what a drill does not plant, and why not.
-pub(super) const ELSEWHERE: [(&str, &str); 2] = [
-    (
-        "grinding",
-        "no edit of a recording can show it: tests hold that the nonce is drawn after the commitment was read",
-    ),
-    ("under-tolerance", "there is no tolerance mode to hide under yet"),
-];
+pub(super) const ELSEWHERE: [(&str, &str); 1] = [(
+    "grinding",
+    "no edit of a recording can show it: tests hold that the nonce is drawn after the commitment was read",
+)];
 
 /// Says what is done.
 #[derive(Clone, Debug)]
@@ -110,6 +107,11 @@ impl Places<'_> {
         let attack = |strength| {
             let placed = match kind {
                 InRunKind::SeedSwap => InRunAttack::new(kind, 0..u64::MAX),
+                // It acts where a segment ends.
+                InRunKind::UnderTolerance => {
+                    let end = self.segment(&format!("in-run {kind} {strength}")).step_end;
+                    InRunAttack::new(kind, end - 1..end)
+                }
                 _ => self.one_step(kind, &format!("in-run {kind} {strength}")),
             };
             InRunAttack { strength, ..placed }
@@ -212,7 +214,7 @@ fn in_run_text(attack: &InRunAttack) -> String {
         InRunKind::LabelFlip | InRunKind::PixelEdit => {
             format!("{strength} sample{}", if strength == 1.0 { "" } else { "s" })
         }
-        InRunKind::InRunEdit => format!("{strength} ulp"),
+        InRunKind::InRunEdit | InRunKind::UnderTolerance => format!("{strength} ulp"),
         InRunKind::KernelSwap => format!("{strength} bits"),
         InRunKind::SeedSwap | InRunKind::DropoutOff => format!("seed +{strength}"),
         _ => String::new(),

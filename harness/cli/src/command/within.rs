@@ -1,0 +1,114 @@
+//! Auditing within a tolerance: when it applies, and what it comes to.
+
+use std::sync::Arc;
+
+use indicatif::ProgressBar;
+use reenact_core::format::{Environment, Object};
+use reenact_core::verify::{
+    Challenge, Finding, Place, Recording, Segment, SegmentOutcome, SegmentReport, Tolerance,
+    ToleranceBasis, sketch_key,
+};
+
+use super::calibration_file::Calibrated;
+use super::segments::fresh_nonce;
+use crate::failure::Failure;
+use crate::worker::{Crew, Within};
+
+/// Says how a recording is compared.
+pub(super) enum Comparison {
+    /// Every bit. A calibration that was given is not needed, which is noted.
+    BitExact(Option<Finding>),
+    /// Within the tolerance.
+    Within,
+    /// Not at all: the calibration does not hold for this recording here.
+    Objection(Finding),
+}
+
+/// Decides how a recording is compared. Bit for bit, unless its class is another
+/// and a calibration for exactly these two is given.
+pub(super) fn comparison(
+    calibrated: Option<&Calibrated>,
+    recording: &Recording<'_>,
+    auditor: &Environment,
+) -> Comparison {
+    let Some(calibrated) = calibrated else { return Comparison::BitExact(None) };
+    let trained_by = &recording.history.environments;
+    let place = || Place::object(Object::Journal);
+    if trained_by.iter().all(|(_, found)| found.same_class(auditor)) {
+        let note = "it was trained on this class of device, so every bit was compared, and the \
+                    calibration was not needed";
+        return Comparison::BitExact(Some(Finding::note(place(), note)));
+    }
+    let calibration = &calibrated.calibration;
+    let objection = calibration.objection(&recording.spec, trained_by, auditor).or_else(|| {
+        let circular = calibration.runs.contains(&recording.commitment);
+        circular.then(|| {
+            "the calibration rests on this very recording, which would pass whatever it holds: \
+             calibrate on others, whose training you trust"
+                .into()
+        })
+    });
+    match objection {
+        Some(problem) => {
+            let problem = format!("{problem}. Nothing was replayed");
+            Comparison::Objection(Finding::inconclusive(place(), problem))
+        }
+        None => Comparison::Within,
+    }
+}
+
+/// Returns what workers need to measure deviations. The key of the sketches
+/// comes from the nonce: the trainer could not know it.
+pub(super) fn task(
+    calibrated: &Calibrated,
+    recording: &Recording<'_>,
+    challenge: Option<&Challenge>,
+) -> Result<Within, Failure> {
+    let nonce = match challenge {
+        Some(challenge) => challenge.nonce.to_string(),
+        None => fresh_nonce()?.to_string(),
+    };
+    let calibration = Some(Arc::new(calibrated.calibration.clone()));
+    Ok(Within { key: sketch_key(recording.commitment, &nonce), calibration })
+}
+
+/// Adds up what the segments deviate by. If that speaks against the recording,
+/// every segment is replayed once more: only what two processes agree on is held
+/// against it.
+pub(super) fn judge(
+    calibrated: &Calibrated,
+    crew: &Crew,
+    within: &Within,
+    reports: &mut [SegmentReport],
+) -> Result<Tolerance, Failure> {
+    let Calibrated { calibration, digest, vouched } = calibrated;
+    let basis = ToleranceBasis {
+        calibration: *digest,
+        vouched: vouched.clone(),
+        runs: calibration.runs.len() as u64,
+        segments: calibration.segments,
+        margin: calibration.margin,
+        false_alarms: calibration.false_alarms,
+        initial_state_compared: calibration.initial_state_agrees,
+        sketch_key: within.key,
+    };
+    let mut first = reports.to_vec();
+    let tolerance = Tolerance::new(basis.clone(), calibration, reports);
+    let alone = first.iter().any(SegmentReport::leaves_recording);
+    if alone || tolerance.drift_objection().is_none() {
+        return Ok(tolerance);
+    }
+    let segments: Vec<Segment> = first.iter().map(|report| report.segment).collect();
+    let second = crew.replay(&segments, &ProgressBar::hidden())?;
+    for (report, second) in first.iter_mut().zip(second) {
+        if let (SegmentOutcome::Replayed { replay: first }, SegmentOutcome::Replayed { replay }) =
+            (&report.outcome, second.outcome)
+            && *first != replay
+        {
+            report.outcome = SegmentOutcome::Unstable { first: first.clone(), second: replay };
+        }
+    }
+    let tolerance = Tolerance::new(basis, calibration, &mut first);
+    reports.clone_from_slice(&first);
+    Ok(tolerance)
+}

@@ -1,0 +1,60 @@
+//! Re-executing one segment on another class of device.
+
+use super::deviation::SegmentDeviation;
+use crate::digest::Digest;
+use crate::trainer::Trainer;
+use crate::verify::course::CourseKeeper;
+use crate::verify::divergence::{Divergence, StepDivergence};
+use crate::verify::recording::{Recording, Segment};
+use crate::verify::replay::{Replay, ReplayError, initial_differences, load, state_limit};
+use crate::verify::unrecorded::Unrecorded;
+
+/// Replays a segment from its committed opening state, as
+/// [`replay`](crate::verify::replay()) does, and measures how far the closing
+/// state ends from the recorded one.
+///
+/// What is equal on every class is compared exactly. Losses, gradients and the
+/// states within the segment are recorded as digests or not at all, so they are
+/// not compared. `key` folds the residuals ([`super::sketch_key`]).
+pub fn replay_within(
+    recording: &Recording<'_>,
+    trainer: &mut dyn Trainer,
+    segment: Segment,
+    key: Digest,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Replay, ReplayError> {
+    let initial_state = trainer.capture(0)?;
+    let limit = state_limit(&initial_state);
+    let initial = initial_differences(recording, &initial_state, limit)?;
+    let opening = load(recording, segment.step_start, limit)?;
+    trainer.restore(&opening)?;
+    let mut first = None;
+    let mut course = CourseKeeper::new(segment);
+    for step in segment.step_start..segment.step_end {
+        let replayed = trainer.step(step)?;
+        let recorded = recording.history.step(step)?.ok_or(ReplayError::NoStep(step))?;
+        let layouts = recording.history.layouts(step).ok_or(ReplayError::NoStep(step))?;
+        let ours = (trainer.layout(), trainer.gradient_layout());
+        let ours = (&*ours.0, &*ours.1);
+        if course.wants(step) {
+            let found = StepDivergence::of_what_is_exact(&recorded, &replayed, layouts, ours);
+            course.push(&recorded, &replayed, found.as_ref());
+            first = first.or(found);
+        }
+        progress(step);
+    }
+    let closing = trainer.capture(segment.step_end)?;
+    let recorded = load(recording, segment.step_end, limit)?;
+    let (deviation, unequal) = SegmentDeviation::measure(&opening, &recorded, &closing, key);
+    let diverges = first.is_some() || !unequal.is_empty();
+    Ok(Replay {
+        segment,
+        closing_root: closing.root(),
+        divergence: diverges.then_some(Divergence { step: first, closing: unequal }),
+        initial,
+        course: course.finish(),
+        // Those of another class of device are none of this one's.
+        unrecorded: Unrecorded::default(),
+        deviation: Some(deviation),
+    })
+}
