@@ -132,8 +132,9 @@ impl Distribution {
         let scales = scales(scaling);
         let needed =
             scoring.iter().flat_map(|run| &run.segments).map(|found| factor(found, &scales));
-        // What the first half needed is honest too.
-        let factor = margin * needed.fold(1.0, f64::max);
+        // What the first half needed is honest too. A quotient times its divisor may
+        // come out below what was divided, so it is rounded up.
+        let factor = margin * needed.fold(1.0, f64::max) * (1.0 + 4.0 * f64::EPSILON);
         let mut calibration = Calibration {
             format: CALIBRATION_FORMAT,
             program: spec.program.name.clone(),
