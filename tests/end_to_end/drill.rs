@@ -39,9 +39,7 @@ fn layer(id: &str) -> &'static str {
 fn cause(row: &Value) -> Option<&str> {
     match text(row, "id") {
         "splice" | "pixel-edit" | "bit-flip" | "truncated" | "withheld" | "rewrite" => None,
-        "weight-edit" | "in-run-edit" | "no-training" | "interpolation" | "under-tolerance" => {
-            Some("weight-edit")
-        }
+        "weight-edit" | "in-run-edit" | "no-training" | "interpolation" => Some("weight-edit"),
         "moment-edit" if text(row, "strength") == "x0" => Some("moment-reset"),
         id => Some(id),
     }
@@ -49,10 +47,11 @@ fn cause(row: &Value) -> Option<&str> {
 
 fn check_row(row: &Value) {
     let id = text(row, "id");
-    // The toy clips nothing.
-    if id == "clip-off" {
+    // The toy clips nothing and, as it is, chooses no kernels.
+    if matches!(id, "clip-off" | "poisoned-selections" | "withheld-selections") {
         assert_eq!(row["caught"], "no-place", "{row}");
-        assert!(text(row, "problem").contains("no place"), "{row}");
+        let problem = text(row, "problem");
+        assert!(problem.contains("no place") || problem.contains("no kernel"), "{row}");
         return;
     }
     let environment = row["kind"] == "environment";
@@ -109,7 +108,7 @@ fn a_quick_drill_tries_each_once() {
     let all = names.len();
     names.sort_unstable();
     names.dedup();
-    assert_eq!((names.len(), all), (24, 24));
+    assert_eq!((names.len(), all), (26, 26));
 }
 
 #[test]
@@ -187,5 +186,5 @@ fn a_resumed_run_is_drilled_too() {
     let resumed = kept.join("honest-resume");
     let summary = drill(&resumed, &["--json"]).expect(MATCH).json();
     check(&summary);
-    assert_eq!(summary["rows"].as_array().unwrap().len(), 32);
+    assert_eq!(summary["rows"].as_array().unwrap().len(), 34);
 }

@@ -32,6 +32,7 @@ mod inventory;
 #[cfg(feature = "cubecl")]
 mod kernels;
 mod memory;
+mod operations;
 mod processor;
 mod program;
 mod restore;

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use burn::module::Module;
 use reenact_core::data::DataSet;
-use reenact_core::machine::{DeviceReport, Influence};
+use reenact_core::machine::{DeviceReport, Influence, Kernels, OperationProbe};
 use reenact_core::spec::Spec;
 use reenact_core::trainer::{Engine, Program, Setting, Trainer, TrainerError};
 
-use crate::{BurnTrainer, Training, device, influence};
+use crate::{BurnTrainer, Training, device, influence, operations};
 
 /// Makes a [`Program`] of a [`Training`].
 #[derive(Clone, Debug)]
@@ -73,6 +73,14 @@ impl<T: Training> Program for Burn<T> {
 
     fn devices(&self, setting: &Setting) -> Vec<DeviceReport> {
         device::reports(setting)
+    }
+
+    fn operations(
+        &self,
+        setting: &Setting,
+        kernels: &Kernels,
+    ) -> Result<Option<Vec<OperationProbe>>, TrainerError> {
+        operations::all(setting, kernels)
     }
 
     fn influences(&self) -> Vec<Influence> {
