@@ -39,7 +39,9 @@ fn layer(id: &str) -> &'static str {
 fn cause(row: &Value) -> Option<&str> {
     match text(row, "id") {
         "splice" | "pixel-edit" | "bit-flip" | "truncated" | "withheld" | "rewrite" => None,
-        "weight-edit" | "in-run-edit" | "no-training" | "interpolation" => Some("weight-edit"),
+        "weight-edit" | "in-run-edit" | "no-training" | "interpolation" | "under-tolerance" => {
+            Some("weight-edit")
+        }
         "moment-edit" if text(row, "strength") == "x0" => Some("moment-reset"),
         id => Some(id),
     }
@@ -108,7 +110,7 @@ fn a_quick_drill_tries_each_once() {
     let all = names.len();
     names.sort_unstable();
     names.dedup();
-    assert_eq!((names.len(), all), (26, 26));
+    assert_eq!((names.len(), all), (27, 27));
 }
 
 #[test]
@@ -186,5 +188,5 @@ fn a_resumed_run_is_drilled_too() {
     let resumed = kept.join("honest-resume");
     let summary = drill(&resumed, &["--json"]).expect(MATCH).json();
     check(&summary);
-    assert_eq!(summary["rows"].as_array().unwrap().len(), 34);
+    assert_eq!(summary["rows"].as_array().unwrap().len(), 35);
 }
