@@ -107,6 +107,12 @@ impl Trial<'_> {
             (Caught::No, kind) if kind.edits_selections() && had_to_choose(&audited.report) => {
                 Row { caught: Caught::Reported, layer: Some(Layer::Replay), ..row }
             }
+            // Two replays that chose for themselves differ, and the report says why.
+            (Caught::Unclear, PostHocKind::WithheldSelections)
+                if had_to_choose(&audited.report) =>
+            {
+                Row { caught: Caught::Reported, layer: Some(Layer::Replay), problem: None, ..row }
+            }
             (Caught::No, PostHocKind::PoisonedSelections) => {
                 row.without_place("the other kernels give the same bits".into())
             }
@@ -224,8 +230,14 @@ fn is_known_from_before(report: &Report) -> bool {
 
 /// Says whether a replay needed kernels that the recording does not hold.
 fn had_to_choose(report: &Report) -> bool {
-    let chose = |outcome: &SegmentOutcome| matches!(outcome, SegmentOutcome::Replayed { replay } if !replay.unrecorded.is_empty());
-    report.segments.iter().any(|found| chose(&found.outcome))
+    let mut outcomes = report.segments.iter().map(|found| &found.outcome);
+    outcomes.any(|outcome| match outcome {
+        SegmentOutcome::Replayed { replay } => !replay.unrecorded.is_empty(),
+        SegmentOutcome::Unstable { first, second } => {
+            !first.unrecorded.is_empty() && !second.unrecorded.is_empty()
+        }
+        _ => false,
+    })
 }
 
 fn reason(report: &Report) -> String {
