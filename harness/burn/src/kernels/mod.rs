@@ -13,11 +13,13 @@ mod selections;
 
 pub(crate) use configuration::{Fusion, enforce, facts};
 
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use reenact_core::format::KernelSelection;
 
 use folder::Folder;
+use selections::Written;
 
 /// Whether a training holds the process's only set of kernel selections.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -27,6 +29,8 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 #[derive(Debug)]
 pub(crate) struct Kernels {
     folder: Folder,
+    /// What was collected last, and of which writing of the store.
+    collected: RefCell<(Option<Written>, Vec<KernelSelection>)>,
 }
 
 impl Kernels {
@@ -40,15 +44,22 @@ impl Kernels {
         if TAKEN.swap(true, Ordering::AcqRel) {
             return Err("one training at a time can use such a device in a process".into());
         }
-        let kernels = Self { folder: Folder::make()? };
+        let folder = Folder::make().inspect_err(|_| TAKEN.store(false, Ordering::Release))?;
+        let kernels = Self { folder, collected: RefCell::default() };
         cubecl::environment::set_root(kernels.folder.path());
         selections::pin(pinned)?;
         Ok(kernels)
     }
 
-    /// Returns every selection that was pinned or made so far, ascending.
+    /// Returns every selection that was pinned or made so far, ascending. A recorder
+    /// asks after every step, so the store is read only once it was written.
     pub(crate) fn selections(&self) -> Result<Vec<KernelSelection>, String> {
-        selections::collect(self.folder.path())
+        let written = selections::written();
+        let mut collected = self.collected.borrow_mut();
+        if collected.0 != Some(written) {
+            *collected = (Some(written), selections::collect(self.folder.path())?);
+        }
+        Ok(collected.1.clone())
     }
 }
 

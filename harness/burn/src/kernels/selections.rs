@@ -6,6 +6,7 @@
 //! to run; a recording holds the place and the name.
 
 use std::path::Path;
+use std::time::SystemTime;
 
 use ciborium::Value;
 use cubecl::bundle::{self, Bundle, ExportOptions};
@@ -29,6 +30,20 @@ pub(super) fn pin(pinned: &[KernelSelection]) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("{} of {} kernel selections could be pinned", report.imported, ours.len()))
+}
+
+/// Tells one writing of the store from another: sizes and times of its two files.
+pub(super) type Written = [Option<(u64, SystemTime)>; 2];
+
+/// Looks at the store in force and at the log beside it, where new entries go.
+pub(super) fn written() -> Written {
+    let store = environment::path();
+    let mut log = store.clone().into_os_string();
+    log.push("-wal");
+    [store.as_path(), Path::new(&log)].map(|path| {
+        let found = std::fs::metadata(path).ok()?;
+        Some((found.len(), found.modified().ok()?))
+    })
 }
 
 /// Reads every selection out of the store in force. `folder` takes a copy of it
