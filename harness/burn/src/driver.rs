@@ -30,8 +30,8 @@ pub(crate) fn check(index: usize) -> Result<(), String> {
     })
 }
 
-/// Counts the GPUs. Without a driver nothing of burn's is asked; a driver library that cannot be loaded is a panic in burn's
-/// binding, and must not look like one of ours.
+/// Counts the GPUs. Without a driver nothing of burn's is asked. A driver library that
+/// cannot be loaded is a panic in burn's binding, and must not look like one of ours.
 pub(crate) fn count() -> Result<usize, String> {
     if !Path::new(KERNEL_MODULE).exists() && !Path::new("/dev/dxg").exists() {
         return Err(format!("there is no NVIDIA driver ({KERNEL_MODULE} is missing)"));
