@@ -100,8 +100,8 @@ impl ReplayError {
 }
 
 /// Replays a segment from its committed opening state with `trainer`, which
-/// has just been started with the recorded kernel selections pinned, and compares every step and the whole closing state.
-/// `progress` is told each step done.
+/// has just been started with the recorded kernel selections pinned, and compares
+/// every step and the whole closing state. `progress` is told each step done.
 pub fn replay(
     recording: &Recording<'_>,
     trainer: &mut dyn Trainer,
