@@ -37,6 +37,8 @@ TAIL_CHARACTERS = 800
 # each time, so that one try says little.
 FREE_TRIES = 3
 LARGE_DISK_BYTES = 4 << 30
+# Tensors that are named where a replay diverges.
+NAMED_MAX = 3
 # What --small puts into the specs, for machines that are slow or busy.
 SMALL = {"steps": 20, "checkpoint_every": 10, "warmup_steps": 4}
 LETTERS = {"passed": "✓", "failed": "✗", "not run": "-", "skipped": "·"}
@@ -221,19 +223,20 @@ def record_and_audit(session, figures, name):
         "steps": made["steps"], "record_s": ran.seconds,
         "steps_per_s": made["steps"] / ran.seconds, "metrics": made["metrics"],
         "recording_bytes": sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())})
-    figures.update(audit_bit_exact(session, folder, made["segments"]))
+    audit_bit_exact(session, figures, folder, made["segments"])
     figures["audit_per_record"] = figures["audit_s"] / ran.seconds
 
 
-def audit_bit_exact(session, folder, segments):
+def audit_bit_exact(session, figures, folder, segments):
     ran = session.run("audit", folder, "--segments", "all", "--device", session.device,
-                      "--no-ledger", "--json").expect(0)
-    report = ran.json()
+                      "--no-ledger", "--json")
+    figures["audit_s"] = ran.seconds
+    report = ran.expect(0).json()
     if report["verdict"] != {"kind": "match", "grade": "bit-exact"}:
         raise Failed(f"the verdict is {report['verdict']}")
     if len(report["segments"]) != segments:
         raise Failed(f"{len(report['segments'])} of {segments} segments were replayed")
-    return {"audit_s": ran.seconds, "segments": segments, "verdict": "match, bit-exact"}
+    figures.update({"segments": segments, "verdict": "match, bit-exact"})
 
 
 def large(session, figures):
@@ -304,7 +307,13 @@ def describe_divergence(divergence):
         "closing_elements": sum(e["count"] for e in elements),
         "closing_elements_of": sum(e["of"] for e in elements),
         "closing_ulp_max": max(ulps, default=None),
+        # With both values of the first element that differs.
+        "closing_worst": sorted(closing, key=ulp_max, reverse=True)[:NAMED_MAX],
     }
+
+
+def ulp_max(tensor):
+    return tensor["difference"].get("ulp_max") or 0
 
 
 def kill_and_resume(session, figures):
@@ -334,7 +343,7 @@ def kill_and_resume(session, figures):
     figures["resumed_step"] = resumed.json()["resumed_step"]
     if not figures["resumed_step"]:
         raise Failed("it began anew instead of going on")
-    figures.update(audit_bit_exact(session, folder, whole.segments))
+    audit_bit_exact(session, figures, folder, whole.segments)
     roots = [final_root(session, run) for run in (whole.folder, folder)]
     figures["final_roots"] = roots
     if roots[0] != roots[1]:
@@ -387,10 +396,10 @@ def attacks(session, figures, name):
     figures.update({"drill_s": ran.seconds, **report["totals"]})
     figures["not_caught"] = [row for row in report["rows"] if row["caught"] == "no"]
     figures["accused_honest"] = [c for c in report["controls"] if not c["agrees"]]
-    ran.expect(0)
     if figures["got_past"] or figures["unclear"] or figures["accused_honest"]:
         raise Failed(f"{figures['got_past']} got past, {figures['unclear']} unclear, "
                      f"{len(figures['accused_honest'])} honest ones accused")
+    ran.expect(0)
 
 
 def operations(session, figures):
@@ -399,7 +408,7 @@ def operations(session, figures):
     report = session.run("doctor", "--ops", "--device", session.device, "--json").json()
     tables = [t for t in report["operations"] or [] if t["device"] == session.device]
     if not any(table["operations"] for table in tables):
-        problems = [table["problem"] for table in tables]
+        problems = [table["problem"] for table in tables] or why_unusable(session)
         raise Failed(f"no operation was run: {problems}")
     rows = [row for table in tables for row in table["operations"]]
     figures["operations"] = rows
@@ -422,9 +431,9 @@ PARTS = [
     (f"audit {LARGE}", 200, large),
     ("kill and resume", 60, kill_and_resume),
     ("other class", 30, cross_class),
-    ("attacks digits-mlp", 120, of(attacks, "digits-mlp")),
+    ("attacks digits-mlp", 150, of(attacks, "digits-mlp")),
     ("operations", 60, operations),
-    ("attacks digits-cnn", 120, of(attacks, "digits-cnn")),
+    ("attacks digits-cnn", 150, of(attacks, "digits-cnn")),
     ("calibration", 120, calibrate),
 ]
 
@@ -538,8 +547,9 @@ def pinning_lines(parts):
     lines = ["", "One segment, replayed with the recorded kernels and with free ones", ""]
     for name, f in rows:
         lines.append(f"{name}, segment {f['segment']}; {f['recorded_kernels']} kernels recorded")
-        lines.append(replay_line("pinned", f["pinned"]))
-        lines += [replay_line("free", one) for one in f.get("free", [])]
+        lines += replay_lines("pinned", f["pinned"])
+        for one in f.get("free", []):
+            lines += replay_lines("free", one)
         if "free_s_per_pinned_s" in f:
             steady = f.get("pinned_step_per_free_step")
             steady = f"; a step pinned / free {steady:.2f}" if steady else ""
@@ -550,21 +560,19 @@ def pinning_lines(parts):
         "  has no kernels to pin: both are then the same."]
 
 
-def replay_line(kind, one):
-    step = f"{one['step_ms']:.2f} ms a step" if one["step_ms"] else "-"
-    return f"  {kind:<7} {one['seconds']:>7.2f} s  {step:>18}  {divergence_words(one)}"
-
-
-def divergence_words(one):
+def replay_lines(kind, one):
+    step = f"{one['step_ms']:.3g} ms a step" if one["step_ms"] else "-"
     other = one["unrecorded"]["count"]
     other = f"; {other} other kernels than recorded" if other else ""
-    if not one["diverged"]:
-        return f"agrees in every bit{other}"
-    ulps = one["closing_ulp_max"]
-    ulps = f", at most {ulps} ulp apart" if ulps is not None else ""
-    return (f"diverges at step {one['step']} ({one['stage']}); at the end "
-            f"{one['closing_elements']} of {one['closing_elements_of']} elements of "
-            f"{one['closing_tensors']} tensors{ulps}{other}")
+    words = f"diverges at step {one['step']} ({one['stage']})" if one["diverged"] else "agrees"
+    lines = [f"  {kind:<7} {one['seconds']:>7.2f} s  {step:>18}  {words}{other}"]
+    if one["diverged"]:
+        ulps = one["closing_ulp_max"]
+        ulps = f", at most {ulps} ulp apart" if ulps is not None else ""
+        lines.append(f"          at the end {one['closing_elements']} of "
+                     f"{one['closing_elements_of']} elements differ, in "
+                     f"{one['closing_tensors']} tensors{ulps}")
+    return lines
 
 
 def other_lines(parts):
@@ -693,6 +701,8 @@ def not_asked_for(_session, _figures):
 
 def main():
     chosen = arguments()
+    # Ends as at ctrl-C: what was started is killed, the recordings are removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         if chosen.work:
             work = Path(chosen.work).resolve()
