@@ -138,3 +138,17 @@ fn a_gpu_that_is_not_there_is_a_clear_error() {
     let said = Ran::from(&command.arg(folder.path().join("run")).output().unwrap());
     said.expect(INCONCLUSIVE).says(&["cuda:0", "no NVIDIA driver"]);
 }
+
+#[test]
+fn every_operation_that_training_uses_repeats() {
+    let mut command = binary();
+    command.args(["doctor", "--ops", "--device", "cubecl-cpu", "--json"]);
+    let found = Ran::from(&command.output().unwrap()).expect(MATCH).json();
+    let operations = found["operations"][0]["operations"].as_array().unwrap();
+    assert_eq!(operations.len(), 17, "{found}");
+    let used = |operation: &&Value| !operation["name"].as_str().unwrap().contains("not used here");
+    for operation in operations.iter().filter(used) {
+        let steady = ["deterministic", "pinned-deterministic"];
+        assert!(steady.contains(&operation["steadiness"].as_str().unwrap()), "{operation}");
+    }
+}

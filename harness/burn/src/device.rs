@@ -86,6 +86,16 @@ impl Named {
         }
     }
 
+    /// Numbers the devices of one kind in a machine.
+    #[cfg(feature = "cubecl")]
+    fn index(self) -> usize {
+        match self {
+            #[cfg(feature = "cuda")]
+            Self::Cuda(index, _) => index,
+            _ => 0,
+        }
+    }
+
     /// Opens the device. Nothing may use one before this.
     fn open(self) -> Result<Device, String> {
         #[cfg(feature = "cubecl")]
@@ -155,8 +165,9 @@ pub(crate) fn open(setting: &Setting) -> Result<Devices, TrainerError> {
 /// Takes over the kernel selections of a training; none where a device has none.
 #[cfg(feature = "cubecl")]
 pub(crate) fn kernels(setting: &Setting) -> Result<Option<Kernels>, TrainerError> {
-    let Some(fusion) = Named::of(setting)?.fusion() else { return Ok(None) };
-    let started = Kernels::start(fusion, &setting.selections);
+    let named = Named::of(setting)?;
+    let Some(fusion) = named.fusion() else { return Ok(None) };
+    let started = Kernels::start(fusion, named.index(), &setting.selections);
     started.map(Some).map_err(|problem| unusable(setting, problem))
 }
 

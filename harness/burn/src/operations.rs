@@ -234,7 +234,7 @@ fn adamw(devices: &Devices) -> Results {
     let mut state = None;
     for _ in 0..2 {
         let gradient = weight.clone().mul_scalar(0.3).add_scalar(0.01);
-        let (updated, next) = optimizer.step(1e-2.into(), weight, gradient, state);
+        let (updated, next) = optimizer.step(1e-2, weight, gradient, state);
         (weight, state) = (updated, next);
     }
     let print = fingerprint(weight.into_data().as_bytes());

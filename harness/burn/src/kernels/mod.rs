@@ -34,12 +34,16 @@ pub(crate) struct Kernels {
 }
 
 impl Kernels {
-    /// Begins with these selections and no others.
+    /// Begins on device number `index` with these selections and no others.
     ///
     /// # Errors
     /// What is in the way: another training in this process, a store that
     /// cannot be made, selections that are none.
-    pub(crate) fn start(fusion: Fusion, pinned: &[KernelSelection]) -> Result<Self, String> {
+    pub(crate) fn start(
+        fusion: Fusion,
+        index: usize,
+        pinned: &[KernelSelection],
+    ) -> Result<Self, String> {
         configuration::enforce(fusion)?;
         if TAKEN.swap(true, Ordering::AcqRel) {
             return Err("one training at a time can use such a device in a process".into());
@@ -47,7 +51,7 @@ impl Kernels {
         let folder = Folder::make().inspect_err(|_| TAKEN.store(false, Ordering::Release))?;
         let kernels = Self { folder, collected: RefCell::default() };
         cubecl::environment::set_root(kernels.folder.path());
-        selections::pin(pinned)?;
+        selections::pin(pinned, index)?;
         Ok(kernels)
     }
 

@@ -17,11 +17,16 @@ use reenact_core::format::KernelSelection;
 /// The part of the store that holds selections.
 const TABLES: &str = "autotune";
 
-/// Puts selections into the store in force, as if they had been made. One of
-/// another table is left out: nothing would read it.
-pub(super) fn pin(pinned: &[KernelSelection]) -> Result<(), String> {
-    let ours: Vec<&KernelSelection> =
-        pinned.iter().filter(|selection| in_tables(&selection.table)).collect();
+/// Puts selections into the store in force, as if they had been made on device
+/// number `index`. One of another table is left out: nothing would read it.
+pub(super) fn pin(pinned: &[KernelSelection], index: usize) -> Result<(), String> {
+    let ours = pinned.iter().filter(|selection| in_tables(&selection.table));
+    let ours: Vec<KernelSelection> = ours
+        .map(|selection| KernelSelection {
+            table: on_device(&selection.table, index),
+            ..selection.clone()
+        })
+        .collect();
     if ours.is_empty() {
         return Ok(());
     }
@@ -75,6 +80,20 @@ pub(super) fn collect(folder: &Path) -> Result<Vec<KernelSelection>, String> {
     }
 }
 
+/// Names the table of the same operation on another device of the same kind. CubeCL
+/// numbers devices within a machine (`device-0-1-cuda`), and a recording made on the
+/// second GPU is replayed on whichever there is.
+fn on_device(table: &str, index: usize) -> String {
+    let renumbered = |part: &str| {
+        let fields: Vec<&str> = part.splitn(4, '-').collect();
+        match fields[..] {
+            ["device", kind, _, name] => format!("device-{kind}-{index}-{name}"),
+            _ => part.to_owned(),
+        }
+    };
+    table.split('/').map(renumbered).collect::<Vec<_>>().join("/")
+}
+
 fn in_tables(table: &str) -> bool {
     table.strip_prefix(TABLES).is_some_and(|rest| rest.starts_with('/'))
 }
@@ -84,7 +103,7 @@ fn selection(table: &str, key: &[u8], value: &[u8]) -> Option<KernelSelection> {
     let choice = usize::try_from(field(&value, "fastest_index")?.as_integer()?).ok()?;
     let results = field(&value, "results")?.as_array()?;
     Some(KernelSelection {
-        table: table.into(),
+        table: on_device(table, 0),
         key: key.to_vec(),
         choice: u32::try_from(choice).ok()?,
         // A pinned selection is stored without what was measured.
@@ -109,11 +128,11 @@ fn field<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
 
 /// Offers selections as CubeCL takes them in.
 #[derive(Debug)]
-struct Pinned<'a>(&'a [&'a KernelSelection]);
+struct Pinned<'a>(&'a [KernelSelection]);
 
 impl Pinned<'_> {
     fn of<'a>(&'a self, table: &'a str) -> impl Iterator<Item = &'a KernelSelection> {
-        self.0.iter().copied().filter(move |selection| selection.table == table)
+        self.0.iter().filter(move |selection| selection.table == table)
     }
 }
 
