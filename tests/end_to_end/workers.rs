@@ -13,11 +13,14 @@ use crate::common::{INCONCLUSIVE, MATCH, Ran, binary, record, toy_spec};
 
 /// A run of two segments that take a worker long enough to be caught.
 fn long_run() -> (TempDir, PathBuf) {
+    run_of(30_000)
+}
+
+fn run_of(steps_a_segment: u64) -> (TempDir, PathBuf) {
     let folder = tempdir().unwrap();
-    let spec = toy_spec(
-        folder.path(),
-        &[("steps = 60", "steps = 60000"), ("every = 10", "every = 30000")],
-    );
+    let steps = format!("steps = {}", 2 * steps_a_segment);
+    let every = format!("every = {steps_a_segment}");
+    let spec = toy_spec(folder.path(), &[("steps = 60", &steps), ("every = 10", &every)]);
     let run = folder.path().join("run");
     record(&spec, &run, &[]);
     (folder, run)
@@ -97,7 +100,8 @@ fn two_dead_workers_leave_it_open() {
 /// the other segment is replayed all the same.
 #[test]
 fn two_jobs_are_two_workers_at_a_time() {
-    let (_folder, run) = long_run();
+    // Longer: the second worker has to be there while the first is being stopped.
+    let (_folder, run) = run_of(150_000);
     let audit = start_audit(&run, "2", "600");
     let first = next_worker(&run, &[]);
     signal(first, "-STOP");
