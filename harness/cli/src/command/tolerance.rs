@@ -25,7 +25,7 @@ pub(super) fn show(report: &Report) {
     fact(
         "",
         format_args!(
-            "false alarms, at 1 x: {} a segment, {} an audit for the drift",
+            "false alarms at a margin of 1: at most {} a segment, {} an audit for the drift",
             percent(segment),
             percent(drift)
         ),
