@@ -230,8 +230,12 @@ mod tests {
         let spec = Spec::parse(&spec).unwrap();
         let setting = Setting::new("cpu", threads);
         let data = Toy.data(&spec, &setting).unwrap();
+        let mut threads = threads;
         let mut start = |pinned: &[KernelSelection]| {
-            let setting = Setting { selections: pinned.to_vec().into(), ..setting.clone() };
+            let selections = pinned.to_vec().into();
+            let setting = Setting { threads, selections, ..setting.clone() };
+            // With one thread a tuned toy would choose otherwise, were it not pinned.
+            threads = 1;
             Toy.start(&spec, data.clone(), &setting)
         };
         rehearse(&mut start, &[], 5, restored_step, &mut |_| ()).unwrap()
