@@ -19,6 +19,7 @@ mod ledger;
 #[cfg(target_os = "linux")]
 mod memory;
 mod page;
+mod rehearsal;
 mod selections;
 mod signed;
 mod tolerance;

@@ -3,13 +3,12 @@
 
 use burn::module::{Flag, Module, ModuleVisitor, Param};
 use burn::tensor::kind::BridgeTensor;
-use burn::tensor::{Bool, Device, Gradients, Int, Tensor};
+use burn::tensor::{Bool, Device, Gradients, Int, Tensor, TensorData, Transaction};
 use reenact_core::spec::Clipping;
-use reenact_core::state::{Fingerprint, fingerprint};
+use reenact_core::state::Fingerprint;
 use reenact_core::variation::round_mantissa;
 
-use crate::convert::show_bytes;
-use crate::device::Devices;
+use crate::print::Prints;
 
 /// Holds the gradient of each item of a model, by its number.
 pub(crate) struct StepGradients {
@@ -28,14 +27,18 @@ impl StepGradients {
     }
 
     /// Divides the sums by the number of micro-batches, and takes what the step
-    /// wants to know of the mean.
-    pub(crate) fn finish<M: Module>(&mut self, model: &M, wanted: Wanted<'_>) -> Measured {
-        let items = self.by_item.len();
-        let measured =
-            Measured { prints: vec![Fingerprint::default(); items], squares: vec![0.0; items] };
-        let mut walk = Finishing { sums: &mut self.by_item, wanted, measured, next: 0 };
+    /// wants to know of the mean. `prints` gets one fingerprint for each item: of a
+    /// parameter without a gradient that of no bytes, of what is not trained any.
+    pub(crate) fn finish<M: Module>(
+        &mut self,
+        model: &M,
+        wanted: Wanted<'_>,
+        prints: Option<&mut Prints<'_>>,
+    ) -> Squares {
+        let squares = vec![None; self.by_item.len()];
+        let mut walk = Finishing { sums: &mut self.by_item, wanted, prints, squares, next: 0 };
         model.visit(&mut walk);
-        walk.measured
+        Squares { by_item: walk.squares }
     }
 
     /// Takes the gradient of an item.
@@ -49,29 +52,29 @@ impl StepGradients {
 pub(crate) struct Wanted<'a> {
     /// Number of micro-batches in the sum.
     pub(crate) accumulation: u64,
-    /// Whether fingerprints are wanted.
-    pub(crate) prints: bool,
     /// Whether the norm is wanted.
     pub(crate) norm: bool,
     /// Bits of the mantissa to round to, where another kernel is played.
     pub(crate) mantissa_bits: Option<u32>,
-    /// The device.
-    pub(crate) devices: &'a Devices,
+    /// The device, without autodiff.
+    pub(crate) device: &'a Device,
 }
 
-/// Holds what was measured, by item.
-pub(crate) struct Measured {
-    /// Fingerprints; of a parameter without a gradient in this step, the
-    /// fingerprint of no bytes.
-    pub(crate) prints: Vec<Fingerprint>,
-    squares: Vec<f64>,
+/// Holds sums of squares of the gradients, on the device, by item.
+pub(crate) struct Squares {
+    by_item: Vec<Option<Tensor<2>>>,
 }
 
-impl Measured {
+impl Squares {
     /// Returns the L2 norm over all parameters. `order` lists the items in
     /// canonical order: the sum of the squares is taken in it, in `f64`.
-    pub(crate) fn norm(&self, order: &[usize]) -> f64 {
-        order.iter().map(|&item| self.squares[item]).sum::<f64>().sqrt()
+    pub(crate) fn norm(&mut self, order: &[usize]) -> f64 {
+        let mut transaction = Transaction::default();
+        for sums in order.iter().filter_map(|&item| self.by_item[item].take()) {
+            transaction = transaction.register(sums);
+        }
+        let square = |data: TensorData| -> f64 { data.iter::<f64>().sum() };
+        transaction.execute().into_iter().map(square).sum::<f64>().sqrt()
     }
 }
 
@@ -150,55 +153,62 @@ impl ModuleVisitor for Adding<'_> {
     }
 }
 
-struct Finishing<'a> {
+struct Finishing<'a, 'p> {
     sums: &'a mut [Option<BridgeTensor>],
     wanted: Wanted<'a>,
-    measured: Measured,
+    prints: Option<&'a mut Prints<'p>>,
+    squares: Vec<Option<Tensor<2>>>,
     next: usize,
 }
 
-impl Finishing<'_> {
+impl Finishing<'_, '_> {
     fn finish<const D: usize>(&mut self, item: usize, mut gradient: Tensor<D>) -> Tensor<D> {
         if self.wanted.accumulation > 1 {
             gradient = gradient.div_scalar(self.wanted.accumulation as f64);
         }
         if let Some(bits) = self.wanted.mantissa_bits {
-            gradient = rounded(gradient, bits, &self.wanted.devices.plain);
+            gradient = rounded(gradient, bits, self.wanted.device);
         }
-        if self.wanted.prints {
-            let (same, print) = show_bytes(gradient, self.wanted.devices, fingerprint);
-            gradient = same;
-            self.measured.prints[item] = print;
+        if let Some(prints) = &mut self.prints {
+            gradient = prints.tensor(gradient);
         }
         if self.wanted.norm {
-            self.measured.squares[item] = sum_of_squares(gradient.clone());
+            self.squares[item] = squares(gradient.clone());
         }
         gradient
     }
+
+    /// Passes an item that takes no gradient.
+    fn pass(&mut self) {
+        self.next += 1;
+        if let Some(prints) = &mut self.prints {
+            prints.push(Fingerprint::default());
+        }
+    }
 }
 
-impl ModuleVisitor for Finishing<'_> {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+impl ModuleVisitor for Finishing<'_, '_> {
+    fn visit_float<const D: usize>(&mut self, _param: &Param<Tensor<D>>) {
         let item = self.next;
         self.next += 1;
         if let Some(sum) = self.sums[item].take() {
             let gradient = self.finish(item, Tensor::<D>::from_bridge(sum));
             self.sums[item] = Some(gradient.into_bridge());
-        } else if self.wanted.prints && param.base().is_require_grad() {
-            self.measured.prints[item] = fingerprint(&[]);
+        } else if let Some(prints) = &mut self.prints {
+            prints.bytes(&[]);
         }
     }
 
     fn visit_int<const D: usize>(&mut self, _param: &Param<Tensor<D, Int>>) {
-        self.next += 1;
+        self.pass();
     }
 
     fn visit_bool<const D: usize>(&mut self, _param: &Param<Tensor<D, Bool>>) {
-        self.next += 1;
+        self.pass();
     }
 
     fn visit_flag(&mut self, _flag: &Param<Flag>) {
-        self.next += 1;
+        self.pass();
     }
 }
 
@@ -213,17 +223,12 @@ fn rounded<const D: usize>(tensor: Tensor<D>, bits: u32, device: &Device) -> Ten
 }
 
 /// Sums the squares of a tensor: over all dimensions but the first on the
-/// device, the rest here. A full sum on the device would depend on the number
-/// of threads (on the CPU) or on the order of atomics (on a GPU).
-fn sum_of_squares<const D: usize>(tensor: Tensor<D>) -> f64 {
+/// device, the rest in [`Squares::norm`]. A full sum on the device would depend on
+/// the number of threads (on the CPU) or on the order of atomics (on a GPU). None
+/// of a tensor without elements.
+fn squares<const D: usize>(tensor: Tensor<D>) -> Option<Tensor<2>> {
     let dims = tensor.dims();
     let elements: usize = dims.iter().product();
-    if elements == 0 {
-        return 0.0;
-    }
     let rows = if D > 1 { dims[0] } else { 1 };
-    let partial = tensor.square().reshape([rows, elements / rows]).sum_dim(1);
-    let partial = partial.into_data_as::<f64>();
-    let sums = partial.as_slice::<f64>().expect("the data were converted to f64");
-    sums.iter().sum()
+    (elements > 0).then(|| tensor.square().reshape([rows, elements / rows]).sum_dim(1))
 }

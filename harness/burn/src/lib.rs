@@ -33,11 +33,14 @@ mod inventory;
 mod kernels;
 mod memory;
 mod operations;
+mod print;
 mod processor;
 mod program;
 mod restore;
 mod rule;
 mod stream;
+#[cfg(feature = "cubecl")]
+mod sums;
 mod trainer;
 mod training;
 mod update;

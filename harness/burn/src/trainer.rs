@@ -1,8 +1,10 @@
 //! The training loop.
 
+use std::iter;
 use std::sync::Arc;
 
 use burn::module::Module;
+use burn::tensor::Tensor;
 use reenact_core::data::{Batch, DataSet, samples_digest};
 use reenact_core::format::KernelSelection;
 use reenact_core::spec::{Clipping, Spec};
@@ -14,6 +16,7 @@ use reenact_core::variation::Variation;
 use crate::device::{self, Devices};
 use crate::gradient::{StepGradients, Treatment, Wanted};
 use crate::inventory::{Inventory, Plan, canonical};
+use crate::print::Prints;
 use crate::restore::{self, Restore};
 use crate::rule::{Rule, Slot};
 use crate::stream::hold_seeded;
@@ -141,49 +144,51 @@ impl<T: Training> BurnTrainer<T> {
         let seed = variation.stream_seed.unwrap_or(derived);
         let _stream = hold_seeded(&self.devices.training, seed);
         let model = self.model.take().ok_or_else(|| failed(step))?;
-        let (loss, mut gradients) = self.backward(&model, batches);
+        let (losses, mut gradients) = self.backward(&model, batches);
         let clipping = self.spec.clipping.filter(|_| !variation.unclipped);
-        let norm = matches!(clipping, Some(Clipping::GlobalNorm { .. }));
         let wanted = Wanted {
             accumulation: self.spec.batch.accumulation,
-            prints: traced,
-            norm,
+            norm: matches!(clipping, Some(Clipping::GlobalNorm { .. })),
             mantissa_bits: variation.mantissa_bits,
-            devices: &self.devices,
+            device: &self.devices.plain,
         };
-        let measured = gradients.finish(&model, wanted);
-        let norm = || measured.norm(&self.gradient_order);
+        let devices = self.devices.clone();
+        let mut prints = traced.then(|| Prints::new(&devices, self.printed()));
+        let mut squares = gradients.finish(&model, wanted, prints.as_mut());
+        let norm = || squares.norm(&self.gradient_order);
         let mut treatment = Treatment::new(clipping, norm);
         treatment.negate = variation.negated;
         let rate = variation.rate_or(self.learning_rate(step));
-        let prints = self.update((step, rate), model, &mut gradients, treatment, traced)?;
-        let gradient = self.gradient_order.iter().map(|&item| measured.prints[item]).collect();
-        Ok(Learned { loss, gradient, state: prints })
+        self.update(rate, model, &mut gradients, treatment, prints.as_mut());
+        self.replan(step)?;
+        let prints = prints.map(Prints::finish);
+        let (gradient, state) = prints.map(|prints| self.sort(step, prints)).unwrap_or_default();
+        Ok(Learned { loss: mean(losses), gradient, state })
     }
 
-    /// Returns the mean loss of the micro-batches and the sums of their
-    /// gradients.
-    fn backward(&self, model: &T::Model, batches: &[Batch]) -> (f32, StepGradients) {
+    /// Computes the loss of each micro-batch, and the sums of their gradients.
+    fn backward(&self, model: &T::Model, batches: &[Batch]) -> (Vec<Tensor<1>>, StepGradients) {
         let mut gradients = StepGradients::new(self.inventory.items.len());
-        let mut sum = 0.0;
+        let mut losses = Vec::new();
         for batch in batches {
             let batch = BatchTensors::new(batch, &self.devices.training);
             let loss = self.training.loss(model, &batch);
-            sum += f64::from(loss.clone().into_scalar::<f32>());
+            // Read once the step is under way: a GPU would wait for us meanwhile.
+            losses.push(loss.clone().inner());
             gradients.add(model, loss.backward());
         }
-        ((sum / batches.len() as f64) as f32, gradients)
+        (losses, gradients)
     }
 
     fn update(
         &mut self,
-        (step, learning_rate): (u64, f64),
+        learning_rate: f64,
         model: T::Model,
         gradients: &mut StepGradients,
         treatment: Treatment,
-        traced: bool,
-    ) -> Result<Vec<Fingerprint>, TrainerError> {
-        if traced {
+        prints: Option<&mut Prints<'_>>,
+    ) {
+        if prints.is_some() {
             self.settle(&model);
         }
         let mut update = Update {
@@ -192,17 +197,33 @@ impl<T: Training> BurnTrainer<T> {
             gradients,
             treatment,
             slots: &mut self.slots,
-            devices: &self.devices,
-            prints: traced.then(Vec::new),
+            prints,
             next: 0,
         };
-        let model = model.map(&mut update);
-        let prints = update.prints.take();
-        self.model = Some(model);
-        self.replan(step)?;
-        let Some(mut prints) = prints else { return Ok(Vec::new()) };
-        prints.push(fingerprint(&(step + 1).to_le_bytes()));
-        Ok(self.plan.sort(prints))
+        self.model = Some(model.map(&mut update));
+    }
+
+    /// Lists the lengths in bytes of what a step fingerprints, if every parameter
+    /// has a gradient: that, the value and the moments.
+    fn printed(&self) -> impl Iterator<Item = u64> {
+        let times = 2 + self.rule.moments().len();
+        self.inventory
+            .items
+            .iter()
+            .flat_map(move |item| iter::repeat_n(item.spec.byte_len(), times))
+    }
+
+    /// Puts the fingerprints of a step's walks in canonical order: first those of
+    /// the gradients, an item each, then those of the state.
+    fn sort(
+        &self,
+        step: u64,
+        mut gradients: Vec<Fingerprint>,
+    ) -> (Vec<Fingerprint>, Vec<Fingerprint>) {
+        let mut state = gradients.split_off(self.inventory.items.len());
+        state.push(fingerprint(&(step + 1).to_le_bytes()));
+        let sorted = self.gradient_order.iter().map(|&item| gradients[item]).collect();
+        (sorted, self.plan.sort(state))
     }
 
     /// Writes pending updates of running statistics into the model's buffers:
@@ -306,6 +327,13 @@ impl<T: Training> Trainer for BurnTrainer<T> {
         }
         Ok(means)
     }
+}
+
+/// Returns the mean of the micro-batches' losses.
+fn mean(losses: Vec<Tensor<1>>) -> f32 {
+    let count = losses.len() as f64;
+    let losses = losses.into_iter().map(|loss| f64::from(loss.into_scalar::<f32>()));
+    (losses.sum::<f64>() / count) as f32
 }
 
 fn add_share(means: &mut Vec<Metric>, metric: Metric, share: f64) {

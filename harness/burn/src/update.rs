@@ -2,16 +2,14 @@
 
 use burn::module::{Flag, ModuleMapper, Param};
 use burn::tensor::{Bool, Int, Tensor};
-use reenact_core::state::{Fingerprint, fingerprint};
 
-use crate::convert::show_bytes;
-use crate::device::Devices;
 use crate::gradient::{StepGradients, Treatment};
+use crate::print::Prints;
 use crate::rule::{Rule, Slot};
 
 /// Updates every item that has a gradient, and fingerprints all of them where
 /// that is wanted.
-pub(crate) struct Update<'a> {
+pub(crate) struct Update<'a, 'p> {
     /// The rule.
     pub(crate) rule: &'a Rule,
     /// The learning rate.
@@ -22,30 +20,28 @@ pub(crate) struct Update<'a> {
     pub(crate) treatment: Treatment,
     /// The optimizer's state, by item.
     pub(crate) slots: &'a mut [Option<Slot>],
-    /// The device.
-    pub(crate) devices: &'a Devices,
-    /// Fingerprints in the order of the walk, where they are wanted.
-    pub(crate) prints: Option<Vec<Fingerprint>>,
+    /// Takes fingerprints in the order of the walk, where they are wanted.
+    pub(crate) prints: Option<&'a mut Prints<'p>>,
     /// Number of the next item.
     pub(crate) next: usize,
 }
 
-impl Update<'_> {
+impl Update<'_, '_> {
     fn number(&mut self) -> usize {
         self.next += 1;
         self.next - 1
     }
 
     fn print<const D: usize>(&mut self, tensor: Tensor<D>) -> Tensor<D> {
-        let Some(prints) = &mut self.prints else { return tensor };
-        let (tensor, print) = show_bytes(tensor, self.devices, fingerprint);
-        prints.push(print);
-        tensor
+        match &mut self.prints {
+            Some(prints) => prints.tensor(tensor),
+            None => tensor,
+        }
     }
 
     fn print_bytes(&mut self, bytes: &[u8]) {
         if let Some(prints) = &mut self.prints {
-            prints.push(fingerprint(bytes));
+            prints.bytes(bytes);
         }
     }
 
@@ -76,7 +72,7 @@ impl Update<'_> {
     }
 }
 
-impl ModuleMapper for Update<'_> {
+impl ModuleMapper for Update<'_, '_> {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let item = self.number();
         let (id, tensor, mapper) = param.consume();

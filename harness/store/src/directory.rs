@@ -28,12 +28,21 @@ impl Directory {
             path: root.display().to_string(),
             problem: format!("the folder cannot be made: {error}"),
         })?;
+        Self::check_vacant(root)?;
+        let journal = OpenOptions::new().append(true).create_new(true).open(root.join("journal"));
+        Self::locked(root, journal.map_err(refuse)?)
+    }
+
+    /// Checks that a folder, if there is one, holds no recording.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] if it does.
+    pub fn check_vacant(root: &Path) -> Result<(), StoreError> {
         let parts = [Object::Spec, Object::Journal, Object::Commitment, Object::Signature];
         if parts.iter().any(|&object| path_of(root, object).symlink_metadata().is_ok()) {
             return Err(StoreError::Exists { path: root.display().to_string() });
         }
-        let journal = OpenOptions::new().append(true).create_new(true).open(root.join("journal"));
-        Self::locked(root, journal.map_err(refuse)?)
+        Ok(())
     }
 
     /// Opens a recording to go on with it.

@@ -15,6 +15,7 @@ mod load;
 mod memory;
 mod probe;
 mod record;
+mod rehearsal;
 mod replay;
 mod report;
 mod requirement;

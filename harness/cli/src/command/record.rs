@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use clap::Args;
 use reenact_core::attack::{InRunAttack, start};
+use reenact_core::data::DataSet;
 use reenact_core::format::{Commitment, Object, ReadRun, SecretKey};
 use reenact_core::record::{RecordError, Recorder, recorded_selections, sign};
 use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
-use reenact_core::trainer::Metric;
+use reenact_core::trainer::{Metric, Program, Setting};
 use reenact_store::Directory;
 use serde::Serialize;
 
 use super::load::{self, Device};
+use super::rehearsal::Rehearsed;
 use crate::app::App;
 use crate::failure::Failure;
 use crate::output::{self, BOLD, DIM, styled};
@@ -48,6 +50,9 @@ pub(crate) struct Arguments {
     /// Threads to train with [default: as many as the machine runs at once]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
+    /// Do not take the first steps twice beforehand, to see whether they repeat
+    #[arg(long)]
+    no_rehearsal: bool,
     /// Plant an attack into the training and record it as honest, to try an
     /// audit: ID[@STEP[..STEP]][*STRENGTH]
     #[arg(long, value_name = "ATTACK", hide_short_help = true)]
@@ -65,6 +70,7 @@ struct Recorded {
     steps: u64,
     segments: u64,
     resumed_step: Option<u64>,
+    rehearsal: Option<Rehearsed>,
     frames: u64,
     head: String,
     commitment: String,
@@ -85,6 +91,10 @@ pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
     let program = app.find(&spec.program.name)?;
     let environment = environment::describe(load::engine(program, &spec, &setting)?)?;
     let data = load::data(program, &spec, &setting)?;
+    let rehearsal = rehearsed(program, &spec, &data, &setting, arguments)?;
+    if let Some(rehearsal) = &rehearsal {
+        setting.selections = Arc::new(rehearsal.selections.clone());
+    }
     let trainer = start(program, &spec, data, &setting)?;
     let (mut store, recorder);
     if let Some(begun) = begun {
@@ -105,7 +115,24 @@ pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
             let signed_by = key.map(|key| sign(&mut store, &key)).transpose()?;
             let resumed_step = arguments.resume.then_some(first_step);
             let signed_by = signed_by.map(|signature| signature.key().fingerprint());
-            show(arguments, &spec, &commitment, metrics, resumed_step, signed_by);
+            let recorded = Recorded {
+                run: arguments.out.display().to_string(),
+                name: spec.name.clone(),
+                steps: spec.steps,
+                segments: commitment.checkpoints.len() as u64 - 1,
+                resumed_step,
+                rehearsal,
+                frames: commitment.frames,
+                head: commitment.head.to_string(),
+                commitment: Commitment::digest_of_text(commitment.encode().as_bytes()).to_string(),
+                signed_by,
+                metrics,
+            };
+            if arguments.json {
+                output::json(&recorded);
+            } else {
+                describe(&recorded, &arguments.out);
+            }
             Ok(exit::MATCH)
         }
         None => Err(Failure::inconclusive("stopped before the end of the run").hint(format!(
@@ -113,6 +140,23 @@ pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
             arguments.out.display()
         ))),
     }
+}
+
+/// Rehearses what is about to be recorded; not what was begun before.
+fn rehearsed(
+    program: &dyn Program,
+    spec: &Spec,
+    data: &Arc<dyn DataSet>,
+    setting: &Setting,
+    arguments: &Arguments,
+) -> Result<Option<Rehearsed>, Failure> {
+    if arguments.resume || arguments.no_rehearsal {
+        return Ok(None);
+    }
+    Directory::check_vacant(&arguments.out)?;
+    let found = Rehearsed::of(program, spec, data, setting, arguments.json)?;
+    found.warn(spec, &setting.device);
+    Ok(Some(found))
 }
 
 fn read_spec(app: &App, arguments: &Arguments) -> Result<Spec, Failure> {
@@ -164,32 +208,6 @@ fn complete(
         output::note(format_args!("it is signed with the key {signer}"));
     }
     Ok(exit::MATCH)
-}
-
-fn show(
-    arguments: &Arguments,
-    spec: &Spec,
-    commitment: &Commitment,
-    metrics: Vec<Metric>,
-    resumed_step: Option<u64>,
-    signed_by: Option<String>,
-) {
-    let recorded = Recorded {
-        run: arguments.out.display().to_string(),
-        name: spec.name.clone(),
-        steps: spec.steps,
-        segments: commitment.checkpoints.len() as u64 - 1,
-        resumed_step,
-        frames: commitment.frames,
-        head: commitment.head.to_string(),
-        commitment: Commitment::digest_of_text(commitment.encode().as_bytes()).to_string(),
-        signed_by,
-        metrics,
-    };
-    if arguments.json {
-        return output::json(&recorded);
-    }
-    describe(&recorded, &arguments.out);
 }
 
 fn describe(recorded: &Recorded, out: &Path) {
