@@ -35,6 +35,8 @@ RESERVE_S = 10
 # A part is not begun with less than this.
 PART_S_MIN = 5
 TAIL_CHARACTERS = 800
+# Steps in each round in which the cost of recording is measured.
+COST_STEPS = 4
 # How often a replay with free kernels is repeated: a tuning may choose otherwise
 # each time, so that one try says little.
 FREE_TRIES = 3
@@ -214,11 +216,14 @@ def why_unusable(session):
     return devices[0].get("problem") or "no reason given" if devices else "no such device"
 
 
-def record_and_audit(session, figures, name):
+def record_and_audit(session, figures, name, options=()):
     folder = session.work / "runs" / name
     ran = session.run("record", session.spec(name), "--device", session.device, "--out", folder,
-                      "--json").expect(0)
+                      "--json", *options).expect(0)
     made = ran.json()
+    figures["rehearsal"] = rehearsal = made["rehearsal"]
+    if rehearsal and not rehearsal["reproducible"]:
+        raise Failed(f"its first steps do not repeat: {rehearsal['first']}")
     session.recordings[name] = Recording(
         folder, made["commitment"], made["steps"], made["segments"], ran.seconds)
     figures.update({
@@ -247,7 +252,8 @@ def large(session, figures):
     free = shutil.disk_usage(session.work).free
     if free < LARGE_DISK_BYTES:
         raise NotRun(f"only {free >> 20} MiB are free in {session.work}")
-    record_and_audit(session, figures, LARGE)
+    # Its state is large, so its rehearsal takes longer than its first steps.
+    record_and_audit(session, figures, LARGE, ["--no-rehearsal"])
 
 
 def pinning(session, figures, name):
@@ -316,6 +322,19 @@ def describe_divergence(divergence):
 
 def ulp_max(tensor):
     return tensor["difference"].get("ulp_max") or 0
+
+
+def costs(session, figures):
+    """Measures what recording adds to a step. That it is more than the goal is no
+    failure: a small model's step is short."""
+    for name in PROGRAMS if session.small else [*PROGRAMS, LARGE]:
+        ran = session.run("probe", f"--spec={session.spec(name)}", "--cost",
+                          f"--steps={COST_STEPS}", f"--device={session.device}",
+                          f"--threads={os.cpu_count()}").expect(0)
+        answer = json.loads(ran.lines[-1][1])
+        if "costed" not in answer:
+            raise Failed(f"{name}: {str(answer)[:TAIL_CHARACTERS]}")
+        figures[name] = answer["costed"]
 
 
 def kill_and_resume(session, figures):
@@ -442,6 +461,7 @@ PARTS = [
     ("pinning digits-mlp", 60, of(pinning, "digits-mlp")),
     ("pinning cicero-gpt", 90, of(pinning, "cicero-gpt")),
     (f"audit {LARGE}", 200, large),
+    ("cost of recording", 90, costs),
     ("kill and resume", 60, kill_and_resume),
     ("other class", 30, cross_class),
     ("some attacks digits-mlp", 90, of(some_attacks, "digits-mlp")),
@@ -516,7 +536,8 @@ def table(results):
     if results["small"]:
         lines.append("--small: short runs, without the large GPT; this is a trial of the script")
     lines += ["", *part_lines(results["parts"])]
-    lines += audit_lines(results["parts"]) + pinning_lines(results["parts"])
+    lines += audit_lines(results["parts"]) + cost_lines(results["parts"])
+    lines += pinning_lines(results["parts"])
     lines += other_lines(results["parts"])
     states = [part["state"] for part in results["parts"]]
     counts = ", ".join(f"{states.count(state)} {state}" for state in LETTERS if state in states)
@@ -549,8 +570,26 @@ def audit_lines(parts):
         "", "  Times are of the whole command, with its start, the choice of kernels, and for",
         "  `record` the evaluation. steps/s is with the fingerprints of every step: the command",
         "  trains in no other way, so this is what a recorded run costs, not what recording",
-        "  adds (`cargo bench -p reenact-benches --bench ratios` measures that, on the",
-        "  processor). Segments are audited in several processes at a time."]
+        "  adds. Segments are audited in several processes at a time."]
+
+
+def cost_lines(parts):
+    rows = next((p["figures"] for p in parts if p["part"] == "cost of recording"), {})
+    if not rows:
+        return []
+    lines = ["", "What recording adds", "",
+             f"{'run':<12} {'a step':>10} {'fingerprints':>13} {'in the rounds':>17} "
+             f"{'checkpoint':>12} {'checkpoints':>12}"]
+    for name, cost in rows.items():
+        least, most = (f"{100 * share:.1f}" for share in cost["fingerprints_share_range"])
+        lines.append(
+            f"{name:<12} {cost['step_ms']:>7.2f} ms {100 * cost['fingerprints_share']:>11.2f} % "
+            f"{least:>7} to {most:>4} % {cost['checkpoint_ms']:>9.1f} ms "
+            f"{100 * cost['checkpoints_share']:>10.1f} %")
+    return lines + [
+        "", "  A step without recording; what digests and fingerprints add to it, the median",
+        f"  of {cost['rounds']} rounds; a checkpoint taken and digested, and what those of the spec",
+        "  add to a training. Writing them goes on beside it."]
 
 
 def pinning_lines(parts):

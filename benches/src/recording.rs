@@ -1,6 +1,7 @@
 //! What recording costs: a run with the recorder against the same without.
 
 use reenact_burn::Training;
+use reenact_core::trainer::Trainer;
 use reenact_models::{CiceroGpt, DigitsCnn, DigitsMlp};
 use reenact_store::Directory;
 

@@ -2,6 +2,7 @@
 
 use reenact_burn::Training;
 use reenact_core::spec::Spec;
+use reenact_core::trainer::Trainer;
 use reenact_models::{CiceroGpt, DigitsCnn, DigitsMlp};
 
 use crate::pairs::Pair;

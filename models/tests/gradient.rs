@@ -5,6 +5,7 @@ mod tiny;
 use reenact_core::spec::{Clipping, OptimizerSpec, Spec};
 use reenact_core::state::State;
 use reenact_core::steering::LearningRate;
+use reenact_core::trainer::Trainer;
 use tiny::{ADAMW, run, spec, start, whole};
 
 const PLAIN: OptimizerSpec =

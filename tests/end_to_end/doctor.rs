@@ -50,10 +50,12 @@ fn json_has_the_same_keys_always() {
     let alone = reenact(&["doctor", "--json"]).expect(MATCH);
     assert_eq!(alone.stderr, "");
     let alone = alone.json();
-    let top = ["format", "influences", "machine", "operations", "repetition"];
+    let top = ["cost", "format", "influences", "machine", "operations", "repetition"];
     assert_eq!(keys(&alone), top);
     assert_eq!(alone["format"], 1);
-    assert!(alone["repetition"].is_null() && alone["operations"].is_null());
+    for part in ["repetition", "cost", "operations"] {
+        assert!(alone[part].is_null(), "{part}");
+    }
     let machine = ["binary", "engines", "lock", "reenact", "rustc", "system", "threads"];
     assert_eq!(keys(&alone["machine"]), machine);
     let engines = alone["machine"]["engines"].as_array().unwrap();
@@ -90,6 +92,23 @@ fn a_steady_program_is_reproducible() {
         &[("steps = 60", "steps = 3"), ("every = 10", "every = 3"), ("_steps = 5", "_steps = 1")],
     );
     assert!(doctor(&short, &[]).expect(MATCH).stdout.contains("3 steps"));
+}
+
+#[test]
+fn it_measures_what_recording_costs() {
+    let asked = ["doctor", "toy-plane", "--steps", "2", "--cost"];
+    let text = reenact(&asked).expect(MATCH).stdout;
+    for part in ["Reproducible", "Cost of recording", "fingerprints add", "a checkpoint takes"] {
+        assert!(text.contains(part), "`{part}` is missing in: {text}");
+    }
+    let found = reenact(&[&asked[..], &["--json"]].concat()).expect(MATCH).json();
+    let cost = &found["cost"];
+    assert_eq!((&cost["rounds"], &cost["steps"]), (&5.into(), &2.into()), "{cost}");
+    assert!(cost["step_ms"].as_f64().unwrap() > 0.0, "{cost}");
+    let [least, most] = [0, 1].map(|end| cost["fingerprints_share_range"][end].as_f64().unwrap());
+    let share = cost["fingerprints_share"].as_f64().unwrap();
+    assert!(least <= share && share <= most, "{cost}");
+    reenact(&["doctor", "--cost"]).expect(USAGE);
 }
 
 #[test]

@@ -104,15 +104,6 @@ impl<T: Training> BurnTrainer<T> {
         })
     }
 
-    /// Takes a step like [`Trainer::step`], but without digests and
-    /// fingerprints: the same training without the recorder, to measure what
-    /// recording costs. Returns the loss.
-    pub fn step_untraced(&mut self, step: u64) -> Result<f32, TrainerError> {
-        let variation = Variation::default();
-        let feed = self.feed(step, &variation);
-        Ok(self.learn(step, &feed.batches, &variation, false)?.loss)
-    }
-
     /// Returns the model as it stands.
     pub fn model(&self) -> Option<&T::Model> {
         self.model.as_ref()
@@ -266,6 +257,12 @@ impl<T: Training> Trainer for BurnTrainer<T> {
             gradient: learned.gradient,
             state: learned.state,
         })
+    }
+
+    fn step_untraced(&mut self, step: u64) -> Result<f32, TrainerError> {
+        let variation = Variation::default();
+        let feed = self.feed(step, &variation);
+        Ok(self.learn(step, &feed.batches, &variation, false)?.loss)
     }
 
     fn capture(&mut self, step: u64) -> Result<State, TrainerError> {

@@ -7,6 +7,7 @@
 
 mod app;
 mod command;
+mod cost;
 mod environment;
 mod failure;
 mod key_file;

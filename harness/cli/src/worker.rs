@@ -25,6 +25,7 @@ use reenact_core::verify::{
 use serde::{Deserialize, Serialize};
 
 use crate::command::Device;
+use crate::cost::Cost;
 use crate::failure::Failure;
 
 /// Limits a line from a worker: an outcome names at most a few hundred
@@ -48,6 +49,8 @@ pub(crate) enum Message {
     Explanation(Explanation),
     /// The first steps of a training were taken, once or several times.
     Rehearsed(Vec<Rehearsal>),
+    /// What recording costs was measured.
+    Costed(Cost),
     /// Operations were run by themselves; none if the program has no such list.
     Operated(Option<Vec<OperationRuns>>),
     /// What a doctor asked for cannot be done.

@@ -190,6 +190,13 @@ pub trait Trainer {
     /// as it was.
     fn vary(&mut self, step: u64, variation: &Variation) -> Result<StepTrace, TrainerError>;
 
+    /// Takes `step` like [`Trainer::step`], but without digests and fingerprints
+    /// where the engine can: the same training without the recorder, to measure what
+    /// recording costs. Returns the loss, and so waits for the device.
+    fn step_untraced(&mut self, step: u64) -> Result<f32, TrainerError> {
+        Ok(self.step(step)?.loss())
+    }
+
     /// Copies the whole state, to be the opening state of step `step`. Holds
     /// that number as the tensor `run.step`.
     fn capture(&mut self, step: u64) -> Result<State, TrainerError>;

@@ -12,6 +12,7 @@ use reenact_core::verify::rehearse;
 use super::load::{self, Device};
 use super::replay::send;
 use crate::app::App;
+use crate::cost::Cost;
 use crate::exit;
 use crate::failure::Failure;
 use crate::worker::Message;
@@ -29,6 +30,9 @@ pub(crate) struct Arguments {
     /// Step before which the last training is captured and restored
     #[arg(long, value_name = "STEP")]
     restored_step: Option<u64>,
+    /// Measure what recording costs, in rounds of so many steps
+    #[arg(long, requires = "spec")]
+    cost: bool,
     /// Program whose engine's operations are run instead
     #[arg(long, value_name = "PROGRAM", conflicts_with = "spec")]
     operations_of: Option<String>,
@@ -51,7 +55,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
     let message = match (&arguments.operations_of, &arguments.spec) {
         (Some(program), _) => operate(app, program, arguments),
-        (None, Some(spec)) => rehearse_spec(app, spec, arguments),
+        (None, Some(spec)) => take_steps(app, spec, arguments),
         (None, None) => return Err(Failure::usage("there is nothing to probe")),
     };
     send(&message.unwrap_or_else(refused))?;
@@ -65,8 +69,9 @@ fn refused(failure: Failure) -> Message {
     Message::Refused { usage, problem: format!("{}{hint}", failure.message) }
 }
 
-/// Trains `times` times from the start, and once more across a restored state.
-fn rehearse_spec(app: &App, spec: &str, arguments: &Arguments) -> Result<Message, Failure> {
+/// Trains `times` times from the start, and once more across a restored state; or
+/// once, to measure.
+fn take_steps(app: &App, spec: &str, arguments: &Arguments) -> Result<Message, Failure> {
     let spec = arguments.device.declare(load::spec(app, spec)?);
     let setting = arguments.device.setting(&spec, arguments.threads, None);
     let program = app.find(&spec.program.name)?;
@@ -76,6 +81,11 @@ fn rehearse_spec(app: &App, spec: &str, arguments: &Arguments) -> Result<Message
         let setting = Setting { selections: Arc::new(pinned.to_vec()), ..setting.clone() };
         program.start(&spec, data.clone(), &setting)
     };
+    if arguments.cost {
+        let mut trainer = start(&[])?;
+        let cost = Cost::measure(trainer.as_mut(), &spec, arguments.steps, &mut reported)?;
+        return Ok(Message::Costed(cost));
+    }
     let mut pinned = arguments.selections.as_deref().map(read).transpose()?.unwrap_or_default();
     let restored = arguments.restored_step.map(Some);
     let plain = std::iter::repeat_n(None, arguments.times as usize);

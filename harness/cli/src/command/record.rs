@@ -112,27 +112,14 @@ pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
     let first_step = recorder.next_step();
     match train(recorder, &spec, arguments.json)? {
         Some((commitment, metrics)) => {
-            let signed_by = key.map(|key| sign(&mut store, &key)).transpose()?;
-            let resumed_step = arguments.resume.then_some(first_step);
-            let signed_by = signed_by.map(|signature| signature.key().fingerprint());
+            let signature = key.map(|key| sign(&mut store, &key)).transpose()?;
             let recorded = Recorded {
-                run: arguments.out.display().to_string(),
-                name: spec.name.clone(),
-                steps: spec.steps,
-                segments: commitment.checkpoints.len() as u64 - 1,
-                resumed_step,
+                resumed_step: arguments.resume.then_some(first_step),
                 rehearsal,
-                frames: commitment.frames,
-                head: commitment.head.to_string(),
-                commitment: Commitment::digest_of_text(commitment.encode().as_bytes()).to_string(),
-                signed_by,
-                metrics,
+                signed_by: signature.map(|signature| signature.key().fingerprint()),
+                ..Recorded::new(&arguments.out, &spec, &commitment, metrics)
             };
-            if arguments.json {
-                output::json(&recorded);
-            } else {
-                describe(&recorded, &arguments.out);
-            }
+            recorded.show(arguments.json);
             Ok(exit::MATCH)
         }
         None => Err(Failure::inconclusive("stopped before the end of the run").hint(format!(
@@ -210,19 +197,40 @@ fn complete(
     Ok(exit::MATCH)
 }
 
-fn describe(recorded: &Recorded, out: &Path) {
-    let Recorded { name, steps, segments, commitment, .. } = recorded;
-    let name = styled(BOLD, name);
-    output::line(format_args!("Recorded {name}: {steps} steps in {segments} segments"));
-    if let Some(step) = recorded.resumed_step {
-        output::line(format_args!("  resumed at step {step}"));
+impl Recorded {
+    fn new(out: &Path, spec: &Spec, commitment: &Commitment, metrics: Vec<Metric>) -> Self {
+        Self {
+            run: out.display().to_string(),
+            name: spec.name.clone(),
+            steps: spec.steps,
+            segments: commitment.checkpoints.len() as u64 - 1,
+            resumed_step: None,
+            rehearsal: None,
+            frames: commitment.frames,
+            head: commitment.head.to_string(),
+            commitment: Commitment::digest_of_text(commitment.encode().as_bytes()).to_string(),
+            signed_by: None,
+            metrics,
+        }
     }
-    for metric in &recorded.metrics {
-        output::line(format_args!("  {:<24} {:.4}", metric.name, metric.value));
-    }
-    output::line(format_args!("  {:<24} {}", "in", out.display()));
-    output::line(format_args!("  {:<24} {}", "commitment", styled(DIM, commitment)));
-    if let Some(key) = &recorded.signed_by {
-        output::line(format_args!("  {:<24} {}", "signed with the key", styled(DIM, key)));
+
+    fn show(&self, as_json: bool) {
+        if as_json {
+            return output::json(self);
+        }
+        let Self { name, steps, segments, commitment, .. } = self;
+        let name = styled(BOLD, name);
+        output::line(format_args!("Recorded {name}: {steps} steps in {segments} segments"));
+        if let Some(step) = self.resumed_step {
+            output::line(format_args!("  resumed at step {step}"));
+        }
+        for metric in &self.metrics {
+            output::line(format_args!("  {:<24} {:.4}", metric.name, metric.value));
+        }
+        output::line(format_args!("  {:<24} {}", "in", self.run));
+        output::line(format_args!("  {:<24} {}", "commitment", styled(DIM, commitment)));
+        if let Some(key) = &self.signed_by {
+            output::line(format_args!("  {:<24} {}", "signed with the key", styled(DIM, key)));
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! `reenact doctor`: what the machine has, and whether a training repeats on it.
 
+mod child;
+mod cost;
 mod influences;
 mod machine;
 mod operations;
@@ -15,6 +17,7 @@ use serde::Serialize;
 
 use super::load::{self, Device};
 use crate::app::App;
+use crate::cost::Cost;
 use crate::failure::Failure;
 use crate::{exit, output};
 
@@ -42,6 +45,7 @@ Examples:
   reenact doctor                                 devices, versions, what could interfere
   reenact doctor replay-specs/digits-cnn.toml    take a few steps again and again
   reenact doctor digits-mlp --steps 20           a program that comes with a spec
+  reenact doctor cicero-gpt --cost               what would recording it cost here?
   reenact doctor --ops                           the engine's operations, one by one
 
 Exit codes:
@@ -67,6 +71,10 @@ pub(crate) struct Arguments {
     /// processes, and say which give the same bits
     #[arg(long)]
     ops: bool,
+    /// Measure what recording adds to a step: fingerprints, and checkpoints at the
+    /// cadence of the spec
+    #[arg(long, requires = "subject")]
+    cost: bool,
     /// Device to look at [default: all; `cpu` for taking steps]
     #[arg(long, value_name = "NAME")]
     device: Option<String>,
@@ -100,6 +108,8 @@ struct Diagnosis {
     influences: Vec<influences::Found>,
     /// None if no program was asked for.
     repetition: Option<repeat::Repetition>,
+    /// None if `--cost` was not given.
+    cost: Option<Cost>,
     /// None if `--ops` was not given.
     operations: Option<Vec<operations::Operations>>,
 }
@@ -116,9 +126,11 @@ pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
         .as_ref()
         .map(|subject| repeat::Repetition::try_out(subject, arguments))
         .transpose()?;
+    let costed = subject.as_ref().filter(|_| arguments.cost);
+    let cost = costed.map(|subject| cost::measure(subject, arguments)).transpose()?;
     let operations = arguments.ops.then(|| operations::try_out(&machine, arguments)).transpose()?;
     let diagnosis =
-        Diagnosis { format: DOCTOR_FORMAT, machine, influences, repetition, operations };
+        Diagnosis { format: DOCTOR_FORMAT, machine, influences, repetition, cost, operations };
     if arguments.json {
         output::json(&diagnosis);
     } else {

@@ -5,8 +5,8 @@ use serde::Serialize;
 use tempfile::TempDir;
 
 use super::Arguments;
+use super::child::start;
 use super::machine::Machine;
-use super::repeat::start;
 use crate::command::load;
 use crate::failure::Failure;
 use crate::progress;

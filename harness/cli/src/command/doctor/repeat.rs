@@ -3,18 +3,18 @@
 use std::fmt;
 use std::io::Write;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
 use indicatif::ProgressBar;
 use reenact_core::verify::{Departure, Part, Rehearsal};
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
+use super::child::{ask, nonsense};
 use super::{Arguments, STEPS, Subject};
 use crate::command::load;
 use crate::failure::Failure;
 use crate::progress;
-use crate::worker::{Message, converse};
+use crate::worker::Message;
 
 /// Holds what taking the same steps again and again showed.
 #[derive(Serialize)]
@@ -187,7 +187,7 @@ impl Doctor<'_> {
         self.rehearse(threads, 1, None, Some(pinned))?.pop().ok_or_else(too_few)
     }
 
-    /// Trains in a process of its own, so that one that crashes is only an answer.
+    /// Trains in a process of its own.
     fn rehearse(
         &self,
         threads: usize,
@@ -200,15 +200,9 @@ impl Doctor<'_> {
         words.push(format!("--times={times}"));
         words.extend(restored_step.map(|step| format!("--restored-step={step}")));
         words.extend(pinned.map(|path| format!("--selections={}", path.display())));
-        let started = start(&words, self.device, threads, self.arguments);
-        match converse(started, self.arguments.stall(), self.bar) {
-            Ok(Message::Rehearsed(found)) => Ok(found),
-            Ok(Message::Refused { usage: true, problem }) => Err(Failure::usage(problem)),
-            Ok(Message::Refused { usage: false, problem }) => Err(Failure::inconclusive(problem)),
-            Ok(_) => Err(Failure::inconclusive("the process that trains wrote nonsense")),
-            Err(problem) => {
-                Err(Failure::inconclusive(format!("the process that trains failed: {problem}")))
-            }
+        match ask(&words, self.device, threads, self.arguments, self.bar)? {
+            Message::Rehearsed(found) => Ok(found),
+            _ => Err(nonsense()),
         }
     }
 }
@@ -223,20 +217,4 @@ fn pinned(first: &Rehearsal) -> Result<NamedTempFile, Failure> {
 
 fn too_few() -> Failure {
     Failure::inconclusive("the process that trains wrote less than it was asked for")
-}
-
-/// Starts a probing process of this very binary.
-pub(super) fn start(
-    words: &[String],
-    device: &str,
-    threads: usize,
-    arguments: &Arguments,
-) -> std::io::Result<Child> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command.arg("probe").args(words);
-    command.arg(format!("--device={device}")).arg(format!("--threads={threads}"));
-    // Two words, as a folder's name need not be text; one may be called `-x`.
-    let data_dir = std::path::Path::new(".").join(&arguments.data_dir);
-    command.arg("--data-dir").arg(data_dir);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
 }

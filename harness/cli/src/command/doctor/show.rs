@@ -12,6 +12,7 @@ use super::influences::Found;
 use super::machine::Machine;
 use super::operations::{Operations, PROCESSES, RUNS};
 use super::repeat::Repetition;
+use crate::cost::Cost;
 use crate::output::{BAD, BOLD, DIM, GOOD, UNSURE, line, styled};
 
 /// Writes all that was found. Where a program was tried, that is the answer, and the
@@ -24,6 +25,7 @@ pub(super) fn show(diagnosis: &Diagnosis) {
     if let Some(repetition) = &diagnosis.repetition {
         show_repetition(repetition);
     }
+    diagnosis.cost.iter().for_each(show_cost);
     show_operations(diagnosis.operations.as_deref().unwrap_or_default());
 }
 
@@ -129,6 +131,24 @@ fn show_repetition(repetition: &Repetition) {
     if let Some(advice) = repetition.advice() {
         line(format_args!("  {advice}"));
     }
+}
+
+fn show_cost(cost: &Cost) {
+    let Cost { step_ms, checkpoint_ms, .. } = cost;
+    let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+    let [least, most] = cost.fingerprints_share_range.map(percent);
+    line(format_args!("{}, medians of {} rounds", styled(BOLD, "Cost of recording"), cost.rounds));
+    line(format_args!("  {:<28} {step_ms:.3} ms", "a step without recording"));
+    line(format_args!(
+        "  {:<28} {} of it ({least} to {most})",
+        "digests and fingerprints add",
+        percent(cost.fingerprints_share)
+    ));
+    line(format_args!(
+        "  {:<28} {checkpoint_ms:.1} ms; at the spec's cadence, {} of the training",
+        "a checkpoint takes",
+        percent(cost.checkpoints_share)
+    ));
 }
 
 /// Writes one table for each engine: operations by devices. No cell is styled, as
