@@ -170,7 +170,7 @@ impl Finishing<'_, '_> {
             gradient = rounded(gradient, bits, self.wanted.device);
         }
         if let Some(prints) = &mut self.prints {
-            gradient = prints.tensor(gradient);
+            gradient = prints.tensors(vec![gradient]).remove(0);
         }
         if self.wanted.norm {
             self.squares[item] = squares(gradient.clone());

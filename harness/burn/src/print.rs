@@ -42,16 +42,20 @@ impl<'a> Prints<'a> {
         }
     }
 
-    /// Takes the fingerprint of a tensor and gives it back.
-    pub(crate) fn tensor<const D: usize>(&mut self, tensor: Tensor<D>) -> Tensor<D> {
+    /// Takes the fingerprints of tensors of one shape and type, and gives the tensors
+    /// back.
+    pub(crate) fn tensors<const D: usize>(&mut self, tensors: Vec<Tensor<D>>) -> Vec<Tensor<D>> {
         #[cfg(feature = "cubecl")]
-        if let Some(summed) = self.sums.as_mut().and_then(|sums| sums.add(&tensor)) {
-            self.taken.push(Taken::Later(summed));
-            return tensor;
+        if let Some(summed) = self.sums.as_mut().and_then(|sums| sums.add(&tensors)) {
+            self.taken.extend(summed.into_iter().map(Taken::Later));
+            return tensors;
         }
-        let (tensor, print) = show_bytes(tensor, self.devices, fingerprint);
-        self.push(print);
-        tensor
+        let look = |tensor| {
+            let (tensor, print) = show_bytes(tensor, self.devices, fingerprint);
+            self.push(print);
+            tensor
+        };
+        tensors.into_iter().map(look).collect()
     }
 
     /// Takes the fingerprint of bytes.

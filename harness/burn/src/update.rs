@@ -1,5 +1,7 @@
 //! The walk that updates a model and fingerprints its state.
 
+use std::mem;
+
 use burn::module::{Flag, ModuleMapper, Param};
 use burn::tensor::{Bool, Int, Tensor};
 
@@ -32,13 +34,6 @@ impl Update<'_, '_> {
         self.next - 1
     }
 
-    fn print<const D: usize>(&mut self, tensor: Tensor<D>) -> Tensor<D> {
-        match &mut self.prints {
-            Some(prints) => prints.tensor(tensor),
-            None => tensor,
-        }
-    }
-
     fn print_bytes(&mut self, bytes: &[u8]) {
         if let Some(prints) = &mut self.prints {
             prints.bytes(bytes);
@@ -46,29 +41,32 @@ impl Update<'_, '_> {
     }
 
     fn value<const D: usize>(&mut self, item: usize, tensor: Tensor<D>) -> Tensor<D> {
-        let mut tensor = tensor.inner();
-        if let Some(gradient) = self.gradients.take::<D>(item) {
-            let gradient = self.treatment.apply(gradient);
-            let slot = self.slots[item].take();
-            let (updated, slot) = self.rule.step(self.learning_rate, tensor, gradient, slot);
-            self.slots[item] = Some(slot);
-            tensor = updated;
-        }
-        self.print(tensor)
+        let tensor = tensor.inner();
+        let Some(gradient) = self.gradients.take::<D>(item) else { return tensor };
+        let gradient = self.treatment.apply(gradient);
+        let slot = self.slots[item].take();
+        let (updated, slot) = self.rule.step(self.learning_rate, tensor, gradient, slot);
+        self.slots[item] = Some(slot);
+        updated
     }
 
-    fn slot<const D: usize>(&mut self, item: usize) {
-        if self.prints.is_none() {
-            return;
+    /// Fingerprints a value and what the optimizer holds for it. They move there and
+    /// back: a second handle would make burn copy.
+    fn print<const D: usize>(&mut self, item: usize, tensor: Tensor<D>) -> Tensor<D> {
+        let Some(prints) = &mut self.prints else { return tensor };
+        let mut tensors = vec![tensor];
+        if let Some(slot) = &mut self.slots[item] {
+            tensors.extend(mem::take(&mut slot.moments).into_iter().map(Tensor::from_bridge));
         }
-        let Some(mut slot) = self.slots[item].take() else { return };
-        // Moved, not borrowed: a second handle would make burn copy.
-        let print = |moment| self.print(Tensor::<D>::from_bridge(moment)).into_bridge();
-        slot.moments = std::mem::take(&mut slot.moments).into_iter().map(print).collect();
-        if self.rule.counts() {
-            self.print_bytes(&slot.time.to_le_bytes());
+        let mut tensors = prints.tensors(tensors);
+        let moments = tensors.split_off(1);
+        if let Some(slot) = &mut self.slots[item] {
+            slot.moments = moments.into_iter().map(Tensor::into_bridge).collect();
+            if self.rule.counts() {
+                prints.bytes(&slot.time.to_le_bytes());
+            }
         }
-        self.slots[item] = Some(slot);
+        tensors.remove(0)
     }
 }
 
@@ -78,7 +76,7 @@ impl ModuleMapper for Update<'_, '_> {
         let (id, tensor, mapper) = param.consume();
         let trainable = tensor.is_require_grad();
         let tensor = self.value(item, tensor);
-        self.slot::<D>(item);
+        let tensor = self.print(item, tensor);
         let tensor = Tensor::from_inner(tensor).set_require_grad(trainable);
         Param::from_mapped_value(id, tensor, mapper)
     }

@@ -15,22 +15,30 @@ const GROUP_HALVES: usize = 16;
 /// Blocks that a cube sums side by side, where several units share one.
 const CUBE_BLOCKS: usize = 8;
 
+/// Tensors that one launch sums: a launch costs as much as some of these bytes.
+pub(super) const TENSORS_MAX: usize = 3;
+
 /// Runs the kernel with `units` a block, which have to divide the words of a block.
+/// The tensors are of one shape and type. Their sums go to places from `first` on.
 pub(super) fn launch(
-    tensor: &CubeTensor,
+    tensors: &[&CubeTensor],
     keys: &CubeTensor,
     sums: &CubeTensor,
     first: usize,
     units: usize,
 ) {
-    let words = as_halves(tensor.clone());
-    let blocks = words.meta.num_elements().div_ceil(BLOCK_HALVES);
+    let words: Vec<CubeTensor> = tensors.iter().map(|&tensor| as_halves(tensor.clone())).collect();
+    let (Some(one), Some(last)) = (words.first(), words.last()) else { return };
+    let blocks = one.meta.num_elements().div_ceil(BLOCK_HALVES);
     let side_by_side = if units == 1 { 1 } else { CUBE_BLOCKS };
+    let argument = |place: usize| words.get(place).unwrap_or(last).clone().into_buffer_arg();
     block_sums::launch(
-        &tensor.client,
-        CubeCount::new_1d(blocks.div_ceil(side_by_side) as u32),
+        &one.client,
+        CubeCount::new_2d(blocks.div_ceil(side_by_side) as u32, words.len() as u32),
         CubeDim::new_1d((side_by_side * units) as u32),
-        words.into_buffer_arg(),
+        argument(0),
+        argument(1),
+        argument(2),
         keys.clone().into_buffer_arg(),
         sums.clone().into_buffer_arg(),
         first,
@@ -47,17 +55,49 @@ fn as_halves(tensor: CubeTensor) -> CubeTensor {
     CubeTensor::new_contiguous(client, device, Shape::from([halves]), handle, DType::U32)
 }
 
+/// Sums the blocks of up to three tensors: cubes in a row those of one, the rows
+/// tensor by tensor.
 #[cube(launch)]
 fn block_sums(
-    halves: &[u32],
+    halves_1: &[u32],
+    halves_2: &[u32],
+    halves_3: &[u32],
     keys: &[u64],
     sums: &mut [u64],
     first: usize,
     #[comptime] units: usize,
     #[comptime] cube_units: usize,
 ) {
-    let block = ABSOLUTE_POS / units;
-    let lane = ABSOLUTE_POS % units;
+    let unit = CUBE_POS_X as usize * cube_units + UNIT_POS as usize;
+    let block = unit / units;
+    let lane = unit % units;
+    let tensor = CUBE_POS_Y as usize;
+    let mut sum = 0u64;
+    if tensor == 0 {
+        sum += sum_of_unit(halves_1, keys, block, lane, units);
+    } else if tensor == 1 {
+        sum += sum_of_unit(halves_2, keys, block, lane, units);
+    } else {
+        sum += sum_of_unit(halves_3, keys, block, lane, units);
+    }
+    if comptime![units > 1] {
+        sum = sum_of_units(sum, lane, units, cube_units);
+    }
+    let blocks = halves_1.len().div_ceil(BLOCK_HALVES);
+    if lane == 0 && block < blocks {
+        sums[first + tensor * blocks + block] = sum;
+    }
+}
+
+/// Sums every `units`th word of a block.
+#[cube]
+fn sum_of_unit(
+    halves: &[u32],
+    keys: &[u64],
+    block: usize,
+    lane: usize,
+    #[comptime] units: usize,
+) -> u64 {
     let padded = halves.len().div_ceil(GROUP_HALVES) * GROUP_HALVES;
     let mut sum = 0u64;
     for turn in 0..BLOCK_WORDS / units {
@@ -70,12 +110,7 @@ fn block_sums(
             sum += (keyed & 0xffff_ffffu64) * (keyed >> 32u64);
         }
     }
-    if comptime![units > 1] {
-        sum = sum_of_units(sum, lane, units, cube_units);
-    }
-    if lane == 0 && block * BLOCK_HALVES < halves.len() {
-        sums[first + block] = sum;
-    }
+    sum
 }
 
 /// Adds up what the units of a block have; the first of them gets it all.
@@ -144,7 +179,7 @@ pub(super) mod tests {
         let blocks = values.len().div_ceil(BLOCK_HALVES);
         let room = TensorData::new(vec![7u64; blocks + 2], [blocks + 2]);
         let sums = CubeBackend::int_from_data(room, &device);
-        launch(&tensor, &keys, &sums, 1, units);
+        launch(&[&tensor], &keys, &sums, 1, units);
         let sums: Vec<u64> = into_data_sync(sums).try_to_vec().unwrap();
         let (last, sums) = sums.split_last().unwrap();
         assert_eq!((sums[0], *last), (7, 7), "the neighbours' places are left alone");
@@ -218,6 +253,8 @@ mod ptx {
             settings,
             Arc::new(device),
             Arc::new(TargetProperties::default()),
+            buffer(),
+            buffer(),
             buffer(),
             buffer(),
             buffer(),

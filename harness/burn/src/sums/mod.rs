@@ -18,6 +18,8 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use burn_cubecl::CubeBackend;
 use reenact_core::state::{FINGERPRINT_BLOCK_BYTES, fingerprint_keys};
 
+use kernel::TENSORS_MAX;
+
 /// Units that sum one block together, where the device runs as many in step.
 const BLOCK_UNITS_MAX: usize = 32;
 /// The kernel counts in 32 bits; a longer tensor is downloaded.
@@ -48,27 +50,37 @@ impl Sums {
         }
     }
 
-    /// Sums the blocks of a tensor. None if its bytes are no multiple of four or too
-    /// many, or the buffer is full: then it has to be downloaded.
-    pub(crate) fn add<const D: usize>(&mut self, tensor: &Tensor<D>) -> Option<Summed> {
-        let byte_len = (tensor.shape().num_elements() * tensor.dtype().size()) as u64;
-        let blocks = self.filled..self.filled + blocks(byte_len);
+    /// Sums the blocks of some tensors of one shape and type, and says where the sums
+    /// of each will be. None if their bytes are no multiple of four or too many, if
+    /// the tensors are, or the buffer is full: then they have to be downloaded.
+    pub(crate) fn add<const D: usize>(&mut self, tensors: &[Tensor<D>]) -> Option<Vec<Summed>> {
+        let (first, last) = (tensors.first()?, tensors.last()?);
+        let byte_len = (first.shape().num_elements() * first.dtype().size()) as u64;
+        let start = self.filled;
+        let end = start + tensors.len() * blocks(byte_len);
         let readable = byte_len.is_multiple_of(4) && byte_len <= BYTE_LEN_MAX;
-        if !readable || blocks.end > self.buffer.dims()[0] {
+        if !readable || tensors.len() > TENSORS_MAX || end > self.buffer.dims()[0] {
             return None;
         }
-        if !blocks.is_empty() {
-            let buffer = self.buffer.clone().into_dispatch();
+        if end > start {
+            let tensor = |place| tensors.get(place).unwrap_or(last).clone().into_dispatch();
             let summed = <Dispatch as BlockSums>::sum_blocks(
-                &tensor.clone().into_dispatch(),
+                &tensor(0),
+                &tensor(1),
+                &tensor(2),
                 self.keys.clone().into_dispatch(),
-                buffer,
-                blocks.start,
+                self.buffer.clone().into_dispatch(),
+                start,
+                tensors.len(),
             );
             self.buffer = Tensor::from_dispatch(summed);
         }
-        self.filled = blocks.end;
-        Some(Summed { byte_len, blocks })
+        self.filled = end;
+        let place = |tensor| {
+            let start = start + tensor * blocks(byte_len);
+            Summed { byte_len, blocks: start..start + blocks(byte_len) }
+        };
+        Some((0..tensors.len()).map(place).collect())
     }
 
     /// Waits for the sums and brings them here.
@@ -85,29 +97,36 @@ fn blocks(byte_len: u64) -> usize {
 /// Adds the kernel to burn's operations.
 #[backend_extension(Cube, Fusion)]
 pub(crate) trait BlockSums: Backend {
-    /// Writes the sums of the blocks of `tensor` into `sums`, from place `first` on,
-    /// and returns `sums`. `tensor` is of any shape and of a type whose bytes are a
-    /// multiple of four; `keys` are the 512 keys, and `sums` has a place a block,
-    /// both of type `u64`.
+    /// Writes the sums of the blocks of the first `count` tensors into `sums`, from
+    /// place `first` on, and returns `sums`. The tensors are of one shape and of one
+    /// type whose bytes are a multiple of four; `keys` are the 512 keys, and `sums`
+    /// has a place a block, both of type `u64`.
     #[fusion(dtype = sums, shape = sums)]
     fn sum_blocks(
-        tensor: &FloatTensor<Self>,
+        tensor_1: &FloatTensor<Self>,
+        tensor_2: &FloatTensor<Self>,
+        tensor_3: &FloatTensor<Self>,
         keys: IntTensor<Self>,
         sums: IntTensor<Self>,
         first: usize,
+        count: usize,
     ) -> IntTensor<Self>;
 }
 
 impl BlockSums for CubeBackend {
     fn sum_blocks(
-        tensor: &FloatTensor<Self>,
+        tensor_1: &FloatTensor<Self>,
+        tensor_2: &FloatTensor<Self>,
+        tensor_3: &FloatTensor<Self>,
         keys: IntTensor<Self>,
         sums: IntTensor<Self>,
         first: usize,
+        count: usize,
     ) -> IntTensor<Self> {
         // One on the processor, whose units cannot wait for each other cheaply.
-        let in_step = tensor.client.properties().hardware.plane_size_max as usize;
-        kernel::launch(tensor, &keys, &sums, first, in_step.clamp(1, BLOCK_UNITS_MAX));
+        let in_step = tensor_1.client.properties().hardware.plane_size_max as usize;
+        let units = in_step.clamp(1, BLOCK_UNITS_MAX);
+        kernel::launch(&[tensor_1, tensor_2, tensor_3][..count], &keys, &sums, first, units);
         sums
     }
 }
@@ -120,35 +139,56 @@ mod tests {
     use super::*;
     use crate::kernels::{Fusion, enforce};
 
+    fn tensor(values: Vec<f32>, device: &Device) -> Tensor<1> {
+        let len = values.len();
+        Tensor::from_data(TensorData::new(values, [len]), device)
+    }
+
     #[test]
     fn tensors_of_a_step_share_a_buffer() {
         enforce(Fusion::On).unwrap();
         let device = Device::cpu();
-        let lens = [0, 1, 77, 1024, 5000];
-        let mut sums = Sums::new(&device, lens.iter().map(|len| 4 * len));
-        let tensor = |&len: &u64| {
-            let data = TensorData::new(pattern(len as usize), [len as usize]);
-            Tensor::<1>::from_data(data, &device)
-        };
-        let tensors: Vec<Tensor<1>> = lens.iter().map(tensor).collect();
-        let places: Vec<_> = tensors.iter().map(|tensor| sums.add(tensor).unwrap()).collect();
-        assert!(sums.add(&tensors[4]).is_none(), "the buffer is full");
-        let sums = sums.download();
-        for (Summed { byte_len, blocks }, len) in places.into_iter().zip(lens) {
-            let found = fingerprint_of_sums(byte_len, sums[blocks].iter().copied());
-            assert_eq!(found, fingerprint(&bytes(&pattern(len as usize))), "{len} elements");
+        // The last ones of a group begin elsewhere in the pattern.
+        let values = |len: usize, skip| pattern(len + skip).split_off(skip);
+        let groups: Vec<Vec<Vec<f32>>> = [(0, 2), (1, 1), (77, 3), (1024, 2), (5000, 3), (1025, 1)]
+            .map(|(len, count)| (0..count).map(|skip| values(len, skip)).collect())
+            .into();
+        let all = groups.concat();
+        let mut sums = Sums::new(&device, all.iter().map(|values| 4 * values.len() as u64));
+        let mut places = Vec::new();
+        for group in &groups {
+            let tensors: Vec<_> =
+                group.iter().map(|values| tensor(values.clone(), &device)).collect();
+            places.extend(sums.add(&tensors).unwrap());
         }
+        assert!(sums.add(&[tensor(pattern(1), &device)]).is_none(), "the buffer is full");
+        let sums = sums.download();
+        for (Summed { byte_len, blocks }, values) in places.into_iter().zip(all) {
+            let found = fingerprint_of_sums(byte_len, sums[blocks].iter().copied());
+            assert_eq!(found, fingerprint(&bytes(&values)), "{byte_len} bytes");
+        }
+    }
+
+    #[test]
+    fn what_the_kernel_cannot_read_is_left_to_the_processor() {
+        enforce(Fusion::On).unwrap();
+        let device = Device::cpu();
+        let mut sums = Sums::new(&device, [4096].into_iter());
+        let one = tensor(pattern(3), &device);
+        assert!(sums.add(&[one.clone().cast(burn::tensor::FloatDType::F16)]).is_none());
+        assert!(sums.add(&[one.clone(), one.clone(), one.clone(), one]).is_none());
+        assert!(sums.add::<1>(&[]).is_none());
     }
 
     #[test]
     fn a_transposed_tensor_is_read_in_canonical_order() {
         enforce(Fusion::On).unwrap();
         let device = Device::cpu();
-        let tensor = Tensor::<2>::from_data(TensorData::new(pattern(60), [4, 15]), &device);
-        let tensor = tensor.transpose();
+        let tensor = tensor(pattern(60), &device).reshape([4, 15]).transpose();
         let mut sums = Sums::new(&device, [240].into_iter());
-        let Summed { byte_len, blocks } = sums.add(&tensor).unwrap();
-        let found = fingerprint_of_sums(byte_len, sums.download()[blocks].iter().copied());
+        let places = sums.add(&[tensor.clone()]).unwrap();
+        let sums = &sums.download()[places[0].blocks.clone()];
+        let found = fingerprint_of_sums(places[0].byte_len, sums.iter().copied());
         assert_eq!(found, fingerprint(tensor.into_data().as_bytes()));
     }
 }
