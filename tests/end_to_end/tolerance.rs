@@ -203,6 +203,31 @@ fn a_steady_push_is_seen_when_the_residuals_are_added_up() {
     assert!(drift > allowed);
 }
 
+/// An engine on the other class chooses its kernels anew in each process, so two
+/// honest replays of a segment would end in different bits.
+#[test]
+fn replays_that_choose_kernels_by_chance_are_judged_all_the_same() {
+    let folder = tempdir().unwrap();
+    let by_chance = "[program.hyperparameters]\ntuned = \"by-chance\"\n\n[data]";
+    let spec = toy_spec(folder.path(), &[("steps = 60", "steps = 160"), ("[data]", by_chance)]);
+    let calibration = folder.path().join("calibration.toml");
+    calibrate(&spec, &calibration, &[]).expect(MATCH);
+    let run = folder.path().join("run");
+    record(&spec, &run, &[]);
+    let within = |run: &Path| {
+        audit(run, &[&ELSEWHERE[..], &["--calibration", calibration.to_str().unwrap()]].concat())
+    };
+    within(&run).expect(MATCH);
+    let forged = folder.path().join("forged");
+    let attack: PostHocAttack = "weight-edit@80*1e6".parse().unwrap();
+    let source = Directory::open(&run).unwrap();
+    plant(&attack, &source, None, &mut Directory::create(&forged).unwrap()).unwrap();
+    // Each is replayed twice, and the second takes the kernels of the first.
+    let report = within(&forged).expect(DIVERGENT).json();
+    assert!(!beyond(&report).is_empty());
+    assert!(!report.to_string().contains("unstable"), "{report}");
+}
+
 #[test]
 fn what_is_exact_on_every_class_stays_exact() {
     let ground = ground();

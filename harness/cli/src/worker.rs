@@ -20,9 +20,10 @@ use reenact_core::digest::Digest;
 use reenact_core::format::Calibration;
 use reenact_core::machine::OperationRuns;
 use reenact_core::verify::{
-    Cause, Explanation, Rehearsal, Search, Segment, SegmentOutcome, SegmentReport,
+    Cause, Explanation, Rehearsal, Replay, Search, Segment, SegmentOutcome, SegmentReport,
 };
 use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
 
 use crate::command::Device;
 use crate::cost::Cost;
@@ -90,9 +91,25 @@ pub(crate) struct Within {
     pub(crate) key: Digest,
     /// What is allowed; none to measure only.
     pub(crate) calibration: Option<Arc<Calibration>>,
+    /// Holds, for each segment, the kernels that its first replay chose on this
+    /// class of device, for which the recording has none. Its second replay computes
+    /// with them: otherwise two honest ones would not agree.
+    pub(crate) kernels: Arc<TempDir>,
 }
 
 impl Within {
+    /// Makes room for what the replays of an audit choose.
+    pub(crate) fn new(key: Digest, calibration: Option<Arc<Calibration>>) -> Result<Self, Failure> {
+        let kernels = tempfile::tempdir()
+            .map_err(|error| Failure::inconclusive(format!("no temporary folder: {error}")))?;
+        Ok(Self { key, calibration, kernels: Arc::new(kernels) })
+    }
+
+    /// Says whether a replay has to be taken once more before it counts.
+    fn doubts(&self, replay: &Replay) -> bool {
+        if self.calibration.is_none() { replay.divergence.is_some() } else { !replay.agrees() }
+    }
+
     /// Notes what is beyond the tolerance. The initial state is not held against
     /// a recording where the two classes derive it differently.
     fn judge(&self, outcome: &mut SegmentOutcome) {
@@ -192,7 +209,8 @@ impl Crew {
         let attack = self.sabotage.as_ref().map(|sabotage| &sabotage.attack);
         let mut report = self.replay_retrying(segment, attack, bar);
         let SegmentOutcome::Replayed { replay: first } = &report.outcome else { return report };
-        if first.agrees() {
+        let doubted = self.within.as_ref().map(|within| within.doubts(first));
+        if !doubted.unwrap_or(!first.agrees()) {
             return report;
         }
         let lasting = self.sabotage.as_ref().is_some_and(|sabotage| !sabotage.first_only);
@@ -281,6 +299,8 @@ impl Crew {
         command.args(["--commitment", &self.commitment.to_string()]);
         if let Some(within) = &self.within {
             command.args(["--within", &within.key.to_string()]);
+            let chosen = within.kernels.path().join(format!("{}.json", segment.index));
+            command.arg("--kernels").arg(chosen);
         }
         match task {
             Task::Replay(None) => {}

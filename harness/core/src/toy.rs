@@ -27,8 +27,7 @@ use rand_chacha::rand_core::Rng;
 
 const FEATURES: usize = 4;
 const SAMPLES: u32 = 64;
-/// Names the sum that can be taken in two ways.
-const SUM: &str = "toy/sum";
+/// The two ways in which a sum can be taken.
 const KERNELS: [&str; 2] = ["forward", "backward"];
 
 /// Fits a plane through points near one.
@@ -59,7 +58,7 @@ impl Program for Toy {
         setting: &Setting,
     ) -> Result<Box<dyn Trainer>, TrainerError> {
         let device = ToyDevice::open(&setting.device)?;
-        let kernel = Kernel::of(spec, setting)?;
+        let kernel = Kernel::of(spec, setting, device)?;
         let unsteadiness = Unsteadiness::of(&spec.program.hyperparameters)?;
         let known = match spec.optimizer {
             OptimizerSpec::Sgd { nesterov, weight_decay, .. } => !nesterov && weight_decay == 0.0,
@@ -117,6 +116,7 @@ fn operations() -> Vec<OperationProbe> {
 struct Kernel {
     /// Position in [`KERNELS`].
     choice: u32,
+    device: ToyDevice,
     tuned: bool,
     /// Whether it was pinned, or chosen by now.
     settled: bool,
@@ -124,41 +124,47 @@ struct Kernel {
 
 impl Kernel {
     /// A tuned toy plays an engine that times its kernels: with one thread the
-    /// first wins, with more the second. What was pinned comes before that.
-    fn of(spec: &Spec, setting: &Setting) -> Result<Self, TrainerError> {
-        let mut tuned = false;
+    /// first wins, with more the second, or it is left to chance as by a clock. What
+    /// was pinned comes before that.
+    fn of(spec: &Spec, setting: &Setting, device: ToyDevice) -> Result<Self, TrainerError> {
+        let (mut tuned, mut second) = (false, setting.threads > 1);
         for (name, value) in &spec.program.hyperparameters {
             match (name.as_str(), value) {
                 ("tuned", Hyperparameter::Flag(value)) => tuned = *value,
+                ("tuned", Hyperparameter::Text(by)) if by == "by-chance" => {
+                    (tuned, second) = (true, unsteady::coin());
+                }
                 (name, _) if Unsteadiness::knows(name) => {}
                 _ => {
-                    let problem = format!("`{name}` is unknown; there is `tuned`, true or false");
+                    let problem = format!(
+                        "`{name}` is unknown; there is `tuned`: true, false or \"by-chance\""
+                    );
                     return Err(TrainerError::Hyperparameter(problem));
                 }
             }
         }
         if !tuned {
-            return Ok(Self { choice: 0, tuned, settled: false });
+            return Ok(Self { choice: 0, device, tuned, settled: false });
         }
-        let timed = Self { choice: u32::from(setting.threads > 1), tuned, settled: false };
+        let timed = Self { choice: u32::from(second), device, tuned, settled: false };
         let own = timed.selection();
         let fits = |pinned: &&KernelSelection| {
             (&pinned.table, &pinned.key, pinned.candidates)
                 == (&own.table, &own.key, own.candidates)
         };
         let pinned = setting.selections.iter().find(fits);
-        Ok(pinned.map_or(timed, |pinned| Self { choice: pinned.choice, tuned, settled: true }))
+        Ok(pinned.map_or(timed, |pinned| Self { choice: pinned.choice, settled: true, ..timed }))
     }
 
     /// Multiplies and adds up, first to last or last to first.
-    fn dot(self, device: ToyDevice, point: &[f32], weight: &[f32]) -> f32 {
+    fn dot(self, point: &[f32], weight: &[f32]) -> f32 {
         let products = point.iter().zip(weight).map(|(x, w)| x * w);
-        if self.choice == 0 { device.sum(products) } else { device.sum(products.rev()) }
+        if self.choice == 0 { self.device.sum(products) } else { self.device.sum(products.rev()) }
     }
 
     fn selection(self) -> KernelSelection {
         KernelSelection {
-            table: SUM.into(),
+            table: self.device.table().into(),
             key: (FEATURES as u64).to_le_bytes().into(),
             choice: self.choice,
             candidates: KERNELS.len() as u32,
@@ -300,7 +306,7 @@ impl ToyTrainer {
                     .iter()
                     .map(|&x| if stream.next_u32() >> 29 == 0 { 0.0 } else { x })
                     .collect();
-                let output = self.kernel.dot(self.device, &point, &self.weight) + self.bias[0];
+                let output = self.kernel.dot(&point, &self.weight) + self.bias[0];
                 errors.push((output - target, point));
             }
         }
@@ -404,7 +410,7 @@ impl Trainer for ToyTrainer {
     fn evaluate(&mut self) -> Result<Vec<Metric>, TrainerError> {
         let errors = (0..SAMPLES).map(|sample| {
             let (point, target) = Points::point(sample);
-            let output = self.kernel.dot(self.device, &point, &self.weight) + self.bias[0];
+            let output = self.kernel.dot(&point, &self.weight) + self.bias[0];
             f64::from(output - target).powi(2)
         });
         let value = errors.sum::<f64>() / f64::from(SAMPLES);

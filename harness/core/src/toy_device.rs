@@ -40,6 +40,15 @@ impl ToyDevice {
         class
     }
 
+    /// Names the table from which its kernel for sums is chosen: choices of one
+    /// device are none of the other's.
+    pub(crate) fn table(self) -> &'static str {
+        match self {
+            Self::Forwards => "toy/sum",
+            Self::Backwards => "toy-reversed/sum",
+        }
+    }
+
     /// Adds up.
     pub(crate) fn sum(self, terms: impl DoubleEndedIterator<Item = f32>) -> f32 {
         match self {

@@ -33,6 +33,11 @@ pub(crate) fn fresh() -> Fingerprint {
     fingerprint(&RandomState::new().hash_one(0).to_le_bytes())
 }
 
+/// Decides what a clock would: which of two kernels is the faster this time.
+pub(crate) fn coin() -> bool {
+    RandomState::new().hash_one(0) & 1 == 1
+}
+
 /// Says what does not repeat.
 #[derive(Clone, Debug)]
 pub(crate) struct Unsteadiness {

@@ -269,7 +269,7 @@ fn replayed(
         pins_kernels: !recording.history.selections.is_empty(),
         explains: false,
         sabotage: None,
-        within: Some(Within { key, calibration: None }),
+        within: Some(Within::new(key, None)?),
     };
     let bar = progress::bar("replaying", "steps", recording.spec.steps, arguments.json);
     let reports = crew.replay(&segments, &bar);

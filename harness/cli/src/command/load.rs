@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 use reenact_core::attack::InRunAttack;
 use reenact_core::data::DataSet;
-use reenact_core::format::ReadRun;
+use reenact_core::format::{KernelSelection, ReadRun};
 use reenact_core::spec::{DeviceClass, SPEC_BYTES_MAX, Spec};
 use reenact_core::trainer::{Engine, Program, Setting};
 use reenact_core::verify::{AllowedSigners, Examination, examine};
@@ -133,6 +133,18 @@ pub(crate) fn data(
 /// Returns how many threads the machine runs at once.
 pub(crate) fn available_threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Reads kernel selections that a process of ours has left.
+pub(crate) fn selections(path: &Path) -> Result<Vec<KernelSelection>, Failure> {
+    let bytes = std::fs::read(path).map_err(Failure::inconclusive)?;
+    serde_json::from_slice(&bytes).map_err(Failure::inconclusive)
+}
+
+/// Leaves kernel selections to a process of ours.
+pub(crate) fn keep_selections(path: &Path, chosen: &[KernelSelection]) -> Result<(), Failure> {
+    let bytes = serde_json::to_vec(chosen).map_err(Failure::inconclusive)?;
+    std::fs::write(path, bytes).map_err(Failure::inconclusive)
 }
 
 /// Examines a recording under a progress bar, and weighs who vouches for it.

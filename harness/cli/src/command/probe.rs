@@ -1,6 +1,6 @@
 //! `reenact probe`: the worker that `doctor` starts, in a process of its own.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
@@ -86,7 +86,8 @@ fn take_steps(app: &App, spec: &str, arguments: &Arguments) -> Result<Message, F
         let cost = Cost::measure(trainer.as_mut(), &spec, arguments.steps, &mut reported)?;
         return Ok(Message::Costed(cost));
     }
-    let mut pinned = arguments.selections.as_deref().map(read).transpose()?.unwrap_or_default();
+    let mut pinned =
+        arguments.selections.as_deref().map(load::selections).transpose()?.unwrap_or_default();
     let restored = arguments.restored_step.map(Some);
     let plain = std::iter::repeat_n(None, arguments.times as usize);
     let mut found = Vec::new();
@@ -97,11 +98,6 @@ fn take_steps(app: &App, spec: &str, arguments: &Arguments) -> Result<Message, F
         found.push(rehearsed);
     }
     Ok(Message::Rehearsed(found))
-}
-
-fn read(path: &Path) -> Result<Vec<KernelSelection>, Failure> {
-    let bytes = std::fs::read(path).map_err(Failure::inconclusive)?;
-    serde_json::from_slice(&bytes).map_err(Failure::inconclusive)
 }
 
 fn operate(app: &App, program: &str, arguments: &Arguments) -> Result<Message, Failure> {

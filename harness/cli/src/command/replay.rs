@@ -1,7 +1,7 @@
 //! `reenact replay`: the worker that an audit starts for each segment.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -45,6 +45,10 @@ pub(crate) struct Arguments {
     /// class of device; residuals are folded with this key
     #[arg(long, value_name = "KEY")]
     within: Option<Digest>,
+    /// File with kernels to compute with beside the recorded ones; where there is none,
+    /// those that were chosen are left there
+    #[arg(long, value_name = "FILE", requires = "within")]
+    kernels: Option<PathBuf>,
     #[command(flatten)]
     device: Device,
     /// Replay as a sabotaged toolchain would; the drill asks for it
@@ -80,6 +84,11 @@ fn work(app: &App, arguments: &Arguments) -> Result<Message, Failure> {
     if !arguments.free_kernels {
         setting.selections = Arc::new(recording.history.selections.to_vec());
     }
+    let chosen = arguments.kernels.as_deref();
+    let chosen_before = chosen.is_some_and(Path::exists);
+    if let Some(path) = chosen.filter(|_| chosen_before) {
+        setting.selections = Arc::new(load::selections(path)?);
+    }
     let program = app.find(&spec.program.name)?;
     let data = load::data(program, spec, &setting)?;
     if let Some(problem) = too_large(program, &recording, data.as_ref(), &setting)? {
@@ -105,6 +114,9 @@ fn work(app: &App, arguments: &Arguments) -> Result<Message, Failure> {
         Some(key) => replay_within(&recording, trainer, segment, key, &mut progress),
         None => replay(&recording, trainer, segment, &mut progress),
     };
+    if let Some(path) = chosen.filter(|_| !chosen_before) {
+        load::keep_selections(path, &trainer.selections()?)?;
+    }
     Ok(Message::Outcome(match replayed {
         Ok(replay) => SegmentOutcome::Replayed { replay: Box::new(replay) },
         Err(error) if error.is_in_the_recording() => {

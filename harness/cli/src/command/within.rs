@@ -69,7 +69,7 @@ pub(super) fn task(
         None => fresh_nonce()?.to_string(),
     };
     let calibration = Some(Arc::new(calibrated.calibration.clone()));
-    Ok(Within { key: sketch_key(recording.commitment, &nonce), calibration })
+    Within::new(sketch_key(recording.commitment, &nonce), calibration)
 }
 
 /// Adds up what the segments deviate by. If that speaks against the recording,
