@@ -55,8 +55,9 @@ pub enum Cause {
     },
     /// Another learning rate was used and recorded.
     LearningRateRecorded {
-        /// What the declared rate was multiplied by.
-        factor: f64,
+        /// What the declared rate was multiplied by; none where that is no number, as
+        /// with a declared rate of zero.
+        factor: Option<f64>,
     },
     /// The gradient's sign was turned round.
     SignFlipped,
@@ -164,9 +165,12 @@ impl fmt::Display for Cause {
             Self::LearningRate { factor } => {
                 write!(f, "the update used {factor} times the declared learning rate")
             }
-            Self::LearningRateRecorded { factor } => write!(
+            Self::LearningRateRecorded { factor: Some(factor) } => write!(
                 f,
                 "the update used the recorded learning rate, {factor} times the declared one"
+            ),
+            Self::LearningRateRecorded { factor: None } => f.write_str(
+                "the update used the recorded learning rate, no multiple of the declared one",
             ),
             Self::SignFlipped => f.write_str("the update used the negated gradient"),
             Self::ClippingSkipped => f.write_str("the declared clipping was left out"),
@@ -289,5 +293,13 @@ mod tests {
                 assert_eq!(ended.words.contains("audit this one alone"), alone, "{}", ended.words);
             }
         }
+    }
+
+    #[test]
+    fn a_rate_that_is_no_multiple_survives_json() {
+        let cause = Cause::LearningRateRecorded { factor: None };
+        let text = serde_json::to_string(&cause).unwrap();
+        assert_eq!(serde_json::from_str::<Cause>(&text).unwrap(), cause);
+        assert!(cause.to_string().contains("no multiple of the declared one"), "{cause}");
     }
 }

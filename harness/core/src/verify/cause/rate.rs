@@ -34,7 +34,9 @@ impl Inquiry<'_> {
         divergent: &Divergent,
     ) -> Result<Option<Trial>, ReplayError> {
         let bits = divergent.recorded.learning_rate_bits;
+        // JSON has no word for what is no finite number.
         let factor = f64::from_bits(bits) / self.declared_rate(divergent.step);
+        let factor = Some(factor).filter(|factor| factor.is_finite());
         let variation = Variation { learning_rate_bits: Some(bits), ..Variation::default() };
         let trial = Trial {
             recorded_rate_bits: Some(bits),
