@@ -7,9 +7,9 @@ use super::divergence::{Divergence, StepDivergence};
 use super::recording::{Recording, Segment};
 use super::tolerance::SegmentDeviation;
 use super::unrecorded::Unrecorded;
-use crate::format::{CheckpointError, JournalError, Object, StoreError};
-use crate::state::{State, StateRoot, TensorDifference, state_differences};
-use crate::trainer::{Trainer, TrainerError};
+use crate::format::{CheckpointError, JournalError, Object, StepLayouts, StoreError};
+use crate::state::{Layout, State, StateRoot, TensorDifference, state_differences};
+use crate::trainer::{StepTrace, Trainer, TrainerError};
 
 /// Allows an opening state this many times the size of the initial one:
 /// moments, averages and counters, but not whatever a hostile header claims.
@@ -112,6 +112,31 @@ pub fn replay(
     let limit = state_limit(&initial_state);
     let initial = initial_differences(recording, &initial_state, limit)?;
     trainer.restore(&load(recording, segment.step_start, limit)?)?;
+    let (first, course) = take_steps(recording, trainer, segment, StepDivergence::of, progress)?;
+    let closing_state = trainer.capture(segment.step_end)?;
+    let closing_root = closing_state.root();
+    let closing = closing_differences(recording, &closing_state, closing_root, segment, limit)?;
+    let diverges = first.is_some() || !closing.is_empty();
+    let divergence = diverges.then_some(Divergence { step: first, closing });
+    let unrecorded = Unrecorded::of(&recording.history.selections, trainer.selections()?);
+    let deviation = None;
+    Ok(Replay { segment, closing_root, divergence, initial, course, unrecorded, deviation })
+}
+
+/// Says where a replayed step leaves the recorded one: recorded, replayed, the
+/// recorded layouts and those of the replay.
+type CompareStep =
+    fn(&StepTrace, &StepTrace, &StepLayouts, (&Layout, &Layout)) -> Option<StepDivergence>;
+
+/// Takes the steps of a segment from the state that was restored; returns the first
+/// difference, and what was done step by step.
+pub(super) fn take_steps(
+    recording: &Recording<'_>,
+    trainer: &mut dyn Trainer,
+    segment: Segment,
+    compare: CompareStep,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(Option<StepDivergence>, Course), ReplayError> {
     let mut first = None;
     let mut course = CourseKeeper::new(segment);
     for step in segment.step_start..segment.step_end {
@@ -120,20 +145,13 @@ pub fn replay(
         let layouts = recording.history.layouts(step).ok_or(ReplayError::NoStep(step))?;
         let ours = (trainer.layout(), trainer.gradient_layout());
         if course.wants(step) {
-            let found = StepDivergence::of(&recorded, &replayed, layouts, (&ours.0, &ours.1));
+            let found = compare(&recorded, &replayed, layouts, (&ours.0, &ours.1));
             course.push(&recorded, &replayed, found.as_ref());
             first = first.or(found);
         }
         progress(step);
     }
-    let closing_state = trainer.capture(segment.step_end)?;
-    let closing_root = closing_state.root();
-    let closing = closing_differences(recording, &closing_state, closing_root, segment, limit)?;
-    let diverges = first.is_some() || !closing.is_empty();
-    let divergence = diverges.then_some(Divergence { step: first, closing });
-    let unrecorded = Unrecorded::of(&recording.history.selections, trainer.selections()?);
-    let (course, deviation) = (course.finish(), None);
-    Ok(Replay { segment, closing_root, divergence, initial, course, unrecorded, deviation })
+    Ok((first, course.finish()))
 }
 
 /// The run has to begin where its seed says; a run that began with other

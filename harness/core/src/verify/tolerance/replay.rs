@@ -3,10 +3,11 @@
 use super::deviation::SegmentDeviation;
 use crate::digest::Digest;
 use crate::trainer::Trainer;
-use crate::verify::course::CourseKeeper;
 use crate::verify::divergence::{Divergence, StepDivergence};
 use crate::verify::recording::{Recording, Segment};
-use crate::verify::replay::{Replay, ReplayError, initial_differences, load, state_limit};
+use crate::verify::replay::{
+    Replay, ReplayError, initial_differences, load, state_limit, take_steps,
+};
 use crate::verify::unrecorded::Unrecorded;
 
 /// Replays a segment from its committed opening state, as
@@ -28,21 +29,8 @@ pub fn replay_within(
     let initial = initial_differences(recording, &initial_state, limit)?;
     let opening = load(recording, segment.step_start, limit)?;
     trainer.restore(&opening)?;
-    let mut first = None;
-    let mut course = CourseKeeper::new(segment);
-    for step in segment.step_start..segment.step_end {
-        let replayed = trainer.step(step)?;
-        let recorded = recording.history.step(step)?.ok_or(ReplayError::NoStep(step))?;
-        let layouts = recording.history.layouts(step).ok_or(ReplayError::NoStep(step))?;
-        let ours = (trainer.layout(), trainer.gradient_layout());
-        let ours = (&*ours.0, &*ours.1);
-        if course.wants(step) {
-            let found = StepDivergence::of_what_is_exact(&recorded, &replayed, layouts, ours);
-            course.push(&recorded, &replayed, found.as_ref());
-            first = first.or(found);
-        }
-        progress(step);
-    }
+    let compare = StepDivergence::of_what_is_exact;
+    let (first, course) = take_steps(recording, trainer, segment, compare, progress)?;
     let closing = trainer.capture(segment.step_end)?;
     let recorded = load(recording, segment.step_end, limit)?;
     let (deviation, unequal) = SegmentDeviation::measure(&opening, &recorded, &closing, key);
@@ -52,7 +40,7 @@ pub fn replay_within(
         closing_root: closing.root(),
         divergence: diverges.then_some(Divergence { step: first, closing: unequal }),
         initial,
-        course: course.finish(),
+        course,
         // Those of another class of device are none of this one's.
         unrecorded: Unrecorded::default(),
         deviation: Some(deviation),
