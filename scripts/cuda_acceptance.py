@@ -17,6 +17,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import tarfile
 import tempfile
 import threading
 import time
@@ -37,6 +38,9 @@ PART_S_MIN = 5
 TAIL_CHARACTERS = 800
 # Steps in each round in which the cost of recording is measured.
 COST_STEPS = 4
+# What scripts/cuda-build packs: the command, and CUDA's mathematical functions.
+LIBDEVICE = "cuda/nvvm/libdevice/libdevice.10.bc"
+PACKED = ["reenact", LIBDEVICE, "cuda/License.txt"]
 # How often a replay with free kernels is repeated: a tuning may choose otherwise
 # each time, so that one try says little.
 FREE_TRIES = 3
@@ -135,6 +139,9 @@ class Session:
         # The ledger of whoever runs this is none of our business.
         environment = {**os.environ, "XDG_STATE_HOME": str(self.work / "state")}
         environment.pop("REENACT_LEDGER", None)
+        if (self.work / LIBDEVICE).exists():
+            # Those of the machine's toolkit only if it is named.
+            environment.setdefault("CUDA_PATH", str(self.work / "cuda"))
         errors = self.work / "stderr"
         begun = time.monotonic()
         with errors.open("w") as sink:
@@ -668,7 +675,7 @@ def arguments():
     parser = Parser(prog="cuda-acceptance", description=__doc__.splitlines()[0],
                     epilog=f"Parts: {names}. Exit codes: 0 if every part passed and none was "
                            "left out, 1 if not, 64 for wrong usage.")
-    parser.add_argument("binary", help="reenact, as scripts/cuda-build made it; may be .xz")
+    parser.add_argument("binary", help="reenact, as scripts/cuda-build packed it, or bare")
     parser.add_argument("out", nargs="?", help="folder for results.json and results.txt "
                         "[default: benches/results/DEVICE NAME]")
     parser.add_argument("--out", dest="out_option", metavar="OUT", help="the same")
@@ -708,12 +715,22 @@ def seconds(text):
 
 
 def unpack(binary, work):
-    """Returns a binary that can be run: unpacked, and executable."""
+    """Returns a binary that can be run: unpacked, and executable. What is packed with
+    it lies beside it."""
     if not binary.is_file():
         raise Failed(f"{binary}: there is no such file; scripts/cuda-build makes it")
     ready = work / "reenact"
     try:
-        if binary.suffix == ".xz":
+        if binary.name.endswith(".tar.xz"):
+            with tarfile.open(binary, "r:xz") as packed:
+                for part in packed:
+                    # Only files, and only those that are packed.
+                    if part.isfile() and part.name in PACKED:
+                        target = work / part.name
+                        target.parent.mkdir(parents=True, exist_ok=True)
+                        with packed.extractfile(part) as source, target.open("wb") as plain:
+                            shutil.copyfileobj(source, plain, 1 << 20)
+        elif binary.suffix == ".xz":
             with lzma.open(binary) as packed, ready.open("wb") as plain:
                 shutil.copyfileobj(packed, plain, 1 << 20)
         else:
@@ -721,7 +738,8 @@ def unpack(binary, work):
             shutil.copyfile(binary, ready)
         ready.chmod(0o755)
         subprocess.run([ready, "--version"], check=True, capture_output=True, timeout=60)
-    except (OSError, EOFError, lzma.LZMAError, subprocess.SubprocessError) as error:
+    except (OSError, EOFError, lzma.LZMAError, tarfile.TarError,
+            subprocess.SubprocessError) as error:
         raise Failed(f"{binary} cannot be used: {error}") from None
     return ready
 

@@ -16,12 +16,16 @@ const KERNEL_MODULE: &str = "/proc/driver/nvidia/version";
 /// toolkit when `CUDA_PATH` names none.
 const TOOLKITS: [&str; 4] = ["/usr/local/cuda", "/opt/cuda", "/usr/lib/cuda", "/usr"];
 
+/// The mathematical functions, in a toolkit.
+const LIBDEVICE: &str = "nvvm/libdevice/libdevice.10.bc";
+
 /// Says whether GPU number `index` can be used. burn itself would panic in a
-/// thread of its own where there is no driver.
+/// thread of its own where there is no driver, or at the first kernel with an
+/// exponential where there are no mathematical functions.
 pub(crate) fn check(index: usize) -> Result<(), String> {
     let count = count()?;
     if index < count {
-        return Ok(());
+        return libdevice().map(drop);
     }
     Err(match count {
         0 => "the driver sees no GPU".into(),
@@ -56,16 +60,43 @@ pub(crate) fn facts() -> Result<Facts, String> {
     Ok(facts)
 }
 
-/// Digests the library of mathematical functions; `none` where there is none.
+/// Digests the library of mathematical functions, where the kernel compiler finds it.
 fn libdevice() -> Result<String, String> {
     let named = env::var_os("CUDA_PATH").map(PathBuf::from);
-    let found =
-        || TOOLKITS.iter().map(PathBuf::from).find(|root| root.join("nvvm/libdevice").is_dir());
-    let Some(root) = named.or_else(found) else { return Ok("none".into()) };
-    let path = root.join("nvvm/libdevice/libdevice.10.bc");
-    if !path.exists() {
-        return Ok("none".into());
-    }
+    let found = || {
+        let mut roots = TOOLKITS.iter().map(PathBuf::from);
+        roots.find(|root| root.join("nvvm/libdevice").is_dir())
+    };
+    let path = named.or_else(found).map(|root| root.join(LIBDEVICE));
+    let Some(path) = path.filter(|path| path.is_file()) else { return Err(missing()) };
     let bytes = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     Ok(Hasher::new("reenact v1 libdevice").bytes(&bytes).finish().to_string())
+}
+
+fn missing() -> String {
+    let looked = match env::var("CUDA_PATH") {
+        Ok(root) => format!("the variable CUDA_PATH says {root}"),
+        Err(_) => format!("CUDA_PATH is not set, and {} have none", TOOLKITS.join(", ")),
+    };
+    format!(
+        "CUDA's mathematical functions, {LIBDEVICE}, are missing ({looked}): set CUDA_PATH to a \
+         folder that holds them, as a CUDA toolkit does and what scripts/cuda-build packs"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_named() {
+        // Not of a variable that the machine sets.
+        if env::var_os("CUDA_PATH").is_none() {
+            let message = missing();
+            assert!(
+                message.contains(LIBDEVICE) && message.contains("/usr/local/cuda"),
+                "{message}"
+            );
+        }
+    }
 }
