@@ -157,7 +157,6 @@ pub(super) mod tests {
     use reenact_core::state::{Fingerprint, fingerprint, fingerprint_keys, fingerprint_of_sums};
 
     use super::*;
-    use crate::kernels::{Fusion, enforce};
 
     /// Every bit pattern may come, so also numbers that are none.
     pub(crate) fn pattern(count: usize) -> Vec<f32> {
@@ -188,7 +187,6 @@ pub(super) mod tests {
 
     #[test]
     fn any_number_of_units_sums_like_the_processor() {
-        enforce(Fusion::On).unwrap();
         let counts = [1, 2, 15, 16, 17, 1023, 1024, 1025, 9 * 1024 + 3];
         let alone = counts.map(|count| (1, count));
         // The processor runs a thread a unit and lets them wait by turns, so not all.

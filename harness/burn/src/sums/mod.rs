@@ -137,7 +137,6 @@ mod tests {
 
     use super::kernel::tests::{bytes, pattern};
     use super::*;
-    use crate::kernels::{Fusion, enforce};
 
     fn tensor(values: Vec<f32>, device: &Device) -> Tensor<1> {
         let len = values.len();
@@ -146,7 +145,6 @@ mod tests {
 
     #[test]
     fn tensors_of_a_step_share_a_buffer() {
-        enforce(Fusion::On).unwrap();
         let device = Device::cpu();
         // The last ones of a group begin elsewhere in the pattern.
         let values = |len: usize, skip| pattern(len + skip).split_off(skip);
@@ -171,7 +169,6 @@ mod tests {
 
     #[test]
     fn what_the_kernel_cannot_read_is_left_to_the_processor() {
-        enforce(Fusion::On).unwrap();
         let device = Device::cpu();
         let mut sums = Sums::new(&device, [4096].into_iter());
         let one = tensor(pattern(3), &device);
@@ -182,7 +179,6 @@ mod tests {
 
     #[test]
     fn a_transposed_tensor_is_read_in_canonical_order() {
-        enforce(Fusion::On).unwrap();
         let device = Device::cpu();
         let tensor = tensor(pattern(60), &device).reshape([4, 15]).transpose();
         let mut sums = Sums::new(&device, [240].into_iter());
