@@ -3,8 +3,9 @@
 //! The device `cubecl-cpu` has the kernels of GPU backends, their fusion and their
 //! tuning, compiled for the processor. So these tests cover for CUDA: that what
 //! configures kernels is set in code, that choices are recorded, pinned, compared
-//! and checked, and that a state goes on after a checkpoint as it would have without
-//! one. They do not cover what only a GPU has: its scheduling, its atomics, tensor
+//! and checked, that a state goes on after a checkpoint as it would have without
+//! one, and that fingerprints which a kernel summed are those of the processor: every
+//! audit compares them with what it computes from the checkpoints. They do not cover what only a GPU has: its scheduling, its atomics, tensor
 //! cores, the driver's own translation of kernels.
 //!
 //! Compiling and timing kernels takes half a minute a training, so these are tiny.
