@@ -182,7 +182,7 @@ mod tests {
         let device = Device::cpu();
         let tensor = tensor(pattern(60), &device).reshape([4, 15]).transpose();
         let mut sums = Sums::new(&device, [240].into_iter());
-        let places = sums.add(&[tensor.clone()]).unwrap();
+        let places = sums.add(std::slice::from_ref(&tensor)).unwrap();
         let sums = &sums.download()[places[0].blocks.clone()];
         let found = fingerprint_of_sums(places[0].byte_len, sums.iter().copied());
         assert_eq!(found, fingerprint(tensor.into_data().as_bytes()));
