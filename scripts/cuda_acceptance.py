@@ -48,7 +48,7 @@ LARGE_DISK_BYTES = 4 << 30
 # Tensors that are named where a replay diverges.
 NAMED_MAX = 3
 # What --small puts into the specs, for machines that are slow or busy.
-SMALL = {"steps": 20, "checkpoint_every": 10, "warmup_steps": 4}
+SMALL = {"steps": 20, "checkpoint_every": 10, "warmup_steps": 4, "hidden": 8, "size": 16}
 LETTERS = {"passed": "✓", "failed": "✗", "not run": "-", "skipped": "·"}
 
 
