@@ -5,8 +5,9 @@
 //! configures kernels is set in code, that choices are recorded, pinned, compared
 //! and checked, that a state goes on after a checkpoint as it would have without
 //! one, and that fingerprints which a kernel summed are those of the processor: every
-//! audit compares them with what it computes from the checkpoints. They do not cover what only a GPU has: its scheduling, its atomics, tensor
-//! cores, the driver's own translation of kernels.
+//! audit compares them with what it computes from the checkpoints. They do not cover
+//! what only a GPU has: its scheduling, its atomics, tensor cores, the driver's own
+//! translation of kernels.
 //!
 //! Compiling and timing kernels takes half a minute a training, so these are tiny.
 
