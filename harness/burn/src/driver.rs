@@ -67,16 +67,18 @@ fn libdevice() -> Result<String, String> {
         let mut roots = TOOLKITS.iter().map(PathBuf::from);
         roots.find(|root| root.join("nvvm/libdevice").is_dir())
     };
-    let path = named.or_else(found).map(|root| root.join(LIBDEVICE));
-    let Some(path) = path.filter(|path| path.is_file()) else { return Err(missing()) };
+    let root = named.clone().or_else(found);
+    let path = root.map(|root| root.join(LIBDEVICE)).filter(|path| path.is_file());
+    let path = path.ok_or_else(|| missing(named.as_deref()))?;
     let bytes = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     Ok(Hasher::new("reenact v1 libdevice").bytes(&bytes).finish().to_string())
 }
 
-fn missing() -> String {
-    let looked = match env::var("CUDA_PATH") {
-        Ok(root) => format!("the variable CUDA_PATH says {root}"),
-        Err(_) => format!("CUDA_PATH is not set, and {} have none", TOOLKITS.join(", ")),
+/// Says where they were looked for: where `CUDA_PATH` names, or in the usual places.
+fn missing(named: Option<&Path>) -> String {
+    let looked = match named {
+        Some(root) => format!("the variable CUDA_PATH says {}", root.display()),
+        None => format!("CUDA_PATH is not set, and {} have none", TOOLKITS.join(", ")),
     };
     format!(
         "CUDA's mathematical functions, {LIBDEVICE}, are missing ({looked}): set CUDA_PATH to a \
@@ -90,13 +92,10 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named() {
-        // Not of a variable that the machine sets.
-        if env::var_os("CUDA_PATH").is_none() {
-            let message = missing();
-            assert!(
-                message.contains(LIBDEVICE) && message.contains("/usr/local/cuda"),
-                "{message}"
-            );
-        }
+        let nowhere = missing(None);
+        assert!(nowhere.contains(LIBDEVICE) && nowhere.contains("/usr/local/cuda"), "{nowhere}");
+        let named = missing(Some(Path::new("/opt/none")));
+        assert!(named.contains("CUDA_PATH says /opt/none"), "{named}");
+        assert!(!named.contains("/usr/local/cuda"), "{named}");
     }
 }

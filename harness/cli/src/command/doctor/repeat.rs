@@ -1,7 +1,6 @@
 //! Whether the first steps of a training give the same bits each time.
 
 use std::fmt;
-use std::io::Write;
 use std::path::Path;
 
 use indicatif::ProgressBar;
@@ -209,9 +208,8 @@ impl Doctor<'_> {
 
 /// Leaves the kernels of a training to those that repeat it, as a recording would.
 fn pinned(first: &Rehearsal) -> Result<NamedTempFile, Failure> {
-    let mut file = NamedTempFile::new().map_err(Failure::inconclusive)?;
-    serde_json::to_writer(&mut file, &first.selections).map_err(Failure::inconclusive)?;
-    file.flush().map_err(Failure::inconclusive)?;
+    let file = NamedTempFile::new().map_err(Failure::inconclusive)?;
+    load::keep_selections(file.path(), &first.selections)?;
     Ok(file)
 }
 
