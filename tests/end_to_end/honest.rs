@@ -56,7 +56,7 @@ fn confidence_computes_the_number() {
         .unwrap();
     let report = crate::common::Ran::from(&output).expect(MATCH).json();
     assert_eq!(report["challenge"]["count"], 4);
-    assert!((report["escape"][0]["probability"].as_f64().unwrap() - 1.0 / 3.0).abs() < 1e-9);
+    assert!((report["escape"][0]["probability"].as_f64().unwrap() - 0.4).abs() < 1e-9);
 }
 
 #[test]

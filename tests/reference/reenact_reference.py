@@ -819,13 +819,16 @@ def commitment_digest(file):
 # Section 13: challenge
 
 
-def draw(commitment, nonce, total, count):
+def draw(commitment, nonce, total, count, rule=2):
     printable = 1 <= len(nonce) <= 256 and all(" " <= c <= "~" for c in nonce)
     demand(printable, "a nonce is 1 to 256 printable ASCII characters")
-    key = H("reenact v1 challenge", commitment + text(nonce) + u64(total))
-    segments = list(range(total))
-    shuffle(ChaCha20(key), segments, count)
-    return sorted(segments[:count])
+    demand(rule in (1, 2), "the rule of the draw is not known")
+    key = H(f"reenact v{rule} challenge", commitment + text(nonce) + u64(total))
+    count = min(count, total)
+    always = min(count, 1) if rule == 2 else 0
+    segments = list(range(total - always))
+    shuffle(ChaCha20(key), segments, count - always)
+    return sorted(segments[:count - always] + [total - 1] * always)
 
 
 def beacon_nonce(source, number, value):
@@ -834,7 +837,11 @@ def beacon_nonce(source, number, value):
     return f"beacon {source} {number} {value}"
 
 
-def escape(total, tampered, drawn):
+def escape(total, tampered, drawn, rule=2):
+    if rule == 2 and drawn > 0:
+        total, drawn = total - 1, drawn - 1  # the last one is left alone
+        if tampered > total:
+            return 0.0
     if tampered + drawn > total:
         return 0.0
     few, many = min(tampered, drawn), max(tampered, drawn)
@@ -1017,7 +1024,7 @@ def report(run, arguments):
         total = spec.segment_count()
         count = arguments.count or count_by_policy(spec.sampling, total)
         challenge = {"commitment": answer["commitment"], "nonce": arguments.nonce,
-                     "total": total, "count": min(count, total)}
+                     "total": total, "count": min(count, total), "rule": 2}
         answer["challenge"] = challenge
         answer["segments"] = draw(recording["commitment"], arguments.nonce, total, count)
     return answer

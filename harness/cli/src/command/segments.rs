@@ -123,7 +123,7 @@ impl Selection {
             None => (fresh()?, NonceSource::Fresh),
         };
         let count = self.count(recording.spec.sampling, total);
-        let challenge = Challenge { commitment: recording.commitment, nonce, total, count };
+        let challenge = Challenge::new(recording.commitment, nonce, total, count);
         let segments = challenge.draw();
         Ok(Drawn { segments, challenge: Some(challenge), nonce_source: Some(source) })
     }

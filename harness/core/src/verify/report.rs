@@ -9,7 +9,6 @@ use super::explanation::Explanation;
 use super::finding::{Finding, Weight};
 use super::independence::Independence;
 use super::nonce_source::NonceSource;
-use super::power::escape_probability;
 use super::recall::Recall;
 use super::recording::{Recording, Segment};
 use super::remembered::{Past, escape_of_all};
@@ -26,7 +25,8 @@ use crate::format::Environment;
 /// 1: the first (2026-11). Later in 1, as fields that may be missing: where the
 /// nonce came from, which independence was required, what a ledger knew of
 /// earlier audits, the chance of escape up to now, the kernels that a replay had to
-/// choose itself, and the tolerance of an audit across classes of device.
+/// choose itself, the tolerance of an audit across classes of device, and the rule of
+/// the draw (a report without one was drawn by rule 1).
 pub const REPORT_FORMAT: u32 = 1;
 
 /// Numbers of tampered segments for which the chance of escape is reported.
@@ -263,11 +263,10 @@ impl Report {
 }
 
 fn escapes(challenge: &Challenge) -> Vec<Escape> {
-    let Challenge { total, count, .. } = *challenge;
-    let possible = TAMPERED.into_iter().filter(|&tampered| tampered <= total);
+    let possible = TAMPERED.into_iter().filter(|&tampered| tampered <= challenge.total);
     let escape = |tampered| Escape {
         tampered,
-        probability: escape_probability(total, tampered, count.min(total)),
+        probability: challenge.escape(tampered),
         probability_so_far: None,
     };
     possible.map(escape).collect()
