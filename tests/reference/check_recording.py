@@ -49,7 +49,7 @@ def compare_draws(binary, run):
         "--beacon", "drand", "--beacon-round", 4321098, "--beacon-value", "9a1f"]
     for count, (nonce, options) in enumerate(nonces.items(), start=1):
         count = min(count, total)
-        audit = reenact(binary, "audit", run, *options, "--segments", count, "--json",
+        audit = reenact(binary, "audit", run, *options, "--sample", count, "--json",
                         "--no-ledger")
         answer = json.loads(audit.stdout)
         found = [segment["segment"]["index"] for segment in answer["segments"]]

@@ -4,8 +4,8 @@ use anstyle::Style;
 use reenact_core::format::Environment;
 use reenact_core::state::TensorDifference;
 use reenact_core::verify::{
-    Claim, Escape, Explanation, Grade, Independence, Report, SegmentOutcome, SegmentReport,
-    Verdict, Weight, date,
+    Claim, Escape, Explanation, Grade, Independence, Report, SampledBy, SegmentOutcome,
+    SegmentReport, Verdict, Weight, date,
 };
 
 use super::tolerance;
@@ -183,6 +183,12 @@ pub(super) fn fact(name: &str, value: impl std::fmt::Display) {
 fn show_sample(report: &Report) {
     match &report.challenge {
         Some(challenge) => {
+            if let Some(sampled_by) = &report.sampled_by {
+                fact("sample", sampled_by);
+                if let SampledBy::Spec { .. } = sampled_by {
+                    fact("", "choose yourself with --sample or --confidence");
+                }
+            }
             fact("nonce", &challenge.nonce);
             if let Some(source) = &report.nonce_source {
                 fact("", source);

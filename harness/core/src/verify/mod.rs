@@ -40,6 +40,7 @@ mod rehearsal;
 mod remembered;
 mod replay;
 mod report;
+mod sampled_by;
 mod tally;
 mod tolerance;
 mod unrecorded;
@@ -66,6 +67,7 @@ pub use rehearsal::{Departure, Part, Rehearsal, Snapshot, StartPinned, rehearse}
 pub use remembered::{Past, Remembered, Seen};
 pub use replay::{Replay, ReplayError, replay};
 pub use report::{Claim, Escape, REPORT_FORMAT, Report, SegmentOutcome, SegmentReport};
+pub use sampled_by::{BeyondRun, SampledBy, sample_size};
 pub use tolerance::{
     Accumulated, Beyond, Distribution, DistributionError, Drift, Excess, HonestRun,
     SegmentDeviation, TensorBound, TensorDeviation, Tolerance, ToleranceBasis, Usual,

@@ -13,6 +13,7 @@ use super::recall::Recall;
 use super::recording::{Recording, Segment};
 use super::remembered::{Past, escape_of_all};
 use super::replay::Replay;
+use super::sampled_by::SampledBy;
 use super::tolerance::Tolerance;
 use super::unrecorded::note;
 use super::verdict::{Grade, Verdict};
@@ -26,7 +27,7 @@ use crate::format::Environment;
 /// nonce came from, which independence was required, what a ledger knew of
 /// earlier audits, the chance of escape up to now, the kernels that a replay had to
 /// choose itself, the tolerance of an audit across classes of device, and the rule of
-/// the draw (a report without one was drawn by rule 1).
+/// the draw (a report without one was drawn by rule 1), and who decided on the sample.
 pub const REPORT_FORMAT: u32 = 1;
 
 /// Numbers of tampered segments for which the chance of escape is reported.
@@ -49,6 +50,9 @@ pub struct Report {
     pub claim: Option<Claim>,
     /// Everything that decides the sample; none if nothing could be drawn.
     pub challenge: Option<Challenge>,
+    /// Who decided which segments; none if none were to be replayed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampled_by: Option<SampledBy>,
     /// Where the nonce came from; none if nothing was drawn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonce_source: Option<NonceSource>,
@@ -211,6 +215,7 @@ impl Report {
             vouched,
             claim,
             challenge,
+            sampled_by: None,
             nonce_source: None,
             past: None,
             findings,
