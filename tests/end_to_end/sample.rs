@@ -1,4 +1,4 @@
-//! Which segments are replayed, who decided it, and what is said of that.
+//! Which segments are replayed, who decided it, and what was audited.
 
 use std::fs;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 
-use crate::common::{DIVERGENT, MATCH, Ran, USAGE, audit, binary, record, toy_spec};
+use crate::common::{DIVERGENT, MATCH, Ran, USAGE, audit, binary, record, roots, toy_spec};
 
 fn recorded(replace: &[(&str, &str)]) -> (TempDir, PathBuf) {
     let folder = tempdir().unwrap();
@@ -99,4 +99,29 @@ fn the_policy_is_called_the_trainers_own_where_it_is() {
     let said = by(&["--sample", "2"]);
     assert!(said.contains("as whoever audits asked: 2 segments"), "{said}");
     assert!(!said.contains("trainer's spec") && !said.contains("99 segments"), "{said}");
+}
+
+#[test]
+fn a_report_says_in_its_first_lines_what_was_audited() {
+    let (folder, run) = recorded(&[]);
+    let page = folder.path().join("page");
+    let report = audit(&run, &["--report", page.to_str().unwrap()]).expect(MATCH).json();
+    let names = ["spec", "commitment", "state", "model"];
+    let digests = names.map(|name| report["audited"][name].as_str().unwrap().to_owned());
+    assert_eq!(digests[0], report["claim"]["spec"]);
+    assert_eq!(digests[1], report["challenge"]["commitment"]);
+    assert!(roots(&run).last().unwrap().ends_with(&digests[2]), "{digests:?}");
+    let page = fs::read_to_string(page.join("report.html")).unwrap();
+    let verdict = page.find("id=\"verdict\"").unwrap();
+    let said = |command: &str| {
+        let ran = binary().arg(command).arg(&run).output().unwrap();
+        Ran::from(&ran).expect(MATCH).stdout
+    };
+    let (first, inspected) = (said("audit"), said("inspect"));
+    let first: String = first.lines().take(3).collect();
+    for digest in &digests {
+        assert!(page[..verdict].contains(digest), "{digest}");
+        assert!(first.contains(&digest[..16]), "{digest}: {first}");
+        assert!(inspected.contains(digest), "{digest}: {inspected}");
+    }
 }

@@ -56,6 +56,9 @@ def compare_draws(binary, run):
         expected = reference.draw(recording["commitment"], nonce, total, count)
         if audit.returncode != 0 or found != expected or answer["challenge"]["nonce"] != nonce:
             yield f"{nonce}: reenact draws {found}, the reference {expected}"
+        audited = reference.audited(str(run), recording)
+        if answer["audited"] != audited:
+            yield f"reenact names {answer['audited']}, the reference {audited}"
 
 
 def compare_forgeries(binary, run):

@@ -96,6 +96,9 @@ def vectors():
     leaves = [reference.leaf(*tensor) for tensor in odd_state()]
     root = "3a1e2279987af8148857f42adaefb6f262aee614da622a0e7618fb7a256e43d2"
     yield reference.root_of_leaves(leaves).hex(), root
+    named = [(tensor[0], reference.leaf(*tensor)) for tensor in odd_state()]
+    root = "e78f1403a9037b9fa437beda10c8dd84b56446bde0f443f68ecab30820a20790"
+    yield reference.model_root(named).hex(), root
     yield one_frame_journal(), "6ac67acb1320796318487954216dadb1167750685702d5d9d76fb6005a6a9980"
     chosen = [(b"a", b"", 0, 3, b"tiled"), (b"mm", bytes([7, 255]), 2, 3, b"tiled")]
     yield selections(), (chosen, True)

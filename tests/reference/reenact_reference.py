@@ -495,6 +495,11 @@ def root_of_leaves(leaves):
     return H("reenact v1 state root", u64(len(leaves)) + tree(leaves))
 
 
+def model_root(named_leaves):
+    ours = [found for name, found in named_leaves if name.startswith("model.")]
+    return H("reenact v1 model root", u64(len(ours)) + tree(ours))
+
+
 # Section 10: checkpoint
 
 
@@ -534,6 +539,9 @@ class Checkpoint:
 
     def root(self):
         return root_of_leaves([leaf(*tensor) for tensor in self.tensors])
+
+    def model_root(self):
+        return model_root((tensor[0], leaf(*tensor)) for tensor in self.tensors)
 
     def fingerprints(self):
         return [fingerprint(data) for _, _, _, data in self.tensors]
@@ -1008,6 +1016,18 @@ def check_samples(spec, history):
             yield f"journal, step {step}: the samples are not those that the spec derives"
 
 
+def audited(run, recording):
+    """Names what was audited, as a report does."""
+    root = recording["history"].checkpoints[recording["spec"].steps]
+    file = read_object(run, f"checkpoints/{root.hex()}.safetensors")
+    return {
+        "spec": recording["history"].spec.hex(),
+        "commitment": recording["commitment"].hex(),
+        "state": root.hex(),
+        "model": Checkpoint(file).model_root().hex(),
+    }
+
+
 def report(run, arguments):
     recording, findings = audit(run)
     spec = recording["spec"]
@@ -1015,6 +1035,7 @@ def report(run, arguments):
         "agrees": not findings,
         "findings": findings,
         "spec": recording["history"].spec.hex(),
+        "audited": None if findings else audited(run, recording),
         "commitment": recording["commitment"].hex(),
         "head": recording["journal"].head.hex(),
         "frames": len(recording["journal"].events),

@@ -107,6 +107,7 @@ pub(super) fn report() -> Report {
         vouched: Vouched::UnknownKey { key: HOSTILE.into() },
         claim: Some(claim),
         challenge: None,
+        audited: None,
         sampled_by: None,
         nonce_source: None,
         past: None,

@@ -18,6 +18,7 @@
 //! [`crate::format`].
 
 mod allowed_signers;
+mod audited;
 mod boundary;
 mod cause;
 mod challenge;
@@ -48,6 +49,7 @@ mod verdict;
 mod vouched;
 
 pub use allowed_signers::{ALLOWED_SIGNERS_BYTES_MAX, AllowedSigners, AllowedSignersError};
+pub use audited::Audited;
 pub use cause::{Search, explain};
 pub use challenge::{Challenge, Nonce, NonceError};
 pub use course::{COURSE_STEPS_MAX, COURSE_TENSORS_MAX, Course, CourseStep, LossPoint};

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::audited::Audited;
 use super::challenge::Challenge;
 use super::course::LossPoint;
 use super::explain::list;
@@ -27,7 +28,7 @@ use crate::format::Environment;
 /// nonce came from, which independence was required, what a ledger knew of
 /// earlier audits, the chance of escape up to now, the kernels that a replay had to
 /// choose itself, the tolerance of an audit across classes of device, and the rule of
-/// the draw (a report without one was drawn by rule 1), and who decided on the sample.
+/// the draw (a report without one was drawn by rule 1), who decided on the sample, and what was audited.
 pub const REPORT_FORMAT: u32 = 1;
 
 /// Numbers of tampered segments for which the chance of escape is reported.
@@ -48,6 +49,9 @@ pub struct Report {
     pub vouched: Vouched,
     /// What the recording claims; none if it could not be read.
     pub claim: Option<Claim>,
+    /// What was audited, by digests; none if it could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audited: Option<Audited>,
     /// Everything that decides the sample; none if nothing could be drawn.
     pub challenge: Option<Challenge>,
     /// Who decided which segments; none if none were to be replayed.
@@ -214,6 +218,7 @@ impl Report {
             run,
             vouched,
             claim,
+            audited: recording.map(Audited::of),
             challenge,
             sampled_by: None,
             nonce_source: None,
