@@ -147,6 +147,7 @@ mod tests {
     #[test]
     fn golden_draw_of_the_first_rule() {
         assert_eq!(uniform("2026-11-23", 5).draw(), [4, 7, 10, 17, 18]);
+        assert_eq!(uniform("a nonce", 5).draw(), [1, 4, 5, 14, 19]);
         let text = serde_json::to_string(&uniform("n", 5)).unwrap();
         let before = text.replace(r#","rule":1"#, "");
         assert_ne!(before, text);
