@@ -47,7 +47,7 @@ fn matches(program: &str, how: How, seed: u64) -> bool {
     let spec = Spec { root_seed, steps: SEGMENTS * STEPS, checkpoint_every: STEPS, ..declared };
     fs::write(&spec_file, spec.canonical()).expect("the folder is ours");
     record(&spec_file, &run, how, seed);
-    let audit = ["--no-ledger", "--segments", "all"];
+    let audit = ["--no-ledger", "--sample", "all"];
     quiet(command().arg("audit").arg(&run).args(audit)).status().is_ok_and(|found| found.success())
 }
 

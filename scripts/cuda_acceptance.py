@@ -242,7 +242,7 @@ def record_and_audit(session, figures, name, options=()):
 
 
 def audit_bit_exact(session, figures, folder, segments):
-    ran = session.run("audit", folder, "--segments", "all", "--device", session.device,
+    ran = session.run("audit", folder, "--sample", "all", "--device", session.device,
                       "--no-ledger", "--json")
     figures["audit_s"] = ran.seconds
     report = ran.expect(0).json()
@@ -387,7 +387,7 @@ def cross_class(session, figures):
     """Without a calibration, an audit on another class must not decide."""
     check_other(session)
     ran = session.run("audit", session.recording("digits-mlp").folder, "--device", session.other,
-                      "--segments", "1", "--no-ledger", "--json")
+                      "--sample", "1", "--no-ledger", "--json")
     ran.expect(INCONCLUSIVE)
     report = ran.json()
     figures.update({"exit_code": ran.code, "audit_s": ran.seconds, "reasons": report["reasons"]})
@@ -406,7 +406,7 @@ def calibrate(session, figures):
         session.other, "--runs", runs, "--out", calibration, "--json").expect(0)
     figures["calibrate_s"] = made.seconds
     ran = session.run("audit", run, "--device", session.other, "--calibration", calibration,
-                      "--segments", "all", "--no-ledger", "--json").expect(0)
+                      "--sample", "all", "--no-ledger", "--json").expect(0)
     figures.update({"audit_s": ran.seconds, "verdict": ran.json()["verdict"]})
     if figures["verdict"] != {"kind": "match", "grade": "tolerance"}:
         raise Failed(f"the verdict is {figures['verdict']}")

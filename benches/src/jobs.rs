@@ -23,13 +23,7 @@ pub fn measure(command: &Path, repeat: usize) -> Vec<Row> {
     call(Command::new(command).arg("record").arg(&spec_file).arg("--out").arg(&run));
     let audit = |jobs: &str| {
         let mut audit = Command::new(command);
-        call(audit.arg("audit").arg(&run).args([
-            "--no-ledger",
-            "--segments",
-            "all",
-            "--jobs",
-            jobs,
-        ]));
+        call(audit.arg("audit").arg(&run).args(["--no-ledger", "--sample", "all", "--jobs", jobs]));
     };
     let pairs: Vec<Pair> = (0..2 + repeat as u64).map(|turn| pair(turn, &audit)).collect();
     let row = Row::of_speeds("audit, segments a minute", ("--jobs 2", "--jobs 1"), &pairs);

@@ -79,8 +79,9 @@ pub fn record(spec: &Path, out: &Path, more: &[&str]) -> Value {
 pub fn audit(run: &Path, more: &[&str]) -> Ran {
     let mut command = binary();
     command.arg("audit").arg(run).arg("--json");
-    if !more.contains(&"--segments") {
-        command.args(["--segments", "all"]);
+    let asked = ["--sample", "--segment", "--segments", "--confidence"];
+    if !more.iter().any(|option| asked.contains(option)) {
+        command.args(["--sample", "all"]);
     }
     Ran::from(&command.args(more).output().unwrap())
 }

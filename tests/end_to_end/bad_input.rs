@@ -90,10 +90,10 @@ fn selections_that_make_no_sense() {
     let folder = tempdir().unwrap();
     let run = folder.path().join("run");
     record(&toy_spec(folder.path(), &[]), &run, &[]);
-    audit(&run, &["--segments", "6-9"]).expect(USAGE).says(&["no segment 9", "has 6"]);
-    audit(&run, &["--segments", "none"]).expect(USAGE).says(&["--segments"]);
-    audit(&run, &["--segments", "1", "--confidence", "0.9"]).expect(USAGE);
-    audit(&run, &["--segments", "1", "--nonce", ""]).expect(USAGE).says(&["nonce"]);
+    audit(&run, &["--segment", "6-9"]).expect(USAGE).says(&["no segment 9", "has 6"]);
+    audit(&run, &["--sample", "none"]).expect(USAGE).says(&["--sample", "all"]);
+    audit(&run, &["--sample", "1", "--confidence", "0.9"]).expect(USAGE);
+    audit(&run, &["--sample", "1", "--nonce", ""]).expect(USAGE).says(&["nonce"]);
 }
 
 #[test]

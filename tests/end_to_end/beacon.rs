@@ -15,7 +15,7 @@ fn everybody_draws_the_sample_of_a_beacon() {
     let run = folder.path().join("run");
     record(&toy_spec(folder.path(), &[]), &run, &[]);
     let reports = folder.path().join("reports");
-    let page = ["--segments", "3", "--report", reports.to_str().unwrap()];
+    let page = ["--sample", "3", "--report", reports.to_str().unwrap()];
     let report = audit(&run, &[&BEACON[..], &page].concat()).expect(MATCH).json();
     let text = "beacon drand-quicknet 4321098 9a1f";
     assert_eq!(report["challenge"]["nonce"], text);
@@ -23,7 +23,7 @@ fn everybody_draws_the_sample_of_a_beacon() {
     assert_eq!(source["kind"], "beacon");
     assert_eq!((&source["source"], &source["value"]), (&"drand-quicknet".into(), &"9a1f".into()));
     assert_eq!(source["round"], 4_321_098);
-    let again = audit(&run, &["--segments", "3", "--nonce", text]).expect(MATCH).json();
+    let again = audit(&run, &["--sample", "3", "--nonce", text]).expect(MATCH).json();
     assert_eq!(again["nonce_source"]["kind"], "given");
     let drawn = |report: &serde_json::Value| {
         let segments = report["segments"].as_array().unwrap().iter();
@@ -62,11 +62,11 @@ fn a_fresh_nonce_is_fresh() {
     let run = folder.path().join("run");
     record(&toy_spec(folder.path(), &[]), &run, &[]);
     let nonce = || {
-        let report = audit(&run, &["--segments", "1"]).expect(MATCH).json();
+        let report = audit(&run, &["--sample", "1"]).expect(MATCH).json();
         assert_eq!(report["nonce_source"]["kind"], "fresh");
         report["challenge"]["nonce"].as_str().unwrap().to_owned()
     };
     assert_ne!(nonce(), nonce());
-    let chosen = audit(&run, &["--segments", "0,"]).expect(MATCH).json();
+    let chosen = audit(&run, &["--segment", "0"]).expect(MATCH).json();
     assert!(chosen["nonce_source"].is_null());
 }

@@ -146,7 +146,7 @@ fn what_is_not_looked_into_is_said() {
     assert_eq!(explanations().filter(|found| found["ended_early"] == true).count(), 2);
     let page = folder.path().join("page");
     let mut command = binary();
-    command.arg("audit").arg(&forged).args(["--segments", "all", "--report"]).arg(&page);
+    command.arg("audit").arg(&forged).args(["--sample", "all", "--report"]).arg(&page);
     let ran = Ran::from(&command.output().unwrap()).expect(DIVERGENT);
     let said = "Why 2 more segments diverge was not looked into";
     assert!(ran.stdout.contains(said), "{}", ran.stdout);

@@ -74,7 +74,7 @@ fn try_case(case: &Case, honest: &Path) -> Result<(), String> {
         edit::apply(&mut folder, line).map_err(|problem| format!("`{line}`: {problem}"))?;
     }
     let before = folder::listing(place.path());
-    let audited = limited(&["audit", "--json", "--segments", "all", "--jobs", "1"], &folder.run);
+    let audited = limited(&["audit", "--json", "--sample", "all", "--jobs", "1"], &folder.run);
     case.check_exit("audit", case.audit, &audited)?;
     let inspected = limited(&["inspect"], &folder.run);
     case.check_exit("inspect", case.inspect, &inspected)?;

@@ -47,7 +47,7 @@ impl Signed {
 
     fn audit(&self, run: &Path, code: i32) -> serde_json::Value {
         let signers = self.signers.to_str().unwrap();
-        audit(run, &["--allowed-signers", signers, "--nonce", "n", "--segments", "6"])
+        audit(run, &["--allowed-signers", signers, "--nonce", "n", "--sample", "6"])
             .expect(code)
             .json()
     }

@@ -58,7 +58,7 @@ fn killed_at_many_points_and_resumed_it_ends_in_the_same_state() {
         let output = binary().args(["record", "--resume", "--json", "--out"]).arg(&run).output();
         Ran::from(&output.unwrap()).expect(MATCH);
         assert_eq!(roots(&run), roots(&honest), "killed at point {point}");
-        audit(&run, &["--segments", "2"]).expect(MATCH);
+        audit(&run, &["--sample", "2"]).expect(MATCH);
     }
     assert!(killed >= 12, "only {killed} of 24 recorders were alive when they were killed");
 }
@@ -93,7 +93,7 @@ fn asked_to_stop_it_says_so_in_the_journal() {
     assert!(resumed["resumed_step"].as_u64().unwrap() > 0);
     let inspected = inspect(MATCH);
     assert_eq!(inspected["resumed"][0], resumed["resumed_step"]);
-    audit(&run, &["--segments", "3"]).expect(MATCH);
+    audit(&run, &["--sample", "3"]).expect(MATCH);
 }
 
 /// A limit on the size of files stands for a full disk: the system refuses the
@@ -116,7 +116,7 @@ fn a_full_disk_gives_one_message_and_loses_nothing() {
     record(&spec, &honest, &[]);
     record(&spec, &run, &["--resume"]);
     assert_eq!(roots(&run), roots(&honest));
-    audit(&run, &["--segments", "2"]).expect(MATCH);
+    audit(&run, &["--sample", "2"]).expect(MATCH);
 }
 
 #[test]

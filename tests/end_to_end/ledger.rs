@@ -147,7 +147,7 @@ fn a_run_that_is_resumed_is_a_continuation() {
     let report = place.audit(&[]).expect(INCONCLUSIVE).json();
     assert_eq!(seen(&report), (0, "inconclusive".into()));
     record(&spec, &place.run, &["--resume"]);
-    let report = place.audit(&["--segments", "2"]).expect(MATCH).json();
+    let report = place.audit(&["--sample", "2"]).expect(MATCH).json();
     assert_eq!(seen(&report), (1, "match".into()));
     let frames: Vec<Option<u64>> =
         place.entries(&place.run).iter().map(|entry| entry["seen"]["frames"].as_u64()).collect();
@@ -155,19 +155,21 @@ fn a_run_that_is_resumed_is_a_continuation() {
     // And what was seen before the kill obliges.
     fs::remove_dir_all(&place.run).unwrap();
     record(&spec, &place.run, &["--attack", "lr-tamper@3"]);
-    let report = place.audit(&["--segments", "5"]).expect(DIVERGENT).json();
+    let report = place.audit(&["--sample", "5"]).expect(DIVERGENT).json();
     assert!(findings(&report)[0].2.contains("1 earlier audit"), "{report}");
 }
 
 #[test]
 fn a_run_may_be_moved_and_copied() {
     let place = Place::recorded();
-    place.audit(&["--segments", "3"]).expect(MATCH);
+    place.audit(&["--sample", "3"]).expect(MATCH);
     let moved = place.folder.path().join("moved");
     fs::rename(&place.run, &moved).unwrap();
-    let report = place.audit_of(&moved, &["--segments", "3"]).expect(MATCH).json();
+    let report = place.audit_of(&moved, &["--sample", "3"]).expect(MATCH).json();
     assert_eq!(audits_before(&report), 1, "it is recognised");
-    assert_eq!(report["escape"][0]["probability_so_far"], 0.25);
+    // Of the five segments besides the last, each audit left three.
+    let so_far = report["escape"][0]["probability_so_far"].as_f64().unwrap();
+    assert!((so_far - 0.36).abs() < 1e-12, "{so_far}");
     // Another run of the same spec is none of its business.
     let spec = toy_spec(place.folder.path(), &[]);
     let other = place.folder.path().join("other");
@@ -183,18 +185,18 @@ fn chances_of_escape_multiply() {
     let place = Place::recorded();
     let so_far = |more: &[&str]| {
         let report = place.audit(more).expect(MATCH).json();
-        assert_eq!(report["escape"][0]["probability"], 0.5);
-        report["escape"][0]["probability_so_far"].as_f64().unwrap()
+        assert_eq!(report["escape"][0]["probability"], 0.6);
+        (1000.0 * report["escape"][0]["probability_so_far"].as_f64().unwrap()).round()
     };
-    assert_eq!(so_far(&["--segments", "3", "--nonce", "a"]), 0.5);
-    assert_eq!(so_far(&["--segments", "3"]), 0.25);
+    assert_eq!(so_far(&["--sample", "3", "--nonce", "a"]), 600.0);
+    assert_eq!(so_far(&["--sample", "3"]), 360.0);
     // The same draw again shows nothing new, nor does a choice by hand.
-    assert_eq!(so_far(&["--segments", "3", "--nonce", "a"]), 0.25);
-    let chosen = place.audit(&["--segments", "0,1"]).expect(MATCH).json();
+    assert_eq!(so_far(&["--sample", "3", "--nonce", "a"]), 360.0);
+    let chosen = place.audit(&["--segment", "0,1"]).expect(MATCH).json();
     assert_eq!(chosen["escape"].as_array().unwrap().len(), 0);
-    assert_eq!(so_far(&["--segments", "3"]), 0.125);
+    assert_eq!(so_far(&["--sample", "3"]), 216.0);
     let mut command = binary();
-    command.args(["audit", "--segments", "3", "--ledger"]).arg(&place.ledger).arg(&place.run);
+    command.args(["audit", "--sample", "3", "--ledger"]).arg(&place.ledger).arg(&place.run);
     let text = Ran::from(&command.output().unwrap()).expect(MATCH).stdout;
     assert!(text.contains("with the audits before") && text.contains("5, the first on"), "{text}");
 }
@@ -219,7 +221,7 @@ fn a_recording_that_cannot_be_read_is_remembered_without_a_head() {
 /// Audits with the ledger where it usually is, and with one that was named.
 fn both(place: &Place, ledger: &Path) -> (Ran, Ran) {
     let mut usual = binary();
-    usual.env("REENACT_LEDGER", ledger).args(["audit", "--json", "--segments", "all"]);
+    usual.env("REENACT_LEDGER", ledger).args(["audit", "--json", "--sample", "all"]);
     let usual = Ran::from(&usual.arg(&place.run).output().unwrap());
     let named = audit(&place.run, &["--ledger", ledger.to_str().unwrap()]);
     (usual, named)
@@ -258,7 +260,7 @@ fn audits_at_once_are_all_remembered() {
     let place = Place::recorded();
     let start = |_| {
         let mut command = binary();
-        command.args(["audit", "--segments", "2", "--jobs", "1", "--ledger"]);
+        command.args(["audit", "--sample", "2", "--jobs", "1", "--ledger"]);
         command.arg(&place.ledger).arg(&place.run);
         command.stdout(Stdio::null()).spawn().unwrap()
     };

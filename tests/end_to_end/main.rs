@@ -20,6 +20,7 @@ mod ledger;
 mod memory;
 mod page;
 mod rehearsal;
+mod sample;
 mod selections;
 mod signed;
 mod tolerance;

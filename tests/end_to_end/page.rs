@@ -48,17 +48,17 @@ fn a_match_says_how_far_it_reaches() {
     let folder = tempdir().unwrap();
     let run = folder.path().join("run");
     record(&toy_spec(folder.path(), &[]), &run, &[]);
-    let (ran, page) = report(&run, &folder.path().join("drawn"), &["--segments", "3"]);
+    let (ran, page) = report(&run, &folder.path().join("drawn"), &["--sample", "3"]);
     let facts = ran.expect(MATCH).json();
     is_self_contained(&page);
     let nonce = facts["challenge"]["nonce"].as_str().unwrap();
     let commitment = facts["challenge"]["commitment"].as_str().unwrap();
     let binary = facts["auditor"]["binary"].as_str().unwrap();
-    for part in [nonce, commitment, binary, "50.0 %", "Self-check", "3 segments not replayed"] {
+    for part in [nonce, commitment, binary, "60.0 %", "Self-check", "3 segments not replayed"] {
         assert!(page.contains(part), "{part}");
     }
     assert_eq!(facts["claim"]["losses"].as_array().unwrap().len(), 60);
-    let (_, page) = report(&run, &folder.path().join("chosen"), &["--segments", "0,1"]);
+    let (_, page) = report(&run, &folder.path().join("chosen"), &["--segment", "0,1"]);
     assert!(page.contains("chosen by hand") && !page.contains("Fisher"));
 }
 

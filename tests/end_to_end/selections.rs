@@ -89,7 +89,7 @@ fn poisoned_and_withheld_kernels_are_caught() {
     }
     let page = fs::read_to_string(page.join("report.html")).unwrap();
     assert!(page.contains("does not hold the kernel selections"));
-    let shown = reenact(&["audit", withheld.to_str().unwrap(), "--segments", "all"]);
+    let shown = reenact(&["audit", withheld.to_str().unwrap(), "--sample", "all"]);
     let words = shown.expect(DIVERGENT).stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words.contains("the code that replays is not the code that trained"), "{words}");
 }
@@ -107,7 +107,7 @@ fn kernels_that_are_only_missing_are_noted() {
     assert_eq!(report["findings"][0]["weight"], "note");
     assert_eq!(report["segments"][5]["outcome"]["replay"]["unrecorded"]["count"], 1);
     let note = "in segment 0 the replay had to choose 1 kernel that the recording does not hold";
-    let shown = reenact(&["audit", copy.to_str().unwrap(), "--segments", "all"]).expect(MATCH);
+    let shown = reenact(&["audit", copy.to_str().unwrap(), "--sample", "all"]).expect(MATCH);
     assert!(shown.stdout.contains(note), "{}", shown.stdout);
     let page = fs::read_to_string(page.join("report.html")).unwrap();
     assert!(page.contains(note));

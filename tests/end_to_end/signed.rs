@@ -154,7 +154,7 @@ fn a_signature_with_a_flipped_bit_is_divergent() {
         let mut flipped = honest.clone();
         flipped[byte] ^= 1 << (byte % 8);
         fs::write(&path, flipped).unwrap();
-        let report = audit(&run, &["--segments", "1"]).expect(DIVERGENT).json();
+        let report = audit(&run, &["--sample", "1"]).expect(DIVERGENT).json();
         assert_eq!(findings(&report)[0].0, "commitment.sig", "byte {byte}");
     }
 }

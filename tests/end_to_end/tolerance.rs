@@ -123,7 +123,7 @@ fn an_honest_run_matches_within_the_tolerance() {
     // The sketches have done their work.
     assert!(!report.to_string().contains("sketches"));
     // One segment alone cannot be added up.
-    let single = ground.within(&ground.honest, &["--segments", "3,"]).expect(MATCH).json();
+    let single = ground.within(&ground.honest, &["--segment", "3"]).expect(MATCH).json();
     assert!(single["tolerance"]["accumulated"].is_null());
 }
 
@@ -134,7 +134,7 @@ fn it_looks_different_in_every_report() {
     let calibration = ["--calibration", ground.calibration.to_str().unwrap()];
     let mut command = binary();
     command.arg("audit").arg(&ground.honest).args(ELSEWHERE).args(calibration);
-    command.args(["--segments", "all", "--report"]).arg(&page);
+    command.args(["--sample", "all", "--report"]).arg(&page);
     let shown = Ran::from(&command.output().unwrap()).expect(MATCH).stdout;
     for part in ["Match (tolerance)", "not bit-exact", "≈≈≈", "could hide", "model.weight"] {
         assert!(shown.contains(part), "{part}: {shown}");
@@ -166,7 +166,7 @@ fn a_large_edit_is_divergent() {
     assert_eq!(beyond(&report), [3, 4], "{}", report["reasons"]);
     assert_eq!(report["reasons"].as_array().unwrap().len(), 2);
     for attack in ["no-training", "interpolation@80"] {
-        ground.within(&ground.edited(attack), &["--segments", "7-8"]).expect(DIVERGENT);
+        ground.within(&ground.edited(attack), &["--segment", "7-8"]).expect(DIVERGENT);
     }
 }
 
@@ -234,7 +234,7 @@ fn what_is_exact_on_every_class_stays_exact() {
     for attack in ["order-swap@25", "lr-recorded@25", "seed-swap"] {
         let run = ground.path(&format!("exact-{attack}"));
         record(&ground.spec, &run, &["--attack", attack]);
-        ground.within(&run, &["--segments", "2,"]).expect(DIVERGENT);
+        ground.within(&run, &["--segment", "2"]).expect(DIVERGENT);
     }
 }
 

@@ -28,7 +28,7 @@ fn run_of(steps_a_segment: u64) -> (TempDir, PathBuf) {
 
 fn start_audit(run: &Path, jobs: &str, stall_seconds: &str) -> Child {
     let mut command = binary();
-    command.arg("audit").arg(run).args(["--json", "--segments", "all", "--jobs", jobs]);
+    command.arg("audit").arg(run).args(["--json", "--sample", "all", "--jobs", jobs]);
     command.args(["--stall-seconds", stall_seconds]).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().unwrap()
 }

@@ -98,7 +98,7 @@ fn hostile_files_and_variables_change_nothing() {
     assert!(has_fused(&tables(&run)));
     assert_eq!(class(&run), class(honest()));
     let mut command = binary();
-    command.arg("audit").arg(&run).args(["--segments", "1"]);
+    command.arg("audit").arg(&run).args(["--sample", "1"]);
     here(&mut command).expect(MATCH);
     let mut command = binary();
     let said = here(command.arg("doctor")).expect(MATCH).stdout;
@@ -115,7 +115,7 @@ fn without_fusion_is_another_class_and_agrees_with_itself() {
     record(&spec(folder.path()), &run, &unfused);
     assert!(!has_fused(&tables(&run)));
     audit(&run, &unfused).expect(MATCH);
-    let report = audit(&run, &["--segments", "1"]).expect(INCONCLUSIVE).json();
+    let report = audit(&run, &["--sample", "1"]).expect(INCONCLUSIVE).json();
     assert!(report.to_string().contains("fusion"), "{report}");
 }
 

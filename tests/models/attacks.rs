@@ -113,7 +113,7 @@ fn clip_off() {
     let spec = short_spec(folder, "cicero-gpt", &[("limit = 1.0", "limit = 0.01")]);
     let run = honest.beside("unclipped");
     record(&spec, &run, &["--attack", &format!("clip-off@{STEP}")]);
-    let found = divergent_segments(&audit(&run, &["--segments", "1,"]).expect(DIVERGENT).json());
+    let found = divergent_segments(&audit(&run, &["--segment", "1"]).expect(DIVERGENT).json());
     assert_eq!((found[0].step, found[0].explained.as_deref()), (Some(STEP), Some("clip-off")));
 }
 
@@ -121,7 +121,7 @@ fn clip_off() {
 fn learning_rates_are_solved_for() {
     for (program, ..) in PROGRAMS {
         let run = Run::record(program, &["--attack", &format!("lr-tamper@{STEP}*1.037")]);
-        let report = audit(&run.path, &["--segments", "1,"]).expect(DIVERGENT).json();
+        let report = audit(&run.path, &["--segment", "1"]).expect(DIVERGENT).json();
         let cause = &report["segments"][0]["explanation"]["causes"][0]["cause"];
         assert_eq!((&cause["kind"], &cause["factor"]), (&"learning-rate".into(), &1.037.into()));
     }
@@ -180,7 +180,7 @@ fn assert_boundary_edit(program: &str, attack: &str) -> Found {
     let run = Run::record(program, &[]);
     let copy = run.beside("copy");
     let planted = planted(&format!("{attack}@20"), &run.path, None, &copy);
-    let report = audit(&copy, &["--segments", "1"]);
+    let report = audit(&copy, &["--sample", "1"]);
     // Whichever segment is drawn; the one that ends at the edit is segment 1.
     assert!(matches!(report.code, Some(MATCH | DIVERGENT)));
     let report = audit(&copy, &[]).expect(DIVERGENT).json();
@@ -191,7 +191,7 @@ fn assert_boundary_edit(program: &str, attack: &str) -> Found {
     assert_eq!(found.closing, planted.changes[0].tensors, "{program} {attack}");
     assert_eq!(found.explained.as_deref(), Some(attack), "{program} {attack}");
     // Segments that the edit does not touch are clean: the stated limit.
-    audit(&copy, &["--segments", "0,"]).expect(MATCH);
+    audit(&copy, &["--segment", "0"]).expect(MATCH);
     found
 }
 

@@ -48,7 +48,7 @@ fn killed_resumed_and_moved_it_matches() {
         let moved = run.beside("moved to");
         copy(&killed, &moved);
         fs::remove_dir_all(&killed).unwrap();
-        let report = audit(&moved, &["--segments", "2,0,1"]).expect(MATCH).json();
+        let report = audit(&moved, &["--segment", "2,0,1"]).expect(MATCH).json();
         assert_eq!(report["claim"]["resumed"][0], resumed["resumed_step"]);
     }
 }

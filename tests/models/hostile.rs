@@ -19,7 +19,7 @@ fn a_giant_model_is_refused_before_it_is_built() {
     let spec = Spec::parse(&std::fs::read_to_string(path).unwrap()).unwrap();
     let source = Directory::open(&run.path).unwrap();
     redeclare(&source, &spec, &mut Directory::create(&copy).unwrap());
-    let report = audit(&copy, &["--segments", "0,"]).expect(DIVERGENT).json();
+    let report = audit(&copy, &["--segment", "0"]).expect(DIVERGENT).json();
     assert_eq!(report["segments"][0]["outcome"]["kind"], "refused");
     let problem = report["segments"][0]["outcome"]["problem"].as_str().unwrap();
     assert!(problem.contains("4299948042 parameters"), "{problem}");

@@ -49,13 +49,16 @@ def compare_draws(binary, run):
         "--beacon", "drand", "--beacon-round", 4321098, "--beacon-value", "9a1f"]
     for count, (nonce, options) in enumerate(nonces.items(), start=1):
         count = min(count, total)
-        audit = reenact(binary, "audit", run, *options, "--segments", count, "--json",
+        audit = reenact(binary, "audit", run, *options, "--sample", count, "--json",
                         "--no-ledger")
         answer = json.loads(audit.stdout)
         found = [segment["segment"]["index"] for segment in answer["segments"]]
         expected = reference.draw(recording["commitment"], nonce, total, count)
         if audit.returncode != 0 or found != expected or answer["challenge"]["nonce"] != nonce:
             yield f"{nonce}: reenact draws {found}, the reference {expected}"
+        audited = reference.audited(str(run), recording)
+        if answer["audited"] != audited:
+            yield f"reenact names {answer['audited']}, the reference {audited}"
 
 
 def compare_forgeries(binary, run):

@@ -96,12 +96,19 @@ def vectors():
     leaves = [reference.leaf(*tensor) for tensor in odd_state()]
     root = "3a1e2279987af8148857f42adaefb6f262aee614da622a0e7618fb7a256e43d2"
     yield reference.root_of_leaves(leaves).hex(), root
+    named = [(tensor[0], reference.leaf(*tensor)) for tensor in odd_state()]
+    root = "e78f1403a9037b9fa437beda10c8dd84b56446bde0f443f68ecab30820a20790"
+    yield reference.model_root(named).hex(), root
     yield one_frame_journal(), "6ac67acb1320796318487954216dadb1167750685702d5d9d76fb6005a6a9980"
     chosen = [(b"a", b"", 0, 3, b"tiled"), (b"mm", bytes([7, 255]), 2, 3, b"tiled")]
     yield selections(), (chosen, True)
     digest = "7bf96482027f358a27f35275258eeb521cdc9484af44e554f713c9301f23dbcf"
     yield reference.commitment_digest(commitment_text()).hex(), digest
-    yield reference.draw(bytes([9] * 32), "2026-11-23", 20, 5), [4, 7, 10, 17, 18]
+    yield reference.draw(bytes([9] * 32), "a nonce", 20, 5), [1, 8, 12, 15, 19]
+    yield reference.draw(bytes([9] * 32), "a nonce", 20, 5, rule=1), [1, 4, 5, 14, 19]
+    yield [reference.escape(20, m, 3) for m in (1, 18, 19, 20)], [17 / 19, 0.0, 0.0, 0.0]
+    yield [reference.escape(20, m, 1) for m in (1, 19, 20)], [1.0, 1.0, 0.0]
+    yield reference.count_by_policy(("confidence", 0.95, 1), 20), 20
 
 
 def main():

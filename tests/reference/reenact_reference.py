@@ -495,6 +495,11 @@ def root_of_leaves(leaves):
     return H("reenact v1 state root", u64(len(leaves)) + tree(leaves))
 
 
+def model_root(named_leaves):
+    ours = [found for name, found in named_leaves if name.startswith("model.")]
+    return H("reenact v1 model root", u64(len(ours)) + tree(ours))
+
+
 # Section 10: checkpoint
 
 
@@ -534,6 +539,9 @@ class Checkpoint:
 
     def root(self):
         return root_of_leaves([leaf(*tensor) for tensor in self.tensors])
+
+    def model_root(self):
+        return model_root((tensor[0], leaf(*tensor)) for tensor in self.tensors)
 
     def fingerprints(self):
         return [fingerprint(data) for _, _, _, data in self.tensors]
@@ -819,13 +827,16 @@ def commitment_digest(file):
 # Section 13: challenge
 
 
-def draw(commitment, nonce, total, count):
+def draw(commitment, nonce, total, count, rule=2):
     printable = 1 <= len(nonce) <= 256 and all(" " <= c <= "~" for c in nonce)
     demand(printable, "a nonce is 1 to 256 printable ASCII characters")
-    key = H("reenact v1 challenge", commitment + text(nonce) + u64(total))
-    segments = list(range(total))
-    shuffle(ChaCha20(key), segments, count)
-    return sorted(segments[:count])
+    demand(rule in (1, 2), "the rule of the draw is not known")
+    key = H(f"reenact v{rule} challenge", commitment + text(nonce) + u64(total))
+    count = min(count, total)
+    always = min(count, 1) if rule == 2 else 0
+    segments = list(range(total - always))
+    shuffle(ChaCha20(key), segments, count - always)
+    return sorted(segments[:count - always] + [total - 1] * always)
 
 
 def beacon_nonce(source, number, value):
@@ -834,7 +845,11 @@ def beacon_nonce(source, number, value):
     return f"beacon {source} {number} {value}"
 
 
-def escape(total, tampered, drawn):
+def escape(total, tampered, drawn, rule=2):
+    if rule == 2 and drawn > 0:
+        total, drawn = total - 1, drawn - 1  # the last one is left alone
+        if tampered > total:
+            return 0.0
     if tampered + drawn > total:
         return 0.0
     few, many = min(tampered, drawn), max(tampered, drawn)
@@ -1001,6 +1016,18 @@ def check_samples(spec, history):
             yield f"journal, step {step}: the samples are not those that the spec derives"
 
 
+def audited(run, recording):
+    """Names what was audited, as a report does."""
+    root = recording["history"].checkpoints[recording["spec"].steps]
+    file = read_object(run, f"checkpoints/{root.hex()}.safetensors")
+    return {
+        "spec": recording["history"].spec.hex(),
+        "commitment": recording["commitment"].hex(),
+        "state": root.hex(),
+        "model": Checkpoint(file).model_root().hex(),
+    }
+
+
 def report(run, arguments):
     recording, findings = audit(run)
     spec = recording["spec"]
@@ -1008,6 +1035,7 @@ def report(run, arguments):
         "agrees": not findings,
         "findings": findings,
         "spec": recording["history"].spec.hex(),
+        "audited": None if findings else audited(run, recording),
         "commitment": recording["commitment"].hex(),
         "head": recording["journal"].head.hex(),
         "frames": len(recording["journal"].events),
@@ -1017,7 +1045,7 @@ def report(run, arguments):
         total = spec.segment_count()
         count = arguments.count or count_by_policy(spec.sampling, total)
         challenge = {"commitment": answer["commitment"], "nonce": arguments.nonce,
-                     "total": total, "count": min(count, total)}
+                     "total": total, "count": min(count, total), "rule": 2}
         answer["challenge"] = challenge
         answer["segments"] = draw(recording["commitment"], arguments.nonce, total, count)
     return answer

@@ -151,12 +151,8 @@ fn the_right_recording_may_come_back() {
 
 fn concluded(run: &MemoryRun, nonce: &str, count: u64, remembered: &[Remembered]) -> Report {
     let recording = common::whole(run);
-    let challenge = Challenge {
-        commitment: recording.commitment,
-        nonce: nonce.parse().unwrap(),
-        total: recording.segment_count(),
-        count,
-    };
+    let (nonce, total) = (nonce.parse().unwrap(), recording.segment_count());
+    let challenge = Challenge::new(recording.commitment, nonce, total, count);
     let segments = common::segment_reports(&recording, &challenge.draw());
     let vouched = Default::default();
     let mut report = Report::conclude(
@@ -181,16 +177,18 @@ fn with_sample(run: &MemoryRun, nonce: &str, count: u64) -> Remembered {
 #[test]
 fn chances_of_escape_multiply_over_the_audits() {
     let run = record(&spec());
-    let before = [with_sample(&run, "a", 1), with_sample(&run, "b", 2), with_sample(&run, "a", 1)];
+    let before = [with_sample(&run, "a", 2), with_sample(&run, "b", 3), with_sample(&run, "a", 2)];
     let chance = |nonce: &str, remembered: &[Remembered]| {
-        let report = concluded(&run, nonce, 1, remembered);
+        let report = concluded(&run, nonce, 2, remembered);
         let escape = report.escape[0];
-        assert_eq!((escape.tampered, escape.probability), (1, 0.75));
-        (escape.probability_so_far.unwrap(), report.past.unwrap().samples)
+        // One of the three besides the last.
+        assert_eq!((escape.tampered, escape.probability), (1, 2.0 / 3.0));
+        let so_far = 27.0 * escape.probability_so_far.unwrap();
+        (so_far.round() as u64, report.past.unwrap().samples)
     };
-    assert_eq!(chance("c", &[]), (0.75, 0));
-    assert_eq!(chance("c", &before), (0.75 * 0.75 * 0.5, 2));
-    assert_eq!(chance("b", &before), (0.75 * 0.5, 2), "the same draw again adds nothing");
+    assert_eq!(chance("c", &[]), (18, 0));
+    assert_eq!(chance("c", &before), (2 * 2, 2));
+    assert_eq!(chance("b", &before), (2 * 3, 2), "the same draw again adds nothing");
 }
 
 #[test]
@@ -198,8 +196,8 @@ fn samples_of_another_commitment_do_not_count() {
     let run = record(&spec());
     let mut other = with_sample(&run, "a", 3);
     other.sample.as_mut().unwrap().commitment = Digest([1; 32]);
-    let report = concluded(&run, "b", 1, &[other]);
-    assert_eq!(report.escape[0].probability_so_far, Some(0.75));
+    let report = concluded(&run, "b", 2, &[other]);
+    assert_eq!(report.escape[0].probability_so_far, Some(2.0 / 3.0));
 }
 
 #[test]
@@ -208,7 +206,7 @@ fn a_sample_that_diverged_proves_nothing() {
     let touched = planted.segments[0];
     let nonces = (0..).map(|n: u32| n.to_string());
     let found = nonces
-        .map(|nonce| concluded(&run, &nonce, 1, &[]))
+        .map(|nonce| concluded(&run, &nonce, 2, &[]))
         .find(|report| report.segments[0].segment.index == touched);
     let report = found.unwrap();
     assert_eq!(report.verdict, Verdict::Divergent);

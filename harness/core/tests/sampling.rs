@@ -1,23 +1,43 @@
-//! The challenge draws uniformly, and tampering escapes as often as is said.
+//! The challenge draws the last segment always and the others uniformly, and
+//! tampering escapes as often as is said.
 
 mod common;
 
 use common::{audit, matches, planted, record, spec};
 use reenact_core::digest::{Digest, Hasher};
 use reenact_core::memory::MemoryRun;
-use reenact_core::verify::{Challenge, Nonce, Recording, escape_probability, segments_for};
+use reenact_core::verify::{Challenge, DrawRule, Nonce, Recording, segments_for};
 
 fn nonce(round: u64) -> Nonce {
     Nonce::from_bytes(Hasher::new("reenact test nonce").u64(round).finish().0)
 }
 
-fn draw(round: u64, total: u64, count: u64) -> Vec<u64> {
-    Challenge { commitment: Digest([5; 32]), nonce: nonce(round), total, count }.draw()
+fn challenge(round: u64, total: u64, count: u64) -> Challenge {
+    Challenge::new(Digest([5; 32]), nonce(round), total, count)
 }
+
+fn draw(round: u64, total: u64, count: u64) -> Vec<u64> {
+    challenge(round, total, count).draw()
+}
+
+/// Draws `count` besides the last one, which is drawn always.
+fn draw_others(round: u64, total: u64, count: u64) -> Vec<u64> {
+    let mut drawn = draw(round, total + 1, count + 1);
+    assert_eq!(drawn.pop(), Some(total));
+    drawn
+}
+
+fn draw_uniformly(round: u64, total: u64, count: u64) -> Vec<u64> {
+    Challenge { rule: DrawRule::Uniform, ..challenge(round, total, count) }.draw()
+}
+
+type Draw = fn(u64, u64, u64) -> Vec<u64>;
+/// Both rules draw so many of so many, each equally likely.
+const DRAWS: [Draw; 2] = [draw_others, draw_uniformly];
 
 /// Returns chi-squared of how often each segment was drawn. Drawing without
 /// replacement spreads less than drawing with; the factor makes up for it.
-fn chi_squared(total: u64, count: u64, rounds: u64) -> f64 {
+fn chi_squared(draw: Draw, total: u64, count: u64, rounds: u64) -> f64 {
     let mut drawn = vec![0u64; total as usize];
     for round in 0..rounds {
         for segment in draw(round, total, count) {
@@ -32,22 +52,36 @@ fn chi_squared(total: u64, count: u64, rounds: u64) -> f64 {
 #[test]
 fn every_segment_is_equally_likely() {
     // At 19 degrees of freedom, p = 0.001 lies at 43.8, and p = 0.999 at 5.4.
-    for count in [1, 5, 19] {
-        let found = chi_squared(20, count, 10_000);
+    for (draw, count) in DRAWS.into_iter().flat_map(|draw| [1, 5, 19].map(|count| (draw, count))) {
+        let found = chi_squared(draw, 20, count, 10_000);
         assert!((5.4..43.8).contains(&found), "{count} of 20: {found}");
     }
 }
 
 #[test]
 fn every_pair_is_equally_likely() {
-    let mut drawn = std::collections::BTreeMap::new();
-    for round in 0..10_000 {
-        *drawn.entry(draw(round, 7, 2)).or_insert(0u64) += 1;
+    for draw in DRAWS {
+        let mut drawn = std::collections::BTreeMap::new();
+        for round in 0..10_000 {
+            *drawn.entry(draw(round, 7, 2)).or_insert(0u64) += 1;
+        }
+        let expected = 10_000.0 / 21.0;
+        let sum: f64 = drawn.values().map(|&n| (n as f64 - expected).powi(2) / expected).sum();
+        // At 20 degrees of freedom.
+        assert!(drawn.len() == 21 && (5.9..45.3).contains(&sum), "{sum}");
     }
-    let expected = 10_000.0 / 21.0;
-    let sum: f64 = drawn.values().map(|&n| (n as f64 - expected).powi(2) / expected).sum();
-    // At 20 degrees of freedom.
-    assert!(drawn.len() == 21 && (5.9..45.3).contains(&sum), "{sum}");
+}
+
+#[test]
+fn a_larger_draw_holds_a_smaller_one() {
+    for round in 0..200 {
+        for total in 1..12 {
+            let draws: Vec<_> = (0..=total).map(|count| draw(round, total, count)).collect();
+            for pair in draws.windows(2) {
+                assert!(pair[0].iter().all(|segment| pair[1].contains(segment)), "{pair:?}");
+            }
+        }
+    }
 }
 
 #[test]
@@ -66,11 +100,11 @@ fn tampering_escapes_as_often_as_reported() {
     const AUDITS: u64 = 2000;
     for (total, tampered, drawn) in [(20, 1, 5), (20, 3, 4), (100, 10, 10), (8, 2, 3), (50, 1, 49)]
     {
-        // Which segments were tampered with does not matter.
+        // Which segments were tampered with does not matter, but for the last.
         let bad = |segment: u64| segment < tampered;
         let escaped = |round: &u64| !draw(*round, total, drawn).into_iter().any(bad);
         let found = (0..AUDITS).filter(escaped).count() as f64;
-        let chance = escape_probability(total, tampered, drawn);
+        let chance = challenge(0, total, drawn).escape(tampered);
         let spread = (AUDITS as f64 * chance * (1.0 - chance)).sqrt();
         let expected = AUDITS as f64 * chance;
         assert!(
@@ -89,8 +123,7 @@ fn the_planned_number_of_segments_is_enough() {
 }
 
 fn challenge_of(recording: &Recording<'_>, round: u64, count: u64) -> Challenge {
-    let total = recording.segment_count();
-    Challenge { commitment: recording.commitment, nonce: nonce(round), total, count }
+    Challenge::new(recording.commitment, nonce(round), recording.segment_count(), count)
 }
 
 /// Audits with drawn segments, and says whether the audit was a match.
@@ -106,12 +139,13 @@ fn an_audit_catches_what_it_draws_and_nothing_else() {
     let touched = [planted.segments, planted.segments_after].concat();
     let mut escaped = 0;
     for round in 0..200 {
-        let (passed, drawn) = passes(&run, round, 1);
-        assert_eq!(passed, !touched.contains(&drawn[0]), "{drawn:?}");
+        let (passed, drawn) = passes(&run, round, 2);
+        assert_eq!(passed, !drawn.iter().any(|index| touched.contains(index)), "{drawn:?}");
         escaped += u64::from(passed);
     }
-    // Half of 200, within four standard deviations.
-    assert!((72..=128).contains(&escaped), "{escaped}");
+    // Two of the three segments besides the last were touched, and one of the three is
+    // drawn: a third of 200, within four standard deviations.
+    assert!((40..=93).contains(&escaped), "{escaped}");
 }
 
 #[test]
@@ -129,7 +163,7 @@ fn an_edit_changes_the_draw() {
 
 /// How often the worst segment is drawn, of `rounds` nonces of the auditor's.
 fn drawn_of(commitment: Digest, segment: u64, rounds: u64) -> f64 {
-    let challenge = |round| Challenge { commitment, nonce: nonce(round), total: 20, count: 5 };
+    let challenge = |round| Challenge::new(commitment, nonce(round), 20, 5);
     (0..rounds).filter(|&round| challenge(round).draw().contains(&segment)).count() as f64
 }
 
@@ -140,12 +174,7 @@ fn grinding_commitments_gains_nothing() {
     // that nonce, and the next 40 as well, leave segment 3 alone.
     const TAMPERED: u64 = 3;
     let guesses = |commitment: Digest| {
-        let challenge = |round: u64| Challenge {
-            commitment,
-            nonce: nonce(1_000_000 + round),
-            total: 20,
-            count: 5,
-        };
+        let challenge = |round: u64| Challenge::new(commitment, nonce(1_000_000 + round), 20, 5);
         (0..41).take_while(|&round| !challenge(round).draw().contains(&TAMPERED)).count()
     };
     let commitments =
@@ -153,7 +182,7 @@ fn grinding_commitments_gains_nothing() {
     let best = commitments.max_by_key(|&commitment| guesses(commitment)).unwrap();
     assert!(guesses(best) > 15, "grinding works on what is guessed: {}", guesses(best));
     let rounds = 4000.0;
-    let chance = 1.0 - escape_probability(20, 1, 5);
+    let chance = 1.0 - challenge(0, 20, 5).escape(1);
     let (found, expected) = (drawn_of(best, TAMPERED, rounds as u64), rounds * chance);
     let spread = (rounds * chance * (1.0 - chance)).sqrt();
     assert!((found - expected).abs() <= 4.0 * spread, "{found} drawn, {expected} expected");
@@ -162,16 +191,16 @@ fn grinding_commitments_gains_nothing() {
 #[test]
 fn all_but_the_nonce_tells_nothing_of_the_sample() {
     // Two nonces that differ in their last bit draw samples that have no more
-    // in common than any two: 5 of 20 share 5 * 5 / 20 segments.
+    // in common than any two: of 20 besides the last, 5 share 5 * 5 / 20.
     let rounds = 4000u64;
     let shared = |round: u64| {
         let text = |last: char| format!("{}{last}", &nonce(round).to_string()[..63]);
         let draw = |text: String| {
             let nonce = text.parse().unwrap();
-            Challenge { commitment: Digest([5; 32]), nonce, total: 20, count: 5 }.draw()
+            Challenge { nonce, ..challenge(0, 21, 6) }.draw()
         };
         let (first, second) = (draw(text('0')), draw(text('1')));
-        first.iter().filter(|segment| second.contains(segment)).count()
+        first.iter().filter(|segment| second.contains(segment)).count() - 1
     };
     let found = (0..rounds).map(shared).sum::<usize>() as f64;
     let expected = rounds as f64 * 1.25;

@@ -1,7 +1,7 @@
 //! What the ledger keeps of one audit.
 
 use reenact_core::digest::Digest;
-use reenact_core::verify::{Challenge, Nonce, Remembered, Seen};
+use reenact_core::verify::{Challenge, DrawRule, Nonce, Remembered, Seen};
 use serde::Serialize;
 
 /// Holds what the ledger keeps of one audit.
@@ -27,6 +27,8 @@ pub struct Entry {
     pub total: u64,
     /// What drew them; none if they were chosen by hand, or nothing was drawn.
     pub nonce: Option<Nonce>,
+    /// By which rule they were drawn, if they were.
+    pub rule: DrawRule,
     /// Whether every drawn segment was replayed and agreed.
     pub agreed: bool,
     /// Whether the recording was no continuation of what was audited before.
@@ -47,6 +49,6 @@ impl Entry {
 
     fn sample(&self) -> Option<Challenge> {
         let (commitment, nonce) = (self.commitment?, self.nonce.clone()?);
-        Some(Challenge { commitment, nonce, total: self.total, count: self.drawn })
+        Some(Challenge { commitment, nonce, total: self.total, count: self.drawn, rule: self.rule })
     }
 }

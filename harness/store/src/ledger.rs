@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reenact_core::digest::Digest;
-use reenact_core::verify::Seen;
+use reenact_core::verify::{DrawRule, Seen};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OpenFlags, Row, Transaction, TransactionBehavior, named_params};
 
@@ -19,7 +19,12 @@ use crate::entry::Entry;
 /// Format version of the ledger, its `PRAGMA user_version`.
 ///
 /// 1: the first (2026-11).
-pub const LEDGER_FORMAT: i64 = 1;
+/// 2: the rule of the draw (2026-11). A ledger of format 1 is brought to it when
+/// it is opened; its samples were drawn by rule 1.
+pub const LEDGER_FORMAT: i64 = 2;
+
+/// What brings a ledger of each format, from 1 on, to the next.
+const UPGRADES: [&str; 1] = ["ALTER TABLE audit ADD COLUMN rule INTEGER NOT NULL DEFAULT 1;"];
 
 /// Tells a ledger from other SQLite files: "reen".
 const APPLICATION_ID: i64 = 0x7265_656e;
@@ -40,6 +45,7 @@ CREATE TABLE audit (
     drawn INTEGER NOT NULL,
     total INTEGER NOT NULL,
     nonce TEXT,
+    rule INTEGER NOT NULL DEFAULT 1,
     agreed INTEGER NOT NULL,
     contradicted INTEGER NOT NULL
 ) STRICT;
@@ -49,9 +55,9 @@ CREATE INDEX audit_by_spec ON audit (spec);
 
 const INSERT: &str = "
 INSERT INTO audit (place, name, spec, frames, head, commitment, audited_at_seconds, verdict,
-                   drawn, total, nonce, agreed, contradicted)
+                   drawn, total, nonce, rule, agreed, contradicted)
 VALUES (:place, :name, :spec, :frames, :head, :commitment, :audited_at_seconds, :verdict,
-        :drawn, :total, :nonce, :agreed, :contradicted)";
+        :drawn, :total, :nonce, :rule, :agreed, :contradicted)";
 
 /// Says why the ledger cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -135,7 +141,7 @@ impl Ledger {
             )),
             false => Ok(()),
         })?;
-        ledger.check_format()?;
+        ledger.upgrade()?;
         Ok(ledger)
     }
 
@@ -146,11 +152,11 @@ impl Ledger {
         {
             return Ok(None);
         }
-        let ledger = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let mut ledger = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         if is_new(&ledger.connection).map_err(|problem| ledger.refuse(problem))? {
             return Ok(None);
         }
-        ledger.check_format()?;
+        ledger.upgrade()?;
         Ok(Some(ledger))
     }
 
@@ -161,7 +167,24 @@ impl Ledger {
         Ok(Self { path: path.into(), connection })
     }
 
-    fn check_format(&self) -> Result<(), LedgerError> {
+    /// Brings a ledger of an earlier format to today's, and refuses what is none.
+    fn upgrade(&mut self) -> Result<(), LedgerError> {
+        let found = self.check_format()?;
+        if found == LEDGER_FORMAT {
+            return Ok(());
+        }
+        self.write(|transaction| {
+            // Another process may have done it since.
+            let found = number(transaction, "user_version")?.max(1);
+            for upgrade in UPGRADES.iter().skip((found - 1) as usize) {
+                transaction.execute_batch(upgrade)?;
+            }
+            transaction.pragma_update(None, "user_version", LEDGER_FORMAT)
+        })
+    }
+
+    /// Returns the format, if it can be read.
+    fn check_format(&self) -> Result<i64, LedgerError> {
         let pragma = |name| number(&self.connection, name).map_err(|problem| self.refuse(problem));
         let (application, found) = (pragma("application_id")?, pragma("user_version")?);
         let path = shown(&self.path);
@@ -169,7 +192,7 @@ impl Ledger {
             return Err(LedgerError::Foreign { path });
         }
         match found {
-            LEDGER_FORMAT => Ok(()),
+            1..=LEDGER_FORMAT => Ok(found),
             newer if newer > LEDGER_FORMAT => Err(LedgerError::TooNew { path, found }),
             _ => Err(LedgerError::Damaged { path, problem: format!("its format is {found}") }),
         }
@@ -193,6 +216,7 @@ impl Ledger {
                     ":drawn": integer(entry.drawn),
                     ":total": integer(entry.total),
                     ":nonce": entry.nonce.as_ref().map(ToString::to_string),
+                    ":rule": integer(entry.rule.into()),
                     ":agreed": entry.agreed,
                     ":contradicted": entry.contradicted,
                 },
@@ -312,6 +336,13 @@ where
     text.parse().map(Some).map_err(refuse)
 }
 
+fn rule(row: &Row<'_>) -> rusqlite::Result<DrawRule> {
+    let index = row.as_ref().column_index("rule")?;
+    let refuse =
+        |error| rusqlite::Error::FromSqlConversionFailure(index, Type::Integer, Box::new(error));
+    natural(row, "rule")?.try_into().map_err(refuse)
+}
+
 fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     let head: Option<Digest> = parsed(row, "head")?;
     let seen = match head {
@@ -329,6 +360,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         drawn: natural(row, "drawn")?,
         total: natural(row, "total")?,
         nonce: parsed(row, "nonce")?,
+        rule: rule(row)?,
         agreed: row.get("agreed")?,
         contradicted: row.get("contradicted")?,
     })

@@ -30,7 +30,8 @@ use crate::{environment, exit, output, progress};
 const EXAMPLES: &str = "\
 Examples:
   reenact audit runs/cnn                          as the spec's sampling policy says
-  reenact audit runs/cnn --segments all           replay everything
+  reenact audit runs/cnn --sample all             replay everything
+  reenact audit runs/cnn --segment 3              number three alone
   reenact audit runs/cnn --confidence 0.95 --tampered 2
   reenact audit runs/cnn --report audits/cnn      write a page with the evidence
   reenact audit runs/cnn --allowed-signers allowed_signers
@@ -38,7 +39,8 @@ Examples:
                                                   on another class of device
   reenact audit runs/cnn --require independent    not by the binary that trained
   reenact audit runs/cnn --beacon drand --beacon-round 5123456 --beacon-value 8f31c2
-  reenact audit runs/cnn --segments 4 --nonce 2026-11-23T00:00Z --json";
+  reenact audit runs/cnn --sample 4 --nonce \"$NONCE\" --json
+                                                  draw again what a report drew";
 
 const STALL_SECONDS: u64 = 600;
 
@@ -136,6 +138,9 @@ pub(super) fn audit(app: &App, arguments: &Arguments) -> Result<Report, Failure>
     let signers = arguments.trust.read()?;
     let calibrated = arguments.calibration.read(&arguments.trust)?;
     arguments.selection.given_nonce()?;
+    if let Some(warning) = arguments.selection.warning() {
+        output::note(format_args!("{} {warning}", styled(BOLD, "warning:")));
+    }
     let store = Directory::open(&arguments.run)?;
     let mut memory = arguments.remembering.open(&arguments.run)?;
     let examination = load::examined(&store, signers.as_ref(), arguments.json);
@@ -167,7 +172,16 @@ fn judge(
     mut findings: Vec<Finding>,
     calibrated: Option<&Calibrated>,
 ) -> Result<Report, Failure> {
-    let drawn = arguments.selection.draw(recording, fresh_nonce)?;
+    let drawn = match arguments.selection.draw(recording, fresh_nonce) {
+        Ok(drawn) => drawn,
+        // A run that was cut short has fewer segments than somebody counts on:
+        // what already speaks against it is not lost for that.
+        Err(failure) if findings.iter().any(speaks_against) => {
+            return without_replay(recording, vouched, findings, failure);
+        }
+        Err(failure) => return Err(failure),
+    };
+    findings.extend(drawn.note.clone());
     let setting = arguments.device.setting(&recording.spec, 1, None);
     let program = match app.find(&recording.spec.program.name) {
         Ok(program) => program,
@@ -284,6 +298,7 @@ fn replay(
         auditor,
     );
     report.nonce_source = drawn.nonce_source;
+    report.sampled_by = Some(drawn.sampled_by);
     Ok(match tolerance {
         Some(tolerance) => report.within(tolerance),
         None => report,

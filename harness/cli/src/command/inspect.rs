@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use comfy_table::{Table, presets};
+use reenact_core::digest::Digest;
 use reenact_core::format::{Checkpoint, History, KernelSelection, Object, ReadRun};
 use reenact_core::plain::plain;
 use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
-use reenact_core::verify::{Finding, Vouched, Weight};
+use reenact_core::verify::{Audited, Finding, Vouched, Weight};
 use reenact_store::Directory;
 use serde::Serialize;
 
@@ -41,6 +42,7 @@ struct Inspection {
     findings: Vec<Finding>,
     vouched: Vouched,
     spec: Option<Spec>,
+    audited: Option<Audited>,
     steps: u64,
     finished: bool,
     resumed: Vec<u64>,
@@ -85,7 +87,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Failure> {
     let signers = arguments.trust.read()?;
     let store = Directory::open(&arguments.run)?;
     let examination = load::examined(&store, signers.as_ref(), arguments.json);
-    let inspection = inspect(&store, examination.findings, examination.vouched);
+    let audited = examination.recording.as_ref().map(Audited::of);
+    let mut inspection = inspect(&store, examination.findings, examination.vouched);
+    inspection.audited = audited;
     if arguments.json {
         json(&inspection);
     } else {
@@ -111,6 +115,7 @@ fn inspect(store: &Directory, findings: Vec<Finding>, vouched: Vouched) -> Inspe
         findings,
         vouched,
         spec,
+        audited: None,
         steps: 0,
         finished: false,
         resumed: Vec::new(),
@@ -170,6 +175,13 @@ fn show(inspection: &Inspection) {
     }
     line(format_args!("  steps         {}{}", inspection.steps, state(inspection)));
     line(format_args!("  vouched       {}", inspection.vouched));
+    if let Some(Audited { spec, commitment, state, model }) = &inspection.audited {
+        line(format_args!("  spec          {spec}"));
+        line(format_args!("  commitment    {commitment}"));
+        let root = |root: Option<Digest>| root.map_or_else(|| "?".into(), |root| root.to_string());
+        line(format_args!("  final state   {}", root(state.map(|root| root.0))));
+        line(format_args!("  final model   {}", root(model.map(|root| root.0))));
+    }
     if let Some(count @ 1..) = Some(inspection.selections.len()) {
         let s = if count == 1 { "" } else { "s" };
         line(format_args!("  kernels       {count} selection{s} recorded; --json lists all"));

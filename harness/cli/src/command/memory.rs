@@ -136,6 +136,7 @@ fn entry(
         drawn: report.segments.len() as u64,
         total: report.claim.as_ref().map_or(0, |claim| claim.segments),
         nonce: challenge.map(|challenge| challenge.nonce.clone()),
+        rule: challenge.map(|challenge| challenge.rule).unwrap_or_default(),
         agreed: report.sample_agreed(),
         contradicted: recall.finding.is_some(),
     }

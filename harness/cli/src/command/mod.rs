@@ -19,6 +19,7 @@ mod rehearsal;
 mod replay;
 mod report;
 mod requirement;
+mod segment_list;
 mod segments;
 mod tolerance;
 mod trust;

@@ -1,11 +1,12 @@
 //! An audit's report, for people.
 
 use anstyle::Style;
+use reenact_core::digest::Digest;
 use reenact_core::format::Environment;
 use reenact_core::state::TensorDifference;
 use reenact_core::verify::{
-    Claim, Escape, Explanation, Grade, Independence, Report, SegmentOutcome, SegmentReport,
-    Verdict, Weight, date,
+    Audited, Claim, Escape, Explanation, Grade, Independence, Report, SampledBy, SegmentOutcome,
+    SegmentReport, Verdict, Weight, date,
 };
 
 use super::tolerance;
@@ -17,12 +18,17 @@ const MAP_WIDTH: u64 = 64;
 const REASONS_MAX: usize = 4;
 /// Tensors shown of each divergent segment.
 const TENSORS_MAX: usize = 6;
+/// Hex digits shown of a digest.
+const DIGITS: usize = 16;
 /// Chances of escape shown.
 const ESCAPES_MAX: usize = 3;
 
 /// Writes a report to standard output.
 pub(super) fn show(report: &Report) {
     line(headline(report));
+    if let Some(audited) = &report.audited {
+        show_audited(audited);
+    }
     show_reasons(report);
     if let Some(claim) = &report.claim {
         show_claim(report, claim);
@@ -32,6 +38,20 @@ pub(super) fn show(report: &Report) {
         show_past(report);
     }
     show_notes(report);
+}
+
+/// Says what the verdict is of, in digests short enough to be read; `--json` and
+/// the page have them whole.
+fn show_audited(audited: &Audited) {
+    let short = |digest: Option<Digest>| match digest {
+        Some(digest) => digest.to_string()[..DIGITS].to_owned(),
+        None => "unknown".into(),
+    };
+    let Audited { spec, commitment, state, model } = *audited;
+    let (spec, commitment) = (short(Some(spec)), short(Some(commitment)));
+    fact("audited", format_args!("spec {spec}, commitment {commitment}"));
+    let (state, model) = (short(state.map(|root| root.0)), short(model.map(|root| root.0)));
+    fact("", format_args!("final state {state}, final model {model}"));
 }
 
 fn show_reasons(report: &Report) {
@@ -183,6 +203,12 @@ pub(super) fn fact(name: &str, value: impl std::fmt::Display) {
 fn show_sample(report: &Report) {
     match &report.challenge {
         Some(challenge) => {
+            if let Some(sampled_by) = &report.sampled_by {
+                fact("sample", sampled_by);
+                if let SampledBy::Spec { .. } = sampled_by {
+                    fact("", "choose yourself with --sample or --confidence");
+                }
+            }
             fact("nonce", &challenge.nonce);
             if let Some(source) = &report.nonce_source {
                 fact("", source);

@@ -1,28 +1,40 @@
 //! Which segments an audit replays.
 
-use std::str::FromStr;
-
 use clap::Args;
+use reenact_core::format::Object;
 use reenact_core::spec::Sampling;
-use reenact_core::verify::{Beacon, Challenge, Nonce, NonceSource, Recording, segments_for};
+use reenact_core::verify::{
+    Beacon, BeyondRun, Challenge, Finding, Nonce, NonceSource, Place, Recording, SampledBy,
+    sample_size,
+};
 
+use super::segment_list::{Either, Meant, Sample, SegmentList};
 use crate::failure::Failure;
 
 /// Says which segments to replay.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Selection {
-    /// Segments to replay: a number to draw, `all`, or a list like `0,3,7-9`
-    /// [default: as the spec's sampling policy says]
-    #[arg(long, value_name = "N|all|LIST", conflicts_with_all = ["confidence", "tampered"])]
-    segments: Option<Choice>,
+    /// Draw so many segments, the last one always among them, or `all`
+    /// [default: as the trainer's spec says]
+    #[arg(long, value_name = "N|all", conflicts_with_all = ["segment", "segments", "confidence"])]
+    sample: Option<Sample>,
+    /// Replay these segments and draw none: `3` is number three, `0,3,7-9` are
+    /// several; may be repeated
+    #[arg(long, value_name = "LIST", conflicts_with_all = ["segments", "confidence", "nonce", "beacon"])]
+    segment: Vec<SegmentList>,
+    /// What --sample and --segment were before they were two.
+    #[arg(long, value_name = "N|all|LIST", hide = true, conflicts_with = "confidence")]
+    segments: Option<Either>,
     /// Draw as many segments as find tampering with this probability
     #[arg(long, value_name = "P", value_parser = probability)]
     confidence: Option<f64>,
-    /// Number of tampered segments to assume for --confidence
+    /// Number of tampered segments to assume for --confidence; one where it is
+    /// not said
     #[arg(long, value_name = "M", requires = "confidence", value_parser = clap::value_parser!(u64).range(1..))]
     tampered: Option<u64>,
-    /// Repeat the draw of an earlier audit
-    /// [default: fresh randomness, drawn after the recording was read]
+    /// Repeat the draw of an earlier report, by its nonce. A sample that a
+    /// trainer could have guessed lowers no chance of escape: leave it out for a
+    /// new audit [default: fresh randomness, drawn after the recording was read]
     #[arg(long, value_name = "TEXT", conflicts_with_all = ["beacon", "beacon_round", "beacon_value"])]
     nonce: Option<Nonce>,
     /// Draw with a public random value that was announced after the run was
@@ -43,52 +55,31 @@ fn probability(text: &str) -> Result<f64, String> {
     open.then_some(value).ok_or_else(|| "it has to be above 0 and below 1".to_owned())
 }
 
-#[derive(Clone, Debug, PartialEq)]
-enum Choice {
-    All,
-    Count(u64),
-    /// Half-open ranges.
-    List(Vec<(u64, u64)>),
-}
-
-impl FromStr for Choice {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let refuse = || "write a number to draw, `all`, or a list like `0,3,7-9`".to_owned();
-        if text == "all" {
-            return Ok(Self::All);
-        }
-        if let Ok(count) = text.parse::<u64>() {
-            return if count > 0 { Ok(Self::Count(count)) } else { Err(refuse()) };
-        }
-        let range = |part: &str| {
-            let (first, last) = part.split_once('-').unwrap_or((part, part));
-            let (first, last): (u64, u64) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
-            (first <= last).then_some((first, last.checked_add(1)?))
-        };
-        let parts = text.trim_end_matches(',').split(',');
-        parts.map(range).collect::<Option<_>>().map(Self::List).ok_or_else(refuse)
-    }
-}
-
 /// Holds the segments to replay and, if they were drawn, how.
 pub(crate) struct Drawn {
     pub(crate) segments: Vec<u64>,
     pub(crate) challenge: Option<Challenge>,
     pub(crate) nonce_source: Option<NonceSource>,
+    pub(crate) sampled_by: SampledBy,
+    /// What of the spec's policy is beyond the run.
+    pub(crate) note: Option<Finding>,
 }
 
 impl Selection {
     /// Selects every segment.
     pub(crate) fn all() -> Self {
-        Self { segments: Some(Choice::All), ..Self::default() }
+        Self { sample: Some(Sample::All), ..Self::default() }
     }
 
     /// Selects these segments.
     pub(crate) fn listed(segments: &[u64]) -> Self {
         let ranges = segments.iter().map(|&segment| (segment, segment + 1)).collect();
-        Self { segments: Some(Choice::List(ranges)), ..Self::default() }
+        Self { segment: vec![SegmentList(ranges)], ..Self::default() }
+    }
+
+    /// Returns what to say of an option that is going away, if it was used.
+    pub(crate) fn warning(&self) -> Option<String> {
+        self.segments.as_ref().map(Either::warning)
     }
 
     /// Returns the nonce that the user gave, if they gave one. What is wrong
@@ -115,35 +106,69 @@ impl Selection {
         fresh: impl FnOnce() -> Result<Nonce, Failure>,
     ) -> Result<Drawn, Failure> {
         let total = recording.segment_count();
-        if let Some(Choice::List(ranges)) = &self.segments {
-            return listed(ranges, total);
+        if let Some(ranges) = self.list() {
+            return listed(&ranges, total);
         }
+        let sampled_by = self.sampled_by(recording.spec.sampling);
+        let (SampledBy::Spec { policy } | SampledBy::Auditor { policy }) = sampled_by else {
+            unreachable!("what is chosen by hand is a list");
+        };
+        let (count, beyond) = sample_size(policy, total);
+        let note = match (beyond, sampled_by) {
+            (Some(beyond), SampledBy::Auditor { .. }) => return Err(refuse(beyond)),
+            (beyond, _) => beyond.map(note),
+        };
         let (nonce, source) = match self.given_nonce()? {
             Some(given) => given,
             None => (fresh()?, NonceSource::Fresh),
         };
-        let count = self.count(recording.spec.sampling, total);
-        let challenge = Challenge { commitment: recording.commitment, nonce, total, count };
-        let segments = challenge.draw();
-        Ok(Drawn { segments, challenge: Some(challenge), nonce_source: Some(source) })
+        let challenge = Challenge::new(recording.commitment, nonce, total, count);
+        let (segments, nonce_source) = (challenge.draw(), Some(source));
+        Ok(Drawn { segments, challenge: Some(challenge), nonce_source, sampled_by, note })
     }
 
-    fn count(&self, policy: Sampling, total: u64) -> u64 {
-        let for_confidence =
-            |confidence, tampered: u64| segments_for(total, tampered.min(total), confidence).max(1);
-        match (&self.segments, self.confidence) {
-            (Some(Choice::Count(count)), _) => (*count).min(total),
-            (Some(_), _) => total,
-            (None, Some(confidence)) => for_confidence(confidence, self.tampered.unwrap_or(1)),
-            (None, None) => match policy {
-                Sampling::All {} => total,
-                Sampling::Count { segments } => segments.min(total),
-                Sampling::Confidence { confidence, tampered } => {
-                    for_confidence(confidence, tampered)
-                }
-            },
+    /// Returns the segments that were named, if any were.
+    fn list(&self) -> Option<Vec<(u64, u64)>> {
+        match &self.segments {
+            Some(Either { meant: Meant::List(list), .. }) => Some(list.0.clone()),
+            _ if self.segment.is_empty() => None,
+            _ => Some(self.segment.iter().flat_map(|list| list.0.iter().copied()).collect()),
         }
     }
+
+    fn sampled_by(&self, policy: Sampling) -> SampledBy {
+        let sample = match &self.segments {
+            Some(Either { meant: Meant::Sample(sample), .. }) => Some(*sample),
+            _ => self.sample,
+        };
+        let asked = match (sample, self.confidence) {
+            (Some(Sample::All), _) => Some(Sampling::All {}),
+            (Some(Sample::Count(segments)), _) => Some(Sampling::Count { segments }),
+            (None, Some(confidence)) => {
+                Some(Sampling::Confidence { confidence, tampered: self.tampered.unwrap_or(1) })
+            }
+            (None, None) => None,
+        };
+        match asked {
+            Some(policy) => SampledBy::Auditor { policy },
+            None => SampledBy::Spec { policy },
+        }
+    }
+}
+
+/// Refuses what an auditor asked for beyond the run.
+fn refuse(beyond: BeyondRun) -> Failure {
+    let hint = match beyond {
+        BeyondRun::Count { total, .. } => format!("--sample is 1 to {total}, or `all`"),
+        BeyondRun::Tampered { total, .. } => format!("--tampered is 1 to {total}"),
+    };
+    Failure::usage(beyond).hint(hint)
+}
+
+/// Notes what the spec says beyond the run: a spec is no mistake of the auditor's.
+fn note(beyond: BeyondRun) -> Finding {
+    let problem = format!("the sampling policy reaches beyond the run: {beyond}");
+    Finding::note(Place::object(Object::Spec), problem)
 }
 
 fn listed(ranges: &[(u64, u64)], total: u64) -> Result<Drawn, Failure> {
@@ -154,7 +179,8 @@ fn listed(ranges: &[(u64, u64)], total: u64) -> Result<Drawn, Failure> {
     let mut segments: Vec<u64> = ranges.iter().flat_map(|&(start, end)| start..end).collect();
     segments.sort_unstable();
     segments.dedup();
-    Ok(Drawn { segments, challenge: None, nonce_source: None })
+    let (challenge, nonce_source, sampled_by, note) = (None, None, SampledBy::Hand, None);
+    Ok(Drawn { segments, challenge, nonce_source, sampled_by, note })
 }
 
 /// Asks the system for randomness.
@@ -179,22 +205,43 @@ mod tests {
     use crate::command::Device;
 
     #[test]
-    fn reads_numbers_lists_and_all() {
-        assert_eq!("all".parse(), Ok(Choice::All));
-        assert_eq!("3".parse(), Ok(Choice::Count(3)));
-        assert_eq!("0,3,7-9".parse(), Ok(Choice::List(vec![(0, 1), (3, 4), (7, 10)])));
-        assert_eq!("5,".parse(), Ok(Choice::List(vec![(5, 6)])));
-        for text in ["", "0", "x", "3-1", "1,,2", "-1", "18446744073709551615-18446744073709551615"]
-        {
-            assert!(text.parse::<Choice>().is_err(), "{text}");
-        }
-    }
-
-    #[test]
     fn lists_stay_inside_the_run() {
         assert!(listed(&[(0, 11)], 10).is_err());
         assert_eq!(listed(&[(2, 4), (3, 5)], 10).unwrap().segments, [2, 3, 4]);
     }
+
+    #[test]
+    fn what_is_beyond_the_run_is_refused_or_noted_and_never_clipped() {
+        let run = recorded();
+        let mut recording = examine(&run, &mut |_, _| ()).recording.unwrap();
+        let draw = |selection: &Selection, recording: &Recording<'_>| {
+            selection.draw(recording, || Ok("fresh".parse().unwrap()))
+        };
+        let sample = |count| Selection { sample: Some(Sample::Count(count)), ..Default::default() };
+        assert_eq!(draw(&sample(6), &recording).unwrap().segments.len(), 6);
+        let refused = draw(&sample(7), &recording).err().unwrap();
+        assert_eq!(refused.message, "7 segments cannot be drawn: the run has 6");
+        let (confidence, tampered) = (Some(0.9), Some(7));
+        let unlikely = Selection { confidence, tampered, ..Default::default() };
+        let refused = draw(&unlikely, &recording).err().unwrap();
+        assert!(refused.message.contains("the run has 6"), "{}", refused.message);
+        recording.spec.sampling = Sampling::Count { segments: 99 };
+        let drawn = draw(&Selection::default(), &recording).unwrap();
+        assert_eq!(drawn.segments.len(), 6);
+        let note = drawn.note.unwrap();
+        assert!(note.problem.contains("99") && note.problem.contains("has 6"), "{note}");
+    }
+
+    #[test]
+    fn segments_are_named_in_several_lists() {
+        let run = recorded();
+        let recording = examine(&run, &mut |_, _| ()).recording.unwrap();
+        let segment = vec!["3".parse().unwrap(), "0,2-3".parse().unwrap()];
+        let selection = Selection { segment, ..Default::default() };
+        let drawn = selection.draw(&recording, || unreachable!()).unwrap();
+        assert_eq!((drawn.segments, drawn.sampled_by), (vec![0, 2, 3], SampledBy::Hand));
+    }
+
     #[test]
     fn a_fresh_nonce_is_asked_for_once_and_only_where_none_is_given() {
         let run = recorded();
@@ -216,7 +263,7 @@ mod tests {
         let (beacon, beacon_value) = (Some("b".into()), Some("v".into()));
         let beacon = Selection { beacon, beacon_round: Some(3), beacon_value, ..usual };
         assert_eq!(draw(&beacon), (0, with("beacon b 3 v")));
-        let listed = Selection { segments: Some("0,".parse().unwrap()), ..Selection::default() };
+        let listed = Selection { segment: vec!["0".parse().unwrap()], ..Selection::default() };
         assert_eq!(draw(&listed), (0, None));
     }
 

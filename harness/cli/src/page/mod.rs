@@ -5,6 +5,7 @@
 //! it goes through maud, which escapes it, and the page forbids itself to load
 //! or run anything.
 
+mod audited;
 mod axis;
 mod curve;
 mod divergence;
@@ -56,6 +57,7 @@ fn body(report: &Report, name: &str) -> Markup {
             p.over { "reenact audit" }
             h1 { (name) }
             p.quiet { (claim(report)) }
+            (audited::show(report))
         }
         (verdict::show(report))
         (map::show(report))
@@ -81,7 +83,7 @@ fn claim(report: &Report) -> Markup {
             @if !claim.resumed.is_empty() {
                 ", resumed at step " (figure::ranges(claim.resumed.iter().copied()))
             }
-            ". Spec " code { (claim.spec) } ". "
+            ". "
         }
         "Recording: " code { (report.run) }
     }

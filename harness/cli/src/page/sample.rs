@@ -1,7 +1,9 @@
 //! How the segments were chosen, so that anybody can draw them again.
 
 use maud::{Markup, html};
-use reenact_core::verify::{Beacon, Challenge, Escape, NonceSource, Past, Report, date};
+use reenact_core::verify::{
+    Beacon, Challenge, DrawRule, Escape, NonceSource, Past, Report, SampledBy, date,
+};
 
 use super::{figure, section};
 
@@ -45,7 +47,7 @@ fn earlier(past: &Past) -> Markup {
 
 fn derivation(report: &Report, challenge: &Challenge) -> Markup {
     let again = format!(
-        "reenact audit {} --segments {} --nonce {}",
+        "reenact audit {} --sample {} --nonce {}",
         figure::quoted(&report.run),
         challenge.count,
         figure::quoted(&challenge.nonce.to_string())
@@ -56,16 +58,40 @@ fn derivation(report: &Report, challenge: &Challenge) -> Markup {
             dt { "nonce" } dd { code { (challenge.nonce) } }
             @if let Some(source) = &report.nonce_source { (origin(source)) }
             dt { "segments" } dd { (challenge.count) " of " (challenge.total) }
+            @if let Some(sampled_by) = &report.sampled_by {
+                dt { "sampled" } dd {
+                    (sampled_by)
+                    @if let SampledBy::Spec { .. } = sampled_by {
+                        "; choose yourself with " code { "--sample" } " or " code { "--confidence" }
+                    }
+                }
+            }
             dt { "drawn" } dd { (figure::ranges(challenge.draw().into_iter())) }
             dt { "again" } dd { code { (again) } }
         }
         p {
-            "The rule: the first " (challenge.count) " of a Fisher–Yates shuffle of all "
-            (figure::count(challenge.total, "segment")) " by the ChaCha20 stream whose key is the "
+            (rule(challenge)) " by the ChaCha20 stream whose key is the "
             "BLAKE3 digest of commitment, nonce and total. The trainer fixed the commitment before "
             "anybody knew the nonce, so the trainer could not choose which segments are drawn."
         }
         (escape(report, challenge))
+    }
+}
+
+/// Says in words what was shuffled and taken.
+fn rule(challenge: &Challenge) -> String {
+    let Challenge { count, total, rule, .. } = challenge;
+    match rule {
+        DrawRule::Uniform => format!(
+            "The rule (number 1): the first {count} of a Fisher–Yates shuffle of all {}",
+            figure::count(*total, "segment")
+        ),
+        DrawRule::LastAlways => format!(
+            "The rule (number 2): the last segment always, as its weights are what is used, and \
+             the first {} of a Fisher–Yates shuffle of the {} others",
+            count.saturating_sub(1),
+            total.saturating_sub(1)
+        ),
     }
 }
 

@@ -107,6 +107,8 @@ pub(super) fn report() -> Report {
         vouched: Vouched::UnknownKey { key: HOSTILE.into() },
         claim: Some(claim),
         challenge: None,
+        audited: None,
+        sampled_by: None,
         nonce_source: None,
         past: None,
         findings: vec![finding],
@@ -195,7 +197,7 @@ fn a_beacon_and_the_audits_before_are_escaped_and_shown() {
     let mut report = report();
     let commitment = Digest::default();
     let nonce = "any".parse().unwrap();
-    report.challenge = Some(Challenge { commitment, nonce, total: 4, count: 2 });
+    report.challenge = Some(Challenge::new(commitment, nonce, 4, 2));
     report.nonce_source = Some(NonceSource::Beacon(beacon));
     let (probability, probability_so_far) = (0.5, Some(0.125));
     report.escape = vec![Escape { tampered: 1, probability, probability_so_far }];

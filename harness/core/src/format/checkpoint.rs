@@ -13,10 +13,11 @@ use std::sync::Arc;
 use super::header::Header;
 use super::pieces::{PIECE_BYTES, Pieces};
 use super::{ReadAt, StoreError};
+use crate::digest::Digest;
 use crate::plain::plain;
 use crate::state::{
-    DType, Fingerprint, Fingerprinter, Layout, LayoutError, LayoutPair, LeafHasher, Scan, State,
-    StateRoot, TensorDifference, TensorSpec, layout_pairs, merkle_root,
+    DType, Fingerprint, Fingerprinter, Layout, LayoutError, LayoutPair, LeafHasher, ModelRoot,
+    Scan, State, StateRoot, TensorDifference, TensorSpec, layout_pairs, merkle_root, model_root,
 };
 
 /// Limits a checkpoint's header.
@@ -148,15 +149,22 @@ impl Checkpoint {
 
     /// Hashes the whole state, in pieces: memory does not grow with its size.
     pub fn root(&self) -> Result<StateRoot, CheckpointError> {
-        self.root_with(|_, _| ())
+        Ok(merkle_root(&self.leaves(|_, _| ())?))
+    }
+
+    /// Hashes the whole state, and of it the model, in one pass.
+    pub fn root_and_model(&self) -> Result<(StateRoot, ModelRoot), CheckpointError> {
+        let leaves = self.leaves(|_, _| ())?;
+        let named = self.layout.tensors().iter().zip(leaves.iter().copied());
+        Ok((merkle_root(&leaves), model_root(named)))
     }
 
     /// Hashes the whole state and takes its fingerprints, in one pass.
     pub fn root_and_fingerprints(&self) -> Result<(StateRoot, Vec<Fingerprint>), CheckpointError> {
         let mut takers: Vec<Fingerprinter> = Vec::new();
         takers.resize_with(self.offsets.len(), Fingerprinter::default);
-        let root = self.root_with(|index, piece| takers[index].update(piece))?;
-        Ok((root, takers.into_iter().map(Fingerprinter::finish).collect()))
+        let leaves = self.leaves(|index, piece| takers[index].update(piece))?;
+        Ok((merkle_root(&leaves), takers.into_iter().map(Fingerprinter::finish).collect()))
     }
 
     /// Reads a counter: a scalar of type `U64`; none if there is none.
@@ -171,7 +179,7 @@ impl Checkpoint {
         Ok(Some(u64::from_le_bytes(bytes)))
     }
 
-    fn root_with(&self, mut also: impl FnMut(usize, &[u8])) -> Result<StateRoot, CheckpointError> {
+    fn leaves(&self, mut also: impl FnMut(usize, &[u8])) -> Result<Vec<Digest>, CheckpointError> {
         let specs = self.layout.tensors();
         let mut leaves = vec![Default::default(); specs.len()];
         let mut pieces = Pieces::new(self.source.as_ref());
@@ -183,7 +191,7 @@ impl Checkpoint {
             })?;
             leaves[index] = leaf.finish();
         }
-        Ok(merkle_root(&leaves))
+        Ok(leaves)
     }
 
     fn range(&self, index: usize) -> Range<u64> {
@@ -326,6 +334,19 @@ mod tests {
         assert_eq!(tensors.names().len(), 4);
         let weight = tensors.tensor("model.w").unwrap();
         assert_eq!((weight.shape(), weight.data()), (&[2, 3][..], &odd_floats()[..]));
+    }
+
+    #[test]
+    fn golden_root_of_the_model() {
+        let (root, model) = open(written(&state())).unwrap().root_and_model().unwrap();
+        let golden = "e78f1403a9037b9fa437beda10c8dd84b56446bde0f443f68ecab30820a20790";
+        assert_eq!((root, model.to_string().as_str()), (state().root(), golden));
+        let mut trained_on = state();
+        trained_on.tensor_mut("run.step").unwrap()[0] += 1;
+        let later = open(written(&trained_on)).unwrap().root_and_model().unwrap();
+        assert!(later.0 != root && later.1 == model, "the step is no part of the model");
+        trained_on.tensor_mut("model.flags").unwrap()[0] ^= 1;
+        assert_ne!(open(written(&trained_on)).unwrap().root_and_model().unwrap().1, model);
     }
 
     #[test]

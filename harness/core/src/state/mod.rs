@@ -21,7 +21,7 @@ pub use fingerprint::{
 };
 pub(crate) use layout::RANK_MAX;
 pub use layout::{Layout, LayoutError, TENSORS_MAX, TensorSpec};
-pub use root::{LeafHasher, StateRoot, merkle_root};
+pub use root::{LeafHasher, ModelRoot, StateRoot, merkle_root, model_root};
 
 use std::sync::Arc;
 

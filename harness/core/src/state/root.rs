@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::TensorSpec;
 use crate::digest::{Digest, Hasher};
 
+/// What the names of a model's tensors begin with.
+const MODEL_PREFIX: &str = "model.";
+
 /// Identifies a whole state, bit for bit.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -19,6 +22,24 @@ impl fmt::Display for StateRoot {
 }
 
 impl fmt::Debug for StateRoot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Identifies what a model computes with, bit for bit: the tensors of a state
+/// whose names begin with `model.`, without the optimizer's and the run's.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ModelRoot(pub Digest);
+
+impl fmt::Display for ModelRoot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for ModelRoot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
@@ -66,6 +87,15 @@ pub fn merkle_root(leaves: &[Digest]) -> StateRoot {
     let top = subtree(leaves);
     let mut hasher = Hasher::new("reenact v1 state root");
     StateRoot(hasher.u64(leaves.len() as u64).fixed(&top.0).finish())
+}
+
+/// Joins the leaves of a state that are the model's, in canonical order, into
+/// its root: the same tree under a context of its own.
+pub fn model_root<'a>(leaves: impl IntoIterator<Item = (&'a TensorSpec, Digest)>) -> ModelRoot {
+    let ours = leaves.into_iter().filter(|(spec, _)| spec.name.starts_with(MODEL_PREFIX));
+    let leaves: Vec<Digest> = ours.map(|(_, leaf)| leaf).collect();
+    let mut hasher = Hasher::new("reenact v1 model root");
+    ModelRoot(hasher.u64(leaves.len() as u64).fixed(&subtree(&leaves).0).finish())
 }
 
 fn subtree(leaves: &[Digest]) -> Digest {

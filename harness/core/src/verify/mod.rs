@@ -18,6 +18,7 @@
 //! [`crate::format`].
 
 mod allowed_signers;
+mod audited;
 mod boundary;
 mod cause;
 mod challenge;
@@ -26,6 +27,7 @@ mod date;
 mod delta;
 mod derivation;
 mod divergence;
+mod draw_rule;
 mod examine;
 mod explain;
 mod explanation;
@@ -39,6 +41,7 @@ mod rehearsal;
 mod remembered;
 mod replay;
 mod report;
+mod sampled_by;
 mod tally;
 mod tolerance;
 mod unrecorded;
@@ -46,24 +49,27 @@ mod verdict;
 mod vouched;
 
 pub use allowed_signers::{ALLOWED_SIGNERS_BYTES_MAX, AllowedSigners, AllowedSignersError};
+pub use audited::Audited;
 pub use cause::{Search, explain};
 pub use challenge::{Challenge, Nonce, NonceError};
 pub use course::{COURSE_STEPS_MAX, COURSE_TENSORS_MAX, Course, CourseStep, LossPoint};
 pub use date::date;
 pub use derivation::examine_data;
 pub use divergence::{Divergence, Stage, StepDivergence, StepValues};
+pub use draw_rule::{DrawRule, DrawRuleError};
 pub use examine::{Examination, examine, open_recording};
 pub use explanation::{Cause, Explained, Explanation};
 pub use finding::{Finding, Place, Weight};
 pub use independence::Independence;
 pub use nonce_source::{Beacon, BeaconError, NonceSource};
-pub use power::{escape_probability, segments_for};
+pub use power::segments_for;
 pub use recall::{Recall, recall};
 pub use recording::{Recording, Segment};
 pub use rehearsal::{Departure, Part, Rehearsal, Snapshot, StartPinned, rehearse};
 pub use remembered::{Past, Remembered, Seen};
 pub use replay::{Replay, ReplayError, replay};
 pub use report::{Claim, Escape, REPORT_FORMAT, Report, SegmentOutcome, SegmentReport};
+pub use sampled_by::{BeyondRun, SampledBy, sample_size};
 pub use tolerance::{
     Accumulated, Beyond, Distribution, DistributionError, Drift, Excess, HonestRun,
     SegmentDeviation, TensorBound, TensorDeviation, Tolerance, ToleranceBasis, Usual,

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::challenge::Challenge;
-use super::power::escape_probability;
 use crate::digest::Digest;
 
 /// Names a state of a journal: how many frames it had, and the chain's value
@@ -53,28 +52,28 @@ pub(super) fn escape_of_all<'a>(
     samples: impl Iterator<Item = &'a Challenge>,
     tampered: u64,
 ) -> f64 {
-    let escape = |sample: &Challenge| {
-        escape_probability(sample.total, tampered, sample.count.min(sample.total))
-    };
-    largest_of_each_nonce(samples).into_iter().map(escape).product()
+    let samples = largest_of_each_nonce(samples);
+    samples.into_iter().map(|sample| sample.escape(tampered)).product()
 }
 
-/// Returns one sample a nonce, the largest.
+/// Returns one sample a nonce and rule, the largest.
 pub(super) fn largest_of_each_nonce<'a>(
     samples: impl Iterator<Item = &'a Challenge>,
 ) -> Vec<&'a Challenge> {
     let mut samples: Vec<&Challenge> = samples.collect();
-    samples.sort_by_key(|sample| (sample.nonce.to_string(), std::cmp::Reverse(sample.count)));
-    samples.dedup_by_key(|sample| &sample.nonce);
+    let key = |sample: &Challenge| (sample.nonce.to_string(), sample.rule);
+    samples.sort_by_key(|sample| (key(sample), std::cmp::Reverse(sample.count)));
+    samples.dedup_by_key(|sample| key(sample));
     samples
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::verify::DrawRule;
 
     fn sample(nonce: &str, count: u64) -> Challenge {
-        Challenge { commitment: Digest([9; 32]), nonce: nonce.parse().unwrap(), total: 10, count }
+        Challenge::new(Digest([9; 32]), nonce.parse().unwrap(), 11, count + 1)
     }
 
     #[test]
@@ -90,5 +89,12 @@ mod tests {
         let samples = [sample("a", 3), sample("a", 5), sample("b", 2), sample("a", 3)];
         let found = escape_of_all(samples.iter(), 1);
         assert!((found - 0.5 * 0.8).abs() < 1e-12, "{found}");
+    }
+
+    #[test]
+    fn samples_of_two_rules_are_two() {
+        let before = Challenge { rule: DrawRule::Uniform, ..sample("a", 3) };
+        let found = escape_of_all([sample("a", 3), before].iter(), 1);
+        assert!((found - 0.7 * 7.0 / 11.0).abs() < 1e-12, "{found}");
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::audited::Audited;
 use super::challenge::Challenge;
 use super::course::LossPoint;
 use super::explain::list;
@@ -9,11 +10,11 @@ use super::explanation::Explanation;
 use super::finding::{Finding, Weight};
 use super::independence::Independence;
 use super::nonce_source::NonceSource;
-use super::power::escape_probability;
 use super::recall::Recall;
 use super::recording::{Recording, Segment};
 use super::remembered::{Past, escape_of_all};
 use super::replay::Replay;
+use super::sampled_by::SampledBy;
 use super::tolerance::Tolerance;
 use super::unrecorded::note;
 use super::verdict::{Grade, Verdict};
@@ -26,7 +27,8 @@ use crate::format::Environment;
 /// 1: the first (2026-11). Later in 1, as fields that may be missing: where the
 /// nonce came from, which independence was required, what a ledger knew of
 /// earlier audits, the chance of escape up to now, the kernels that a replay had to
-/// choose itself, and the tolerance of an audit across classes of device.
+/// choose itself, the tolerance of an audit across classes of device, and the rule of
+/// the draw (a report without one was drawn by rule 1), who decided on the sample, and what was audited.
 pub const REPORT_FORMAT: u32 = 1;
 
 /// Numbers of tampered segments for which the chance of escape is reported.
@@ -47,8 +49,14 @@ pub struct Report {
     pub vouched: Vouched,
     /// What the recording claims; none if it could not be read.
     pub claim: Option<Claim>,
+    /// What was audited, by digests; none if it could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audited: Option<Audited>,
     /// Everything that decides the sample; none if nothing could be drawn.
     pub challenge: Option<Challenge>,
+    /// Who decided which segments; none if none were to be replayed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampled_by: Option<SampledBy>,
     /// Where the nonce came from; none if nothing was drawn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonce_source: Option<NonceSource>,
@@ -210,7 +218,9 @@ impl Report {
             run,
             vouched,
             claim,
+            audited: recording.map(Audited::of),
             challenge,
+            sampled_by: None,
             nonce_source: None,
             past: None,
             findings,
@@ -263,11 +273,10 @@ impl Report {
 }
 
 fn escapes(challenge: &Challenge) -> Vec<Escape> {
-    let Challenge { total, count, .. } = *challenge;
-    let possible = TAMPERED.into_iter().filter(|&tampered| tampered <= total);
+    let possible = TAMPERED.into_iter().filter(|&tampered| tampered <= challenge.total);
     let escape = |tampered| Escape {
         tampered,
-        probability: escape_probability(total, tampered, count.min(total)),
+        probability: challenge.escape(tampered),
         probability_so_far: None,
     };
     possible.map(escape).collect()

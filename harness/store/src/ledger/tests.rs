@@ -14,7 +14,8 @@ fn entry(place: &str, at: u64) -> Entry {
         verdict: "match".into(),
         drawn: 2,
         total: 6,
-        nonce: Some("2026-11-23".parse().unwrap()),
+        nonce: Some("a nonce".parse().unwrap()),
+        rule: DrawRule::LastAlways,
         agreed: true,
         contradicted: false,
     }
@@ -133,16 +134,30 @@ fn there_need_not_be_one() {
 }
 
 #[test]
+fn a_ledger_of_the_first_format_is_read_and_continued() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("ledger");
+    Ledger::open(&path).unwrap().add(&entry("/a", 1)).unwrap();
+    let first = "ALTER TABLE audit DROP COLUMN rule; PRAGMA user_version = 1";
+    Connection::open(&path).unwrap().execute_batch(first).unwrap();
+    let before = Entry { rule: DrawRule::Uniform, ..entry("/a", 1) };
+    let read = Ledger::open_existing(&path).unwrap().unwrap().of_place("/a").unwrap();
+    assert_eq!(read, std::slice::from_ref(&before), "its samples were drawn by the rule of then");
+    Ledger::open(&path).unwrap().add(&entry("/a", 2)).unwrap();
+    assert_eq!(Ledger::open(&path).unwrap().of_place("/a").unwrap(), [before, entry("/a", 2)]);
+}
+
+#[test]
 fn files_that_are_no_ledger_are_told_apart() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("ledger");
     drop(Ledger::open(&path).unwrap());
     let pragma = |text: &str| Connection::open(&path).unwrap().execute_batch(text).unwrap();
     let both = || [Ledger::open(&path).err(), Ledger::open_existing(&path).err()];
-    pragma("PRAGMA user_version = 2");
+    pragma("PRAGMA user_version = 99");
     for error in both() {
         let error = error.unwrap();
-        assert!(matches!(error, LedgerError::TooNew { found: 2, .. }), "{error}");
+        assert!(matches!(error, LedgerError::TooNew { found: 99, .. }), "{error}");
     }
     pragma("PRAGMA user_version = 1; PRAGMA application_id = 5");
     for error in both() {
@@ -163,7 +178,9 @@ fn files_that_are_no_ledger_are_told_apart() {
 
 #[test]
 fn values_that_cannot_be_are_named() {
-    for (column, value) in [("head", "'xyz'"), ("frames", "-1"), ("nonce", "''"), ("drawn", "-9")] {
+    let values =
+        [("head", "'xyz'"), ("frames", "-1"), ("nonce", "''"), ("drawn", "-9"), ("rule", "9")];
+    for (column, value) in values {
         let folder = tempdir().unwrap();
         let path = folder.path().join("ledger");
         let mut ledger = Ledger::open(&path).unwrap();

@@ -128,7 +128,7 @@ fn honest(app: &App, arguments: &Arguments) -> Result<Control, Failure> {
         let reason = report.reasons.first().cloned().unwrap_or_default();
         let message = format!("{run} is no honest recording to begin with: {reason}");
         return Err(Failure::inconclusive(message).hint(format!(
-            "a drill on it would prove nothing; see `reenact audit {run} --segments all`"
+            "a drill on it would prove nothing; see `reenact audit {run} --sample all`"
         )));
     }
     let seconds = started.elapsed().as_secs_f64();

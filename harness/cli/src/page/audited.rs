@@ -1,0 +1,19 @@
+//! What the report is of, in whole digests.
+
+use maud::{Markup, html};
+use reenact_core::verify::{Audited, Report};
+
+/// Shows the digests of what was audited; nothing where it could not be read.
+pub(super) fn show(report: &Report) -> Markup {
+    let Some(Audited { spec, commitment, state, model }) = &report.audited else {
+        return html! {};
+    };
+    html! {
+        dl.audited {
+            dt { "spec" } dd { code { (spec) } }
+            dt { "commitment" } dd { code { (commitment) } }
+            @if let Some(state) = state { dt { "final state" } dd { code { (state) } } }
+            @if let Some(model) = model { dt { "final model" } dd { code { (model) } } }
+        }
+    }
+}
