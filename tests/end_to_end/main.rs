@@ -19,9 +19,12 @@ mod ledger;
 #[cfg(target_os = "linux")]
 mod memory;
 mod page;
+mod recording;
 mod rehearsal;
 mod selections;
 mod signed;
+#[cfg(unix)]
+mod stopped;
 mod tolerance;
 #[cfg(target_os = "linux")]
 mod workers;

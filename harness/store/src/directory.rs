@@ -216,6 +216,10 @@ impl WriteRun for Directory {
         self.behind()?.append(bytes)
     }
 
+    fn remove(&mut self, object: Object) -> Result<(), StoreError> {
+        self.behind()?.remove(object)
+    }
+
     fn cut_journal(&mut self, byte_len: u64) -> Result<(), StoreError> {
         self.behind()?.cut_journal(byte_len)
     }

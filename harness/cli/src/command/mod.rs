@@ -15,12 +15,15 @@ mod load;
 mod memory;
 mod probe;
 mod record;
+mod recorded;
 mod rehearsal;
 mod replay;
 mod report;
 mod requirement;
 mod segments;
+mod space;
 mod tolerance;
+mod training;
 mod trust;
 mod within;
 
