@@ -22,8 +22,11 @@ impl Stop {
         let flag = Arc::new(AtomicBool::new(false));
         listen_to_schedulers(&flag)?;
         let seen = flag.clone();
+        // Counted apart: a scheduler's own signal may have come before.
+        let asked = AtomicBool::new(false);
         ctrlc::set_handler(move || {
-            if seen.swap(true, Ordering::SeqCst) {
+            seen.store(true, Ordering::SeqCst);
+            if asked.swap(true, Ordering::SeqCst) {
                 std::process::exit(i32::from(exit::INCONCLUSIVE));
             }
         })
