@@ -155,7 +155,7 @@ fn unfinished(history: &History) -> Finding {
     let state = if history.finished {
         "its journal is complete; `record --resume` writes the commitment".to_owned()
     } else {
-        format!("its journal ends after {steps} steps; `record --resume` goes on from there")
+        format!("its journal ends after {steps} steps; go on with `record --resume`")
     };
     let problem = format!("the run has no commitment, so nothing can be drawn from it: {state}");
     Finding::inconclusive(Place::object(Object::Commitment), problem)
