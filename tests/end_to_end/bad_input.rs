@@ -23,7 +23,12 @@ fn specs_that_cannot_be() {
         (&[("steps = 60", "steps = 60\nstep = 3")], &["line 7", "unknown field `step`"]),
         (&[("steps = 60", "steps = \"many\"")], &["line 6", "invalid type"]),
         (&[("size = 8", "size = 0")], &["`batch.size`", "0 is out of range"]),
-        (&[("size = 8", "size = 65")], &["`data.samples`", "65 to"]),
+        (&[("size = 8", "size = 65")], &["`batch.size`: 65 is more than `data.samples` = 64"]),
+        (
+            &[("size = 8", "size = 8\naccumulation = 9")],
+            &["`batch.accumulation`: 9 times `batch.size` = 8 is more than `data.samples` = 64"],
+        ),
+        (&[("samples = 64", "samples = 0")], &["`data.samples`: 0 is out of range: 1 to"]),
         (&[("samples = 64", "samples = 65")], &["has 64 training samples", "declares 65"]),
         (&[("every = 10", "every = 61")], &["`checkpoint_every`", "1 to 60"]),
         (&[("format = 1", "format = 2")], &["format = 2", "reads format 1"]),

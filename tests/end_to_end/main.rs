@@ -19,10 +19,13 @@ mod ledger;
 #[cfg(target_os = "linux")]
 mod memory;
 mod page;
+mod recording;
 mod rehearsal;
 mod sample;
 mod selections;
 mod signed;
+#[cfg(unix)]
+mod stopped;
 mod tolerance;
 #[cfg(target_os = "linux")]
 mod workers;

@@ -110,6 +110,15 @@ class Forger:
         again = [[RESUMED, u64(0) + environment]] * count
         self.store([*self.frames[:2], *before, *again, *self.frames[2:]])
 
+    def resumed_inside(self, facts, back=0):
+        """Goes on inside of the first segment, from `back` steps before the fourth."""
+        environment = with_class(self.frames[0][1], facts)[32:]
+        steps = [at for at, (kind, _) in enumerate(self.frames) if kind == STEP][:3]
+        at = steps[-1] + 1
+        again = [self.frames[place] for place in steps[3 - back :]]
+        resumed = [RESUMED, u64(3 - back) + environment]
+        self.store([*self.frames[:at], resumed, *again, *self.frames[at:]])
+
     def contradicted(self, facts):
         """Records another loss in step 0 first."""
         layouts, (kind, trace) = self.frames[2:4]
@@ -163,6 +172,10 @@ def each(run):
         ("no device", 1, forger.trained_on, no_device),
         ("another engine", 0, forger.trained_on, other_engine),
         ("a resumption on another device", 1, forger.resumed, 1, other_device),
+        ("a resumption inside of a segment", 0, forger.resumed_inside, facts),
+        ("one that takes steps back", 0, forger.resumed_inside, facts, 2),
+        ("one from a step that was not reached", 1, forger.resumed_inside, facts, -1),
+        ("one on another class of machine", 1, forger.resumed_inside, other_engine),
         ("4095 resumptions", 0, forger.resumed, 4095, facts),
         ("4096 resumptions", 1, forger.resumed, 4096, facts),
         ("a contradiction", 1, forger.contradicted, facts),

@@ -768,7 +768,11 @@ class History:
     def take_run_resumed(self, event):
         step, environment = event
         demand(step <= len(self.steps), f"step {step} was not reached")
-        demand(step in self.checkpoints, f"no checkpoint opens step {step}")
+        demand(any(at <= step for at in self.checkpoints), f"no checkpoint opens step {step}")
+        if step not in self.checkpoints:
+            in_force = [found for first, found in self.environments if first <= step][-1]
+            alike = in_force["class"] == environment["class"]
+            demand(alike, f"step {step} goes on inside of a segment on another class of machine")
         demand(len(self.environments) <= 4095, "resumed too often")
         self.environments.append((step, environment))
         del self.steps[step:]

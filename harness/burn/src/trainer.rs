@@ -307,6 +307,10 @@ impl<T: Training> Trainer for BurnTrainer<T> {
         self.replan(0)
     }
 
+    fn resumes_anywhere(&self) -> bool {
+        self.devices.in_memory
+    }
+
     fn evaluate(&mut self) -> Result<Vec<Metric>, TrainerError> {
         let Some(held_out) = self.training.held_out(&self.hyper, &self.spec, &self.setting)? else {
             return Ok(Vec::new());

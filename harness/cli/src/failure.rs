@@ -66,9 +66,10 @@ impl From<StoreError> for Failure {
 fn hint_for(kind: std::io::ErrorKind) -> Option<&'static str> {
     use std::io::ErrorKind::{FileTooLarge, PermissionDenied, QuotaExceeded, StorageFull};
     match kind {
-        StorageFull | QuotaExceeded | FileTooLarge => {
-            Some("nothing recorded so far is lost; make room, then go on with `record --resume`")
-        }
+        StorageFull | QuotaExceeded | FileTooLarge => Some(
+            "make room, then go on with `record --resume`: it takes up the last state that \
+                  was written, and says which step that is",
+        ),
         PermissionDenied => Some("check who may read and write there"),
         _ => None,
     }
@@ -79,7 +80,8 @@ impl From<TrainerError> for Failure {
         match error {
             TrainerError::Hyperparameter(_)
             | TrainerError::Data { .. }
-            | TrainerError::Attack(_) => Self::usage(error),
+            | TrainerError::Attack(_)
+            | TrainerError::AttackSteps { .. } => Self::usage(error),
             TrainerError::Device { .. }
             | TrainerError::Restore(_)
             | TrainerError::Engine { .. } => Self::inconclusive(error),
@@ -92,7 +94,10 @@ impl From<RecordError> for Failure {
         match error {
             RecordError::Store(error) => error.into(),
             RecordError::Trainer(error) => error.into(),
-            RecordError::OtherSpec => Self::usage(error).hint("resume with the spec it began with"),
+            RecordError::OtherSpec(_) => Self::usage(error).hint(
+                "a recording goes on with the spec it began with: leave the spec out, or record \
+                 the other one into another folder",
+            ),
             RecordError::SignedByAnother(_) => {
                 Self::usage(error).hint("a recording holds one signature")
             }

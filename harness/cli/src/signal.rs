@@ -12,26 +12,46 @@ pub(crate) struct Stop(Arc<AtomicBool>);
 
 impl Stop {
     /// From here on, an interrupt or a termination only sets a flag; a second
-    /// one ends the process at once.
+    /// one ends the process at once. SIGUSR1, which a scheduler sends before a
+    /// job's time is over, sets it too, however often it comes.
     pub(crate) fn listen() -> Result<Self, Failure> {
         static LISTENING: OnceLock<Stop> = OnceLock::new();
         if let Some(stop) = LISTENING.get() {
             return Ok(stop.clone());
         }
         let flag = Arc::new(AtomicBool::new(false));
+        listen_to_schedulers(&flag)?;
         let seen = flag.clone();
+        // Counted apart: a scheduler's own signal may have come before.
+        let asked = AtomicBool::new(false);
         ctrlc::set_handler(move || {
-            if seen.swap(true, Ordering::SeqCst) {
+            seen.store(true, Ordering::SeqCst);
+            if asked.swap(true, Ordering::SeqCst) {
                 std::process::exit(i32::from(exit::INCONCLUSIVE));
             }
         })
-        .map_err(|error| Failure::inconclusive(format!("cannot listen for signals: {error}")))?;
+        .map_err(deaf)?;
         Ok(LISTENING.get_or_init(|| Self(flag)).clone())
     }
 
     pub(crate) fn requested(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
+}
+
+fn deaf(error: impl std::fmt::Display) -> Failure {
+    Failure::inconclusive(format!("cannot listen for signals: {error}"))
+}
+
+#[cfg(unix)]
+fn listen_to_schedulers(flag: &Arc<AtomicBool>) -> Result<(), Failure> {
+    let signal = signal_hook::consts::SIGUSR1;
+    signal_hook::flag::register(signal, flag.clone()).map(drop).map_err(deaf)
+}
+
+#[cfg(not(unix))]
+fn listen_to_schedulers(_: &Arc<AtomicBool>) -> Result<(), Failure> {
+    Ok(())
 }
 
 /// Makes a panic say that it is a bug, and exit with the code for one.

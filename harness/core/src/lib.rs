@@ -12,6 +12,7 @@ pub mod record;
 pub mod spec;
 pub mod state;
 pub mod steering;
+pub mod symptoms;
 pub mod toy;
 mod toy_device;
 pub mod trainer;

@@ -61,6 +61,11 @@ impl WriteRun for MemoryRun {
         Ok(())
     }
 
+    fn remove(&mut self, object: Object) -> Result<(), StoreError> {
+        self.objects.remove(&object);
+        Ok(())
+    }
+
     fn cut_journal(&mut self, byte_len: u64) -> Result<(), StoreError> {
         if let Some(journal) = self.objects.get_mut(&Object::Journal) {
             journal.truncate(byte_len as usize);

@@ -215,6 +215,13 @@ pub trait Trainer {
         Ok(Vec::new())
     }
 
+    /// Says whether a training that is restored between two checkpoints goes on as
+    /// one that was not. Where kernels are chosen by how tensors lie in memory it
+    /// does not: a replay of the segment restores nothing there.
+    fn resumes_anywhere(&self) -> bool {
+        true
+    }
+
     /// Measures the model on what the program holds out for it. Changes
     /// nothing that a further step would see.
     fn evaluate(&mut self) -> Result<Vec<Metric>, TrainerError>;
@@ -248,6 +255,17 @@ pub enum TrainerError {
     /// The attack cannot be planted into this program.
     #[error("attack `{0}` has no place in this program")]
     Attack(String),
+    /// The attack acts at no step of the run, or beyond its end.
+    #[error(
+        "attack `{attack}` does not lie within the run: its steps are 0 to {last}, and a range \
+         FIRST..END ends before END"
+    )]
+    AttackSteps {
+        /// The attack.
+        attack: String,
+        /// The last step of the run.
+        last: u64,
+    },
     /// The engine failed.
     #[error("the engine failed at step {step}: {problem}")]
     Engine {

@@ -46,11 +46,12 @@ fn is_step(wanted: u64) -> impl Fn(&Event) -> bool {
     move |event| matches!(event, Event::Step(trace) if trace.step == wanted)
 }
 
+type Change = Box<dyn Fn(&mut Vec<Event>)>;
+
 /// Usual order: start, state 0, layouts, steps 0 to 2, state 3, ...
 #[test]
 fn frames_out_of_order() {
     let resumed = |step| Event::RunResumed { step, environment: environment() };
-    type Change = Box<dyn Fn(&mut Vec<Event>)>;
     let cases: Vec<(&str, Change)> = vec![
         ("a journal begins with", Box::new(|e| drop(e.remove(0)))),
         ("a run starts only once", Box::new(|e| e.insert(1, e[0].clone()))),
@@ -89,21 +90,42 @@ fn frames_out_of_order() {
                 e.insert(position(e, is_step(3)), Event::RunInterrupted { step: 3 });
             }),
         ),
+        ("but has no end", Box::new(|e| drop(e.pop()))),
+    ];
+    for (wanted, change) in cases {
+        let problem = refused(&with_events(change));
+        assert!(problem.contains(wanted), "{problem} instead of {wanted}");
+    }
+}
+
+#[test]
+fn resumptions_out_of_order() {
+    let resumed = |step| Event::RunResumed { step, environment: environment() };
+    let resumed_elsewhere = |step| {
+        let mut environment = environment();
+        environment.engine.class.insert("engine".into(), "toy 2".into());
+        Event::RunResumed { step, environment }
+    };
+    let cases: Vec<(&str, Change)> = vec![
+        ("which no checkpoint opens", Box::new(move |e| e.insert(1, resumed(0)))),
         (
-            "which no checkpoint opens",
+            "step 5 stands where step 4",
             Box::new(move |e| e.insert(position(e, is_step(5)), resumed(4))),
         ),
         (
-            "which no checkpoint opens",
+            "which it had not reached",
             Box::new(move |e| e.insert(position(e, is_step(5)), resumed(6))),
         ),
         (
-            "which no checkpoint opens",
+            "which it had not reached",
             Box::new(move |e| {
                 e.insert(position(e, is_step(5)), resumed(u64::MAX));
             }),
         ),
-        ("but has no end", Box::new(|e| drop(e.pop()))),
+        (
+            "on another class of machine",
+            Box::new(move |e| e.insert(position(e, is_step(5)), resumed_elsewhere(5))),
+        ),
     ];
     for (wanted, change) in cases {
         let problem = refused(&with_events(change));

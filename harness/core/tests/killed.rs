@@ -160,7 +160,7 @@ fn another_spec_is_refused() {
     let mut again = killed(&run, run.objects[&Object::Journal].len() - 1, true);
     let other = spec_with(|spec| spec.root_seed = 8);
     let error = Recorder::resume(&mut again, other.clone(), trainer(&other, None), environment());
-    assert!(matches!(error.map(drop), Err(RecordError::OtherSpec)));
+    assert!(matches!(error.map(drop), Err(RecordError::OtherSpec(_))));
 }
 
 /// Kills a recording before step 8, whose newest checkpoint is that of 6.

@@ -89,6 +89,12 @@ impl Behind {
         Ok(())
     }
 
+    /// Removes an object.
+    pub(crate) fn remove(&mut self, object: Object) -> Result<(), StoreError> {
+        self.hand_over_frames()?;
+        self.send(Job::Remove(object))
+    }
+
     /// Cuts the journal.
     pub(crate) fn cut_journal(&mut self, byte_len: u64) -> Result<(), StoreError> {
         self.hand_over_frames()?;

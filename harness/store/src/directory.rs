@@ -216,6 +216,10 @@ impl WriteRun for Directory {
         self.behind()?.append(bytes)
     }
 
+    fn remove(&mut self, object: Object) -> Result<(), StoreError> {
+        self.behind()?.remove(object)
+    }
+
     fn cut_journal(&mut self, byte_len: u64) -> Result<(), StoreError> {
         self.behind()?.cut_journal(byte_len)
     }
@@ -250,6 +254,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_removed_is_gone_and_what_cannot_be_stops_nothing() {
+        let folder = folder();
+        let mut run = Directory::create(folder.path()).unwrap();
+        run.put(Object::ResumePoint, &mut |out| out.write_all(b"abc")).unwrap();
+        fs::create_dir(folder.path().join("resume.safetensors")).unwrap();
+        for object in [Object::ResumePoint, Object::ResumePoint, Object::ResumeState] {
+            run.remove(object).unwrap();
+        }
+        run.append(b"on").unwrap();
+        run.sync().unwrap();
+        assert!(matches!(run.open(Object::ResumePoint), Err(StoreError::Missing { .. })));
+        assert_eq!(run.read(Object::Journal, 10).unwrap(), b"on");
+    }
+
+    #[test]
     fn a_recording_is_never_overwritten() {
         let folder = folder();
         let mut first = Directory::create(folder.path()).unwrap();
@@ -274,7 +293,8 @@ mod tests {
         drop(Directory::create(folder.path()).unwrap());
         let mut run = Directory::open(folder.path()).unwrap();
         let put = run.put(Object::Spec, &mut |out| out.write_all(b"abc"));
-        for refused in [put, run.append(b"x"), run.cut_journal(0), run.sync()] {
+        let remove = run.remove(Object::ResumePoint);
+        for refused in [put, remove, run.append(b"x"), run.cut_journal(0), run.sync()] {
             assert!(refused.unwrap_err().to_string().contains("reading only"));
         }
     }

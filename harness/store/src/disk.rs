@@ -87,6 +87,11 @@ impl Disk {
             .map_err(|problem| self.discard(object, problem))
     }
 
+    /// Removes an object as well as it can: what stays disturbs nothing.
+    pub(crate) fn remove(&mut self, object: Object) {
+        let _ = fs::remove_file(path_of(&self.root, object));
+    }
+
     fn discard(&self, object: Object, problem: io::Error) -> StoreError {
         let _ = fs::remove_file(unfinished(&self.root));
         refuse(object, problem)

@@ -13,7 +13,9 @@ mod disk;
 mod entry;
 mod ledger;
 mod queue;
+mod space;
 
 pub use directory::{Directory, open_file};
 pub use entry::Entry;
 pub use ledger::{LEDGER_FORMAT, Ledger, LedgerError, Summary};
+pub use space::free_bytes;

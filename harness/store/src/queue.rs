@@ -27,6 +27,8 @@ pub(crate) enum Job {
     Put(Object, Vec<u8>),
     /// Name an object that is written already; the buffer goes back.
     Name(Object, File, Vec<u8>),
+    /// Remove an object, if it can be done.
+    Remove(Object),
     /// Cut the journal.
     CutJournal(u64),
     /// Sync what was not synced yet.
@@ -101,6 +103,7 @@ fn work(mut disk: Disk, jobs: Receiver<Job>, spare: Sender<Vec<u8>>) -> Result<(
                 give_back(buffer);
                 sync_file(object, &file)?;
             }
+            Job::Remove(object) => disk.remove(object),
             Job::CutJournal(byte_len) => disk.cut_journal(byte_len)?,
             Job::Sync => disk.sync()?,
             Job::Tell(done) => drop(done.send(())),

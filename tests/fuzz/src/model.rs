@@ -14,6 +14,8 @@ type By<T> = (T, String);
 #[derive(Default)]
 pub struct Model {
     class: String,
+    /// From which step on which class recorded.
+    environments: Vec<(u64, String)>,
     steps: Vec<By<StepTrace>>,
     checkpoints: BTreeMap<u64, By<StateRoot>>,
     /// From which step on how many tensors, of state and gradient.
@@ -57,6 +59,7 @@ impl Model {
         match event {
             Event::RunStarted { environment, .. } => {
                 self.class = format!("{:?}", environment.engine.class);
+                self.environments.push((0, self.class.clone()));
                 !std::mem::replace(&mut self.begun, true)
             }
             _ if !self.begun => false,
@@ -68,8 +71,7 @@ impl Model {
             Event::Step(trace) => self.take_step(trace),
             Event::Checkpoint { step, root } => self.take_checkpoint(*step, *root),
             Event::RunResumed { step, environment } => {
-                self.class = format!("{:?}", environment.engine.class);
-                self.take_resumed(*step)
+                self.take_resumed(*step, format!("{:?}", environment.engine.class))
             }
             Event::RunInterrupted { step } => {
                 self.interrupted = true;
@@ -121,10 +123,15 @@ impl Model {
         true
     }
 
-    fn take_resumed(&mut self, step: u64) -> bool {
-        if step > self.next() || !self.checkpoints.contains_key(&step) {
+    fn take_resumed(&mut self, step: u64, class: String) -> bool {
+        let opened = self.checkpoints.keys().any(|opens| *opens <= step);
+        let in_force = self.environments.iter().rfind(|(first, _)| *first <= step);
+        let alike = in_force.is_some_and(|(_, found)| *found == class);
+        if step > self.next() || !opened || !(alike || self.checkpoints.contains_key(&step)) {
             return false;
         }
+        self.environments.push((step, class.clone()));
+        self.class = class;
         self.interrupted = false;
         for number in step..self.next() {
             self.taken_back.insert(number, self.steps[number as usize].clone());

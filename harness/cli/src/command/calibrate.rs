@@ -19,8 +19,8 @@ use serde::Serialize;
 
 use super::calibration_file::{check_free, store};
 use super::load::{self, Device};
-use super::record::train;
 use super::tolerance::percent;
+use super::training::train;
 use crate::app::App;
 use crate::failure::Failure;
 use crate::output::{self, BOLD, styled};

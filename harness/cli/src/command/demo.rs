@@ -13,8 +13,8 @@ use serde::Serialize;
 
 use super::audit::{self, audit};
 use super::load::{self, Device};
-use super::record::train;
 use super::report;
+use super::training::train;
 use crate::app::App;
 use crate::failure::Failure;
 use crate::output::{BOLD, DIM, json, line, styled};

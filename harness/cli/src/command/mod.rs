@@ -15,13 +15,16 @@ mod load;
 mod memory;
 mod probe;
 mod record;
+mod recorded;
 mod rehearsal;
 mod replay;
 mod report;
 mod requirement;
 mod segment_list;
 mod segments;
+mod space;
 mod tolerance;
+mod training;
 mod trust;
 mod within;
 

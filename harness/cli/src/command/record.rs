@@ -6,20 +6,21 @@ use std::sync::Arc;
 use clap::Args;
 use reenact_core::attack::{InRunAttack, start};
 use reenact_core::data::DataSet;
-use reenact_core::format::{Commitment, Object, ReadRun, SecretKey};
-use reenact_core::record::{RecordError, Recorder, recorded_selections, sign};
+use reenact_core::format::{Environment, Object, ReadRun, SecretKey};
+use reenact_core::record::{Forecast, RecordError, Recorder, Stopped, recorded_selections, sign};
 use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
-use reenact_core::trainer::{Metric, Program, Setting};
+use reenact_core::trainer::{Program, Setting, Trainer};
 use reenact_store::Directory;
-use serde::Serialize;
 
 use super::load::{self, Device};
+use super::recorded::{Recorded, say_symptom};
 use super::rehearsal::Rehearsed;
+use super::space::Space;
+use super::training::{Trained, train_or_stop};
 use crate::app::App;
 use crate::failure::Failure;
-use crate::output::{self, BOLD, DIM, styled};
-use crate::signal::Stop;
-use crate::{environment, exit, key_file, progress};
+use crate::output::{self, BAD, UNSURE, note, styled};
+use crate::{environment, exit, key_file};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -38,7 +39,8 @@ pub(crate) struct Arguments {
     /// Folder for the recording
     #[arg(long, short, value_name = "DIR")]
     out: PathBuf,
-    /// Go on with the recording in DIR from its last checkpoint
+    /// Go on with the recording in DIR: where it was stopped, or from its last
+    /// checkpoint if it was killed
     #[arg(long)]
     resume: bool,
     /// Sign the finished recording with the ed25519 key in FILE, as made by
@@ -53,6 +55,9 @@ pub(crate) struct Arguments {
     /// Do not take the first steps twice beforehand, to see whether they repeat
     #[arg(long)]
     no_rehearsal: bool,
+    /// Record although the disk has too little room for the whole run
+    #[arg(long)]
+    ignore_space: bool,
     /// Plant an attack into the training and record it as honest, to try an
     /// audit: ID[@STEP[..STEP]][*STRENGTH]
     #[arg(long, value_name = "ATTACK", hide_short_help = true)]
@@ -62,30 +67,35 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-/// Says what was recorded.
-#[derive(Serialize)]
-struct Recorded {
-    run: String,
-    name: String,
-    steps: u64,
-    segments: u64,
-    resumed_step: Option<u64>,
+/// Holds what a recording is made with.
+struct Ready {
+    spec: Spec,
+    environment: Environment,
+    trainer: Box<dyn Trainer>,
     rehearsal: Option<Rehearsed>,
-    frames: u64,
-    head: String,
-    commitment: String,
-    signed_by: Option<String>,
-    metrics: Vec<Metric>,
 }
 
 pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
     let key = arguments.key.as_deref().map(key_file::read).transpose()?;
     let spec = arguments.device.declare(read_spec(app, arguments)?);
-    let threads = arguments.threads.map_or_else(load::available_threads, usize::from);
-    let mut setting = arguments.device.setting(&spec, threads, arguments.attack.clone());
     // Opened first, so that nobody else records into it meanwhile.
     let begun = arguments.resume.then(|| Directory::resume(&arguments.out)).transpose()?;
-    if let Some(store) = &begun {
+    let ready = prepare(app, arguments, spec, begun.as_ref())?;
+    match begun {
+        Some(store) => go_on(arguments, store, ready, key),
+        None => begin(arguments, ready, key),
+    }
+}
+
+fn prepare(
+    app: &App,
+    arguments: &Arguments,
+    spec: Spec,
+    begun: Option<&Directory>,
+) -> Result<Ready, Failure> {
+    let threads = arguments.threads.map_or_else(load::available_threads, usize::from);
+    let mut setting = arguments.device.setting(&spec, threads, arguments.attack.clone());
+    if let Some(store) = begun {
         setting.selections = Arc::new(recorded_selections(store)?);
     }
     let program = app.find(&spec.program.name)?;
@@ -96,37 +106,122 @@ pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
         setting.selections = Arc::new(rehearsal.selections.clone());
     }
     let trainer = start(program, &spec, data, &setting)?;
-    let (mut store, recorder);
-    if let Some(begun) = begun {
-        store = begun;
-        let resumed = Recorder::resume(&mut store, spec.clone(), trainer, environment);
-        if matches!(resumed, Err(RecordError::Complete)) {
-            drop(resumed);
-            return complete(arguments, &mut store, key.as_ref());
-        }
-        recorder = resumed?;
-    } else {
-        store = Directory::create(&arguments.out)?;
-        recorder = Recorder::start(&mut store, spec.clone(), trainer, environment)?;
+    if let Some(attack) = &arguments.attack {
+        note(format_args!(
+            "{} the attack `{attack}` is planted: this training is sabotaged, its recording \
+             claims that it is honest, and an audit has to accuse it",
+            styled(BAD, "warning:"),
+        ));
     }
-    let first_step = recorder.next_step();
-    match train(recorder, &spec, arguments.json)? {
-        Some((commitment, metrics)) => {
-            let signature = key.map(|key| sign(&mut store, &key)).transpose()?;
-            let recorded = Recorded {
-                resumed_step: arguments.resume.then_some(first_step),
-                rehearsal,
-                signed_by: signature.map(|signature| signature.key().fingerprint()),
-                ..Recorded::new(&arguments.out, &spec, &commitment, metrics)
-            };
-            recorded.show(arguments.json);
-            Ok(exit::MATCH)
-        }
-        None => Err(Failure::inconclusive("stopped before the end of the run").hint(format!(
-            "nothing is lost; go on with `record --resume --out {}`",
-            arguments.out.display()
-        ))),
+    Ok(Ready { spec, environment, trainer, rehearsal })
+}
+
+fn begin(arguments: &Arguments, ready: Ready, key: Option<SecretKey>) -> Result<u8, Failure> {
+    let Ready { spec, environment, trainer, rehearsal } = ready;
+    let rehearsed = rehearsal.as_ref().map(|rehearsal| rehearsal.forecast);
+    let forecast = rehearsed.unwrap_or_else(|| Forecast::at_start(&spec, trainer.as_ref()));
+    let space = Space::of(forecast, rehearsed.is_some(), &arguments.out);
+    space.check(arguments.ignore_space, arguments.json)?;
+    if let Some(said) = spec.unused_samples_note().filter(|_| !arguments.json) {
+        note(said);
     }
+    let mut store = Directory::create(&arguments.out)?;
+    let recorder = Recorder::start(&mut store, spec.clone(), trainer, environment)?;
+    let trained = train(recorder, arguments, &spec)?;
+    let mut recorded = conclude(trained, &mut store, arguments, &spec, key)?;
+    recorded.rehearsal = rehearsal;
+    recorded.space = Some(space);
+    recorded.show(arguments.json);
+    Ok(exit::MATCH)
+}
+
+fn go_on(
+    arguments: &Arguments,
+    mut store: Directory,
+    ready: Ready,
+    key: Option<SecretKey>,
+) -> Result<u8, Failure> {
+    let Ready { spec, environment, trainer, .. } = ready;
+    let resumed = Recorder::resume(&mut store, spec.clone(), trainer, environment);
+    if matches!(resumed, Err(RecordError::Complete)) {
+        drop(resumed);
+        return complete(arguments, &mut store, key.as_ref());
+    }
+    let recorder = resumed?;
+    let step = recorder.next_step();
+    say_resumption(&recorder, arguments.json);
+    let space = Space::of(recorder.forecast(), true, &arguments.out);
+    space.check(arguments.ignore_space, arguments.json)?;
+    let trained = train(recorder, arguments, &spec)?;
+    let mut recorded = conclude(trained, &mut store, arguments, &spec, key)?;
+    recorded.resumed_step = Some(step);
+    recorded.space = Some(space);
+    recorded.show(arguments.json);
+    Ok(exit::MATCH)
+}
+
+/// Says where the training goes on, and why not later.
+fn say_resumption(recorder: &Recorder<'_>, quiet: bool) {
+    let step = recorder.next_step();
+    if let Some(found) = recorder.resumption() {
+        let warning = styled(UNSURE, "warning:");
+        if let Some(problem) = &found.ignored {
+            note(format_args!(
+                "{warning} the state that the last stop has left is not used: {problem}"
+            ));
+        }
+        for damaged in &found.damaged {
+            let (at, problem) = (damaged.step, &damaged.problem);
+            note(format_args!("{warning} the checkpoint of step {at} cannot be used: {problem}"));
+        }
+        if found.ignored.is_some() || !found.damaged.is_empty() {
+            return note(format_args!("the training goes on from the checkpoint of step {step}"));
+        }
+    }
+    if !quiet {
+        note(format_args!("the training goes on from step {step}"));
+    }
+}
+
+fn train(recorder: Recorder<'_>, arguments: &Arguments, spec: &Spec) -> Result<Trained, Failure> {
+    train_or_stop(recorder, spec, arguments.json, &mut say_symptom)
+}
+
+/// Signs what is complete; what is not says how to go on.
+fn conclude(
+    trained: Trained,
+    store: &mut Directory,
+    arguments: &Arguments,
+    spec: &Spec,
+    key: Option<SecretKey>,
+) -> Result<Recorded, Failure> {
+    let (commitment, metrics, symptoms) = match trained {
+        Trained::Done(commitment, metrics, symptoms) => (commitment, metrics, symptoms),
+        Trained::Stopped(stopped) => return Err(unfinished(&stopped, spec, &arguments.out)),
+    };
+    symptoms.iter().for_each(say_symptom);
+    let signature = key.map(|key| sign(store, &key)).transpose()?;
+    Ok(Recorded {
+        signed_by: signature.map(|signature| signature.key().fingerprint()),
+        attack: arguments.attack.as_ref().map(ToString::to_string),
+        symptoms,
+        ..Recorded::new(&arguments.out, spec, &commitment, metrics)
+    })
+}
+
+fn unfinished(stopped: &Stopped, spec: &Spec, out: &Path) -> Failure {
+    let Stopped { step, resumes_at, problem } = stopped;
+    let out = out.display();
+    let from = match problem {
+        None => format!("it starts from step {resumes_at}"),
+        Some(problem) => format!(
+            "it starts from the checkpoint of step {resumes_at}, and trains {} steps again \
+             ({problem})",
+            step - resumes_at
+        ),
+    };
+    let message = format!("stopped before step {step} of {}", spec.steps);
+    Failure::inconclusive(message).hint(format!("go on with `record --resume --out {out}`; {from}"))
 }
 
 /// Rehearses what is about to be recorded; not what was begun before.
@@ -156,32 +251,6 @@ fn read_spec(app: &App, arguments: &Arguments) -> Result<Spec, Failure> {
         .map_err(|error| Failure::from(error).context(place.display()))
 }
 
-/// Trains to the end; none if it was asked to stop before.
-pub(super) fn train(
-    mut recorder: Recorder<'_>,
-    spec: &Spec,
-    quiet: bool,
-) -> Result<Option<(Commitment, Vec<Metric>)>, Failure> {
-    let stop = Stop::listen()?;
-    let bar = progress::bar("recording", "steps", spec.steps, quiet);
-    bar.set_position(recorder.next_step());
-    bar.reset_eta();
-    while !recorder.is_done() {
-        if stop.requested() {
-            bar.abandon();
-            recorder.interrupt()?;
-            return Ok(None);
-        }
-        let trace = recorder.advance()?;
-        bar.inc(1);
-        if trace.step.is_multiple_of(16) {
-            bar.set_message(format!("loss {:.4}", trace.loss()));
-        }
-    }
-    bar.finish_and_clear();
-    Ok(Some(recorder.finish()?))
-}
-
 /// A complete recording can still be signed.
 fn complete(
     arguments: &Arguments,
@@ -195,42 +264,4 @@ fn complete(
         output::note(format_args!("it is signed with the key {signer}"));
     }
     Ok(exit::MATCH)
-}
-
-impl Recorded {
-    fn new(out: &Path, spec: &Spec, commitment: &Commitment, metrics: Vec<Metric>) -> Self {
-        Self {
-            run: out.display().to_string(),
-            name: spec.name.clone(),
-            steps: spec.steps,
-            segments: commitment.checkpoints.len() as u64 - 1,
-            resumed_step: None,
-            rehearsal: None,
-            frames: commitment.frames,
-            head: commitment.head.to_string(),
-            commitment: Commitment::digest_of_text(commitment.encode().as_bytes()).to_string(),
-            signed_by: None,
-            metrics,
-        }
-    }
-
-    fn show(&self, as_json: bool) {
-        if as_json {
-            return output::json(self);
-        }
-        let Self { name, steps, segments, commitment, .. } = self;
-        let name = styled(BOLD, name);
-        output::line(format_args!("Recorded {name}: {steps} steps in {segments} segments"));
-        if let Some(step) = self.resumed_step {
-            output::line(format_args!("  resumed at step {step}"));
-        }
-        for metric in &self.metrics {
-            output::line(format_args!("  {:<24} {:.4}", metric.name, metric.value));
-        }
-        output::line(format_args!("  {:<24} {}", "in", self.run));
-        output::line(format_args!("  {:<24} {}", "commitment", styled(DIM, commitment)));
-        if let Some(key) = &self.signed_by {
-            output::line(format_args!("  {:<24} {}", "signed with the key", styled(DIM, key)));
-        }
-    }
 }

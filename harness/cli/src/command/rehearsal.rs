@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use reenact_core::data::DataSet;
 use reenact_core::format::KernelSelection;
+use reenact_core::record::{Forecast, Tensors};
 use reenact_core::spec::Spec;
 use reenact_core::trainer::{Program, Setting};
-use reenact_core::verify::{Departure, rehearse};
+use reenact_core::verify::{Departure, Rehearsal, rehearse};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -32,6 +33,9 @@ pub(super) struct Rehearsed {
     /// Kernels that were chosen on the way, and need not be chosen again.
     #[serde(skip)]
     pub(super) selections: Vec<KernelSelection>,
+    /// What the recording will take, by the tensors that were seen on the way.
+    #[serde(skip)]
+    pub(super) forecast: Forecast,
 }
 
 impl Rehearsed {
@@ -60,6 +64,7 @@ impl Rehearsed {
             steps,
             reproducible: departure.is_none(),
             first: departure,
+            forecast: forecast(spec, &second),
             selections: second.selections,
         })
     }
@@ -79,4 +84,10 @@ impl Rehearsed {
              touched it; `reenact doctor` with the same spec says more"
         ));
     }
+}
+
+fn forecast(spec: &Spec, rehearsal: &Rehearsal) -> Forecast {
+    let opening = &rehearsal.opening.layout;
+    let gradient = rehearsal.layouts.last().map_or(opening, |(_, layouts)| &layouts.gradient);
+    Forecast::of(spec, 0, &Tensors { opening, later: &rehearsal.closing.layout, gradient })
 }

@@ -24,6 +24,7 @@ pub fn start(
     setting: &Setting,
 ) -> Result<Box<dyn Trainer>, TrainerError> {
     let Some(attack) = setting.attack.clone() else { return program.start(spec, data, setting) };
+    check_steps(&attack, spec)?;
     check_place(&attack, spec, data.as_ref())?;
     if attack.kind == InRunKind::DropoutOff {
         check_random(program.start(spec, data.clone(), setting)?.as_mut())?;
@@ -65,6 +66,17 @@ fn other_seed(spec: &Spec, attack: &InRunAttack) -> u64 {
 
 fn refuse(kind: InRunKind) -> TrainerError {
     TrainerError::Attack(kind.to_string())
+}
+
+/// An attack that acts at no step, or beyond the end, would be recorded as one and
+/// be none.
+fn check_steps(attack: &InRunAttack, spec: &Spec) -> Result<(), TrainerError> {
+    let everywhere = attack.steps.end == u64::MAX;
+    let within = attack.steps.end <= spec.steps || everywhere && attack.steps.start < spec.steps;
+    if within && !attack.steps.is_empty() {
+        return Ok(());
+    }
+    Err(TrainerError::AttackSteps { attack: attack.to_string(), last: spec.steps - 1 })
 }
 
 fn check_place(attack: &InRunAttack, spec: &Spec, data: &dyn DataSet) -> Result<(), TrainerError> {
@@ -220,6 +232,10 @@ impl Trainer for Saboteur {
 
     fn selections(&mut self) -> Result<Vec<KernelSelection>, TrainerError> {
         self.trainer.selections()
+    }
+
+    fn resumes_anywhere(&self) -> bool {
+        self.trainer.resumes_anywhere()
     }
 
     fn evaluate(&mut self) -> Result<Vec<Metric>, TrainerError> {

@@ -107,6 +107,12 @@ pub fn write_checkpoint(state: &State, out: &mut dyn Write) -> io::Result<()> {
     file_order(state.layout()).into_iter().try_for_each(|index| out.write_all(tensors[index].1))
 }
 
+/// Returns how many bytes a checkpoint of such a state takes.
+pub fn checkpoint_bytes(layout: &Layout) -> u64 {
+    let tensors: u64 = layout.tensors().iter().map(TensorSpec::byte_len).sum();
+    8 + encode_header(layout).len() as u64 + tensors
+}
+
 /// Gives access to a stored checkpoint without loading it.
 pub struct Checkpoint {
     source: Box<dyn ReadAt>,
@@ -309,6 +315,7 @@ mod tests {
         let checkpoint = open(written(&state())).unwrap();
         assert_eq!(checkpoint.load(1 << 20).unwrap(), state());
         assert_eq!(checkpoint.root().unwrap(), state().root());
+        assert_eq!(checkpoint_bytes(state().layout()), written(&state()).len() as u64);
     }
 
     #[test]

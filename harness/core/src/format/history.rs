@@ -32,6 +32,8 @@ pub struct History {
     pub selections: Selections,
     /// Steps before which training was asked to stop.
     pub interrupted: Vec<u64>,
+    /// Number of frames up to each of these interruptions, and the chain after it.
+    pub interruption_heads: Vec<(u64, Digest)>,
     /// Steps that were recorded twice, differently.
     pub contradictions: Vec<Contradiction>,
     /// Says whether the run came to its end.
@@ -103,6 +105,7 @@ impl History {
                 .collect(),
             selections: fold.selections,
             interrupted: fold.interrupted,
+            interruption_heads: fold.interruption_heads,
             contradictions: fold.contradictions,
             finished: fold.finished,
             source,
@@ -169,6 +172,7 @@ struct Fold {
     replaced_checkpoints: BTreeMap<u64, By<StateRoot>>,
     selections: Selections,
     interrupted: Vec<u64>,
+    interruption_heads: Vec<(u64, Digest)>,
     contradictions: Vec<Contradiction>,
     stopped: bool,
     finished: bool,
@@ -194,6 +198,7 @@ impl Fold {
             replaced_checkpoints: BTreeMap::new(),
             selections: Selections::default(),
             interrupted: Vec::new(),
+            interruption_heads: Vec::new(),
             contradictions: Vec::new(),
             stopped: false,
             finished: false,
@@ -230,6 +235,7 @@ impl Fold {
             Event::RunInterrupted { step } => {
                 self.expect_next(*step)?;
                 self.interrupted.push(*step);
+                self.interruption_heads.push((frame.sequence + 1, frame.chain));
                 self.stopped = true;
                 Ok(())
             }
@@ -315,8 +321,18 @@ impl Fold {
     }
 
     fn take_resumed(&mut self, step: u64, environment: &Environment) -> Result<(), String> {
-        if step > self.next_step() || !self.checkpoints.contains_key(&step) {
+        if step > self.next_step() {
+            return Err(format!("training went on with step {step}, which it had not reached"));
+        }
+        if self.checkpoints.range(..=step).next().is_none() {
             return Err(format!("training went on with step {step}, which no checkpoint opens"));
+        }
+        // The steps of a segment are replayed in one piece, on one class of machine.
+        if !self.checkpoints.contains_key(&step) && !self.trained_alike(step, environment) {
+            return Err(format!(
+                "training went on with step {step}, which no checkpoint opens, on another class \
+                 of machine"
+            ));
         }
         if self.environments.len() == RESUMED_MAX {
             return Err(format!("the run was resumed {RESUMED_MAX} times or more"));
@@ -326,6 +342,13 @@ impl Fold {
         self.layouts.retain(|(first, _)| *first < step);
         self.stopped = false;
         Ok(())
+    }
+
+    /// Says whether what counts before `step` was recorded by this class of machine.
+    fn trained_alike(&self, step: u64, environment: &Environment) -> bool {
+        let mut latest_first = self.environments.iter().rev();
+        let before = latest_first.find(|(first, _)| *first <= step);
+        before.is_some_and(|(_, before)| before.same_class(environment))
     }
 
     /// Takes back what was recorded from `step` on, and keeps it to be compared

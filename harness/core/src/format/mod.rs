@@ -10,6 +10,7 @@
 //!   commitment                       the head of the journal, once finished
 //!   commitment.sig                   who stands for it, if it was signed
 //!   checkpoints/<root>.safetensors   whole states, named by their root
+//!   resume, resume.safetensors       where a stopped recorder goes on; no part of it
 //! ```
 //!
 //! A calibration lies apart from recordings: it belongs to whoever audits.
@@ -28,6 +29,7 @@ mod journal;
 mod key;
 mod object;
 mod pieces;
+mod resume_point;
 mod selection;
 mod signature;
 
@@ -35,7 +37,9 @@ pub use calibration::{
     CALIBRATION_BYTES_MAX, CALIBRATION_FORMAT, Calibration, CalibrationError, DriftAllowed,
     FalseAlarms, QUANTILES, TensorAllowed,
 };
-pub use checkpoint::{CHECKPOINT_HEADER_BYTES_MAX, Checkpoint, CheckpointError, write_checkpoint};
+pub use checkpoint::{
+    CHECKPOINT_HEADER_BYTES_MAX, Checkpoint, CheckpointError, checkpoint_bytes, write_checkpoint,
+};
 pub use commitment::{COMMITMENT_BYTES_MAX, Commitment, CommitmentError};
 pub use environment::Environment;
 pub use event::{Event, StepLayouts};
@@ -43,6 +47,7 @@ pub use history::{Contradiction, History, HistoryError};
 pub use journal::{Frame, FrameReader, JOURNAL_FORMAT, JournalError, JournalWriter, Tail};
 pub use key::{KeyError, PublicKey, SecretKey};
 pub use object::{Object, ReadAt, ReadRun, StoreError, WriteContent, WriteRun};
+pub use resume_point::{RESUME_POINT_BYTES_MAX, ResumePoint};
 pub use selection::{
     KernelSelection, RUN_SELECTION_BYTES_MAX, RUN_SELECTIONS_MAX, SelectionError, Selections,
 };

@@ -21,6 +21,10 @@ pub enum Object {
     Signature,
     /// The state with this root.
     Checkpoint(StateRoot),
+    /// Where a recorder that was asked to stop goes on; no part of the recording.
+    ResumePoint,
+    /// The state there.
+    ResumeState,
 }
 
 impl fmt::Display for Object {
@@ -32,6 +36,8 @@ impl fmt::Display for Object {
             Self::Commitment => f.write_str("commitment"),
             Self::Signature => f.write_str("commitment.sig"),
             Self::Checkpoint(root) => write!(f, "checkpoints/{root}.safetensors"),
+            Self::ResumePoint => f.write_str("resume"),
+            Self::ResumeState => f.write_str("resume.safetensors"),
         }
     }
 }
@@ -138,6 +144,10 @@ pub trait WriteRun: ReadRun {
 
     /// Appends to the journal.
     fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError>;
+
+    /// Removes an object that is no part of the recording, if it is there and
+    /// can be removed.
+    fn remove(&mut self, object: Object) -> Result<(), StoreError>;
 
     /// Cuts the journal to `byte_len`, to drop a frame that was written in part.
     fn cut_journal(&mut self, byte_len: u64) -> Result<(), StoreError>;

@@ -5,11 +5,16 @@
 //! moment, it leaves a valid prefix: the store writes in the order of the calls,
 //! so a checkpoint is complete before the journal names it, and the commitment
 //! comes last. The last steps may be lost; they come after the checkpoint from
-//! which a resumption trains again. [`sign`] then says who stands for it.
+//! which a resumption trains again. [Asked to stop](Recorder::interrupt), it
+//! leaves the state of the step that it has reached, and nothing is trained
+//! twice. [`sign`] then says who stands for it.
 
+mod forecast;
+mod left;
 mod resume;
 mod selections;
 mod sign;
+mod stop;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,12 +26,16 @@ use crate::format::{
     SelectionError, Selections, SignatureError, StepLayouts, StoreError, WriteRun,
     write_checkpoint,
 };
-use crate::spec::{Spec, SpecError};
+use crate::spec::{Spec, SpecDifference, SpecError};
 use crate::state::{Layout, StateRoot};
+use crate::symptoms::SymptomSearch;
 use crate::trainer::{Metric, StepTrace, Trainer, TrainerError};
 
+pub use forecast::{Forecast, Tensors};
+pub use resume::{Damaged, Resumption};
 pub use selections::recorded_selections;
 pub use sign::sign;
+pub use stop::Stopped;
 
 /// Records one training.
 pub struct Recorder<'a> {
@@ -41,6 +50,10 @@ pub struct Recorder<'a> {
     /// What the journal holds by now.
     selections: Selections,
     next_step: u64,
+    /// Whether the state of an earlier stop lies beside the recording.
+    resume_state_is_left: bool,
+    resumption: Option<Resumption>,
+    symptoms: SymptomSearch,
 }
 
 /// Says why a recording cannot go on.
@@ -67,8 +80,11 @@ pub enum RecordError {
     #[error("journal: {0}")]
     History(#[from] HistoryError),
     /// The recording to be resumed is of another spec.
-    #[error("the journal was recorded for another spec than spec.toml")]
-    OtherSpec,
+    #[error("the recording is of another spec: {}", list(.0))]
+    OtherSpec(Vec<SpecDifference>),
+    /// The stored spec is not the one that the recording to be resumed began with.
+    #[error("spec.toml is not the spec that the journal began with; it was altered")]
+    AlteredSpec,
     /// The recording was resumed as often as a journal may say.
     #[error("the recording was resumed too often; record the run again")]
     TooOften,
@@ -78,6 +94,9 @@ pub enum RecordError {
     /// No checkpoint of the recording to be resumed is whole.
     #[error("no checkpoint of the recording can be used; the newest: {0}")]
     NoCheckpoint(String),
+    /// A checkpoint is not the one of its name.
+    #[error("{0} was altered")]
+    AlteredState(Object),
     /// The commitment to be signed is not that of the journal beside it.
     #[error("the commitment is not the one that the journal gives; nothing was signed")]
     OtherCommitment,
@@ -138,6 +157,9 @@ impl<'a> Recorder<'a> {
             checkpoints,
             selections: Selections::default(),
             next_step: 0,
+            resume_state_is_left: false,
+            resumption: None,
+            symptoms: SymptomSearch::default(),
         };
         recorder.append(&Event::RunStarted { spec: spec_digest, environment })?;
         recorder.checkpoint()?;
@@ -149,6 +171,24 @@ impl<'a> Recorder<'a> {
         self.next_step
     }
 
+    /// Says where a resumption started; none if the recording is a new one.
+    pub fn resumption(&self) -> Option<&Resumption> {
+        self.resumption.as_ref()
+    }
+
+    /// Returns what looks broken so far, though it is recorded faithfully.
+    pub fn symptoms(&self) -> &SymptomSearch {
+        &self.symptoms
+    }
+
+    /// Foretells what the rest of the recording takes, with the tensors that the
+    /// state has now.
+    pub fn forecast(&self) -> Forecast {
+        let (state, gradient) = (self.trainer.layout(), self.trainer.gradient_layout());
+        let tensors = Tensors { opening: &state, later: &state, gradient: &gradient };
+        Forecast::of(&self.spec, self.next_step, &tensors)
+    }
+
     /// Says whether every step is taken.
     pub fn is_done(&self) -> bool {
         self.next_step == self.spec.steps
@@ -158,6 +198,9 @@ impl<'a> Recorder<'a> {
     pub fn advance(&mut self) -> Result<StepTrace, RecordError> {
         let trace = self.trainer.step(self.next_step)?;
         self.declare_layouts()?;
+        if let Some((state, gradient)) = &self.layouts {
+            self.symptoms.take(&trace, state, gradient);
+        }
         // In front of the step: whoever takes it again has to know them.
         self.record_selections()?;
         let event = Event::Step(trace);
@@ -168,13 +211,6 @@ impl<'a> Recorder<'a> {
         }
         let Event::Step(trace) = event else { unreachable!("built as a step above") };
         Ok(trace)
-    }
-
-    /// Records that training was asked to stop; `resume` goes on.
-    pub fn interrupt(mut self) -> Result<(), RecordError> {
-        self.record_selections()?;
-        self.append(&Event::RunInterrupted { step: self.next_step })?;
-        Ok(self.store.sync()?)
     }
 
     /// Ends a recording whose every step is taken: the last frame, then the
@@ -224,8 +260,12 @@ impl<'a> Recorder<'a> {
         self.record_selections()?;
         self.append(&Event::Checkpoint { step, root })?;
         self.checkpoints.insert(step, root);
-        Ok(())
+        self.forget_resume_state()
     }
+}
+
+fn list(differences: &[SpecDifference]) -> String {
+    differences.iter().map(SpecDifference::to_string).collect::<Vec<_>>().join("; ")
 }
 
 fn write_commitment(store: &mut dyn WriteRun, commitment: &Commitment) -> Result<(), RecordError> {

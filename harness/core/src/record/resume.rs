@@ -1,5 +1,6 @@
 //! Going on with a recording that was interrupted or killed.
 
+use super::left::restore_left;
 use super::{RecordError, Recorder, write_commitment};
 use crate::format::{
     Checkpoint, Commitment, Environment, Event, History, HistoryError, JournalWriter, Object,
@@ -7,16 +8,38 @@ use crate::format::{
 };
 use crate::spec::{SPEC_BYTES_MAX, Spec};
 use crate::state::{State, StateRoot};
+use crate::symptoms::SymptomSearch;
 use crate::trainer::Trainer;
 
 /// Limits a state that is resumed from: our own recording, so only against a
 /// damaged header.
-const STATE_BYTES_MAX: u64 = 1 << 40;
+pub(super) const STATE_BYTES_MAX: u64 = 1 << 40;
+
+/// Says where a resumption started, and why not later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resumption {
+    /// The first step that is taken.
+    pub step: u64,
+    /// Checkpoints that could not be used, the newest first.
+    pub damaged: Vec<Damaged>,
+    /// Why the state of the last stop was not used, if there was one.
+    pub ignored: Option<String>,
+}
+
+/// Names a checkpoint that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damaged {
+    /// The step that it opens.
+    pub step: u64,
+    /// What is wrong with it.
+    pub problem: String,
+}
 
 impl<'a> Recorder<'a> {
-    /// Goes on from the newest checkpoint that is whole. The journal keeps
-    /// every whole frame, says that it was resumed and from where, and records
-    /// the repeated steps again. `trainer` was started with the
+    /// Goes on from the state that the last stop has left, if it is what the
+    /// journal says, else from the newest checkpoint that is whole. The journal
+    /// keeps every whole frame, says that it was resumed and from where, and
+    /// records the repeated steps again. `trainer` was started with the
     /// [recorded selections](super::recorded_selections) pinned.
     ///
     /// # Errors
@@ -37,36 +60,56 @@ impl<'a> Recorder<'a> {
             commit_finished(store, &history)?;
             return Err(RecordError::Complete);
         }
-        let step = restore_newest(store, &history, trainer.as_mut())?;
+        let resumption = restore(store, &history, trainer.as_mut(), &environment)?;
+        let step = resumption.step;
         if history.tail != Tail::Whole {
             store.cut_journal(history.whole_bytes)?;
         }
+        let symptoms = symptoms_before(step, &history)?;
         let journal = JournalWriter::resume(&history);
         let checkpoints = history.checkpoints.range(..=step).map(|(&s, &root)| (s, root)).collect();
-        let (spec_digest, layouts) = (history.spec, None);
+        let left = [Object::ResumePoint, Object::ResumeState];
         let mut recorder = Self {
+            resume_state_is_left: left.iter().any(|&object| store.open(object).is_ok()),
             store,
             trainer,
             spec,
-            spec_digest,
+            spec_digest: history.spec,
             journal,
-            layouts,
+            layouts: None,
             checkpoints,
             selections: history.selections,
             next_step: step,
+            resumption: Some(resumption),
+            symptoms,
         };
         recorder.append(&Event::RunResumed { step, environment })?;
         Ok(recorder)
     }
 }
 
+/// Looks at the steps that stay.
+fn symptoms_before(step: u64, history: &History) -> Result<SymptomSearch, RecordError> {
+    let mut symptoms = SymptomSearch::default();
+    for step in 0..step {
+        let trace = history.step(step).map_err(HistoryError::from)?;
+        if let Some((trace, layouts)) = trace.zip(history.layouts(step)) {
+            symptoms.take(&trace, &layouts.state, &layouts.gradient);
+        }
+    }
+    Ok(symptoms)
+}
+
 /// The stored text is the run's spec, also where this reenact would write the
 /// same values in other characters.
 fn check_spec(store: &dyn ReadRun, spec: &Spec, history: &History) -> Result<(), RecordError> {
     let text = store.read(Object::Spec, SPEC_BYTES_MAX as u64)?;
-    let stored = std::str::from_utf8(&text).ok().and_then(|text| Spec::parse(text).ok());
-    if Spec::digest_of_text(&text) != history.spec || stored.as_ref() != Some(spec) {
-        return Err(RecordError::OtherSpec);
+    if Spec::digest_of_text(&text) != history.spec {
+        return Err(RecordError::AlteredSpec);
+    }
+    let stored = Spec::parse(&String::from_utf8_lossy(&text))?;
+    if stored != *spec {
+        return Err(RecordError::OtherSpec(stored.differences(spec)));
     }
     if !history.can_resume() {
         return Err(RecordError::TooOften);
@@ -102,35 +145,49 @@ pub(super) fn commitment_of(history: &History) -> Commitment {
     }
 }
 
+/// Restores the latest state that can be gone on from.
+fn restore(
+    store: &dyn ReadRun,
+    history: &History,
+    trainer: &mut dyn Trainer,
+    environment: &Environment,
+) -> Result<Resumption, RecordError> {
+    let ignored = match restore_left(store, history, trainer, environment) {
+        Ok(Some(step)) => return Ok(Resumption { step, damaged: Vec::new(), ignored: None }),
+        Ok(None) => None,
+        Err(problem) => Some(problem),
+    };
+    let (step, damaged) = restore_newest(store, history, trainer)?;
+    Ok(Resumption { step, damaged, ignored })
+}
+
 /// A power failure may have lost a checkpoint that the journal names; the one
 /// before it will do.
 fn restore_newest(
     store: &dyn ReadRun,
     history: &History,
     trainer: &mut dyn Trainer,
-) -> Result<u64, RecordError> {
-    let mut problem = None;
+) -> Result<(u64, Vec<Damaged>), RecordError> {
+    let mut damaged = Vec::new();
     for (&step, &root) in history.checkpoints.iter().rev() {
         match load(store, root) {
             Ok(state) => {
                 trainer.restore(&state)?;
-                return Ok(step);
+                return Ok((step, damaged));
             }
             Err(RecordError::Trainer(error)) => return Err(error.into()),
-            Err(error) => {
-                problem.get_or_insert_with(|| error.to_string());
-            }
+            Err(error) => damaged.push(Damaged { step, problem: error.to_string() }),
         }
     }
-    let problem = problem.unwrap_or_else(|| "the journal names none".into());
+    let newest = damaged.into_iter().next();
+    let problem = newest.map_or_else(|| "the journal names none".into(), |found| found.problem);
     Err(RecordError::NoCheckpoint(problem))
 }
 
 fn load(store: &dyn ReadRun, root: StateRoot) -> Result<State, RecordError> {
     let state = Checkpoint::open(store.open(Object::Checkpoint(root))?)?.load(STATE_BYTES_MAX)?;
     if state.root() != root {
-        let problem = format!("{} was altered", Object::Checkpoint(root));
-        return Err(RecordError::NoCheckpoint(problem));
+        return Err(RecordError::AlteredState(Object::Checkpoint(root)));
     }
     Ok(state)
 }

@@ -71,7 +71,26 @@ impl Spec {
         in_range("batch.size", self.batch.size, 1, SAMPLES_PER_STEP_MAX)?;
         let most = SAMPLES_PER_STEP_MAX / self.batch.size;
         in_range("batch.accumulation", self.batch.accumulation, 1, most)?;
-        in_range("data.samples", self.data.samples, self.samples_per_step(), SAMPLES_MAX)
+        in_range("data.samples", self.data.samples, 1, SAMPLES_MAX)?;
+        self.check_step_fits()
+    }
+
+    /// A step that consumes more samples than there are is the batch's fault.
+    fn check_step_fits(&self) -> Result<(), SpecError> {
+        let (size, samples) = (self.batch.size, self.data.samples);
+        let refuse = |key, problem| Err(SpecError::Value { key, problem });
+        if size > samples {
+            let problem = format!("{size} is more than `data.samples` = {samples}");
+            return refuse("batch.size", problem);
+        }
+        if self.samples_per_step() > samples {
+            let problem = format!(
+                "{} times `batch.size` = {size} is more than `data.samples` = {samples}",
+                self.batch.accumulation
+            );
+            return refuse("batch.accumulation", problem);
+        }
+        Ok(())
     }
 
     fn check_hyperparameters(&self) -> Result<(), SpecError> {

@@ -5,9 +5,11 @@
 //! of a spec; its digest is the first thing in every journal.
 
 mod check;
+mod difference;
 
 pub use check::SpecError;
 pub(crate) use check::{in_range, real};
+pub use difference::SpecDifference;
 
 use std::collections::BTreeMap;
 
@@ -279,6 +281,25 @@ impl Spec {
     /// Returns the samples that one step consumes.
     pub fn samples_per_step(&self) -> u64 {
         self.batch.size * self.batch.accumulation
+    }
+
+    /// Returns the samples that each whole epoch leaves out, others each time,
+    /// because the samples of a step do not divide the data.
+    pub fn unused_samples(&self) -> u64 {
+        let whole_epoch = self.data.samples / self.samples_per_step() <= self.steps;
+        if whole_epoch { self.data.samples % self.samples_per_step() } else { 0 }
+    }
+
+    /// Says how many samples each epoch leaves out; none if it uses all.
+    pub fn unused_samples_note(&self) -> Option<String> {
+        let (unused, samples) = (self.unused_samples(), self.data.samples);
+        let step = self.samples_per_step();
+        (unused > 0).then(|| {
+            format!(
+                "each epoch leaves out {unused} of {samples} samples, as a step consumes {step} \
+                 of them; which ones, the data order draws anew"
+            )
+        })
     }
 
     /// Returns the steps at which the state is checkpointed: 0, every

@@ -14,6 +14,7 @@ use crate::format::{
 use crate::plain::plain;
 use crate::spec::{SPEC_BYTES_MAX, Spec};
 use crate::steering::DataOrder;
+use crate::symptoms::SymptomSearch;
 use crate::trainer::{Engine, StepTrace};
 
 /// Holds what an examination found.
@@ -154,7 +155,7 @@ fn unfinished(history: &History) -> Finding {
     let state = if history.finished {
         "its journal is complete; `record --resume` writes the commitment".to_owned()
     } else {
-        format!("its journal ends after {steps} steps; `record --resume` goes on from there")
+        format!("its journal ends after {steps} steps; go on with `record --resume`")
     };
     let problem = format!("the run has no commitment, so nothing can be drawn from it: {state}");
     Finding::inconclusive(Place::object(Object::Commitment), problem)
@@ -263,6 +264,7 @@ fn check_steps(recording: &Recording<'_>) -> Vec<Finding> {
         return vec![Finding::inconclusive(Place::object(Object::Spec), problem)];
     }
     let (mut rates, mut samples) = (Tally::default(), Tally::default());
+    let mut symptoms = SymptomSearch::default();
     for step in 0..spec.steps {
         let trace = match history.step(step) {
             Ok(Some(trace)) => trace,
@@ -275,8 +277,20 @@ fn check_steps(recording: &Recording<'_>) -> Vec<Finding> {
         if samples_digest(order.samples(step)) != trace.samples {
             samples.count(step, || OTHER_SAMPLES.into());
         }
+        if let Some(layouts) = history.layouts(step) {
+            symptoms.take(&trace, &layouts.state, &layouts.gradient);
+        }
     }
-    rates.finding().into_iter().chain(samples.finding()).collect()
+    let found = rates.finding().into_iter().chain(samples.finding());
+    found.chain(worth_knowing(spec, &symptoms)).collect()
+}
+
+/// Says what a faithful training can still have done badly; no verdict rests on it.
+fn worth_knowing(spec: &Spec, symptoms: &SymptomSearch) -> impl Iterator<Item = Finding> {
+    let symptoms = symptoms.finish().into_iter();
+    let unused = spec.unused_samples_note();
+    let unused = unused.map(|said| Finding::note(Place::object(Object::Spec), said));
+    symptoms.map(|found| Finding::note(Place::step(found.step()), found)).chain(unused)
 }
 
 const OTHER_SAMPLES: &str =

@@ -20,8 +20,8 @@ use reenact_store::Directory;
 use crate::app::App;
 use crate::command::audit::{self, audit};
 use crate::command::load::{self, Device};
-use crate::command::record::train;
 use crate::command::segments::Selection;
+use crate::command::training::train;
 use crate::environment;
 use crate::failure::Failure;
 
@@ -43,7 +43,9 @@ impl<T: Into<Failure>> From<T> for Trouble {
 
 fn of_training(error: TrainerError) -> Trouble {
     match error {
-        TrainerError::Attack(_) => Trouble::NoPlace(error.to_string()),
+        TrainerError::Attack(_) | TrainerError::AttackSteps { .. } => {
+            Trouble::NoPlace(error.to_string())
+        }
         error => error.into(),
     }
 }

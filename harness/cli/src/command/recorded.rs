@@ -1,0 +1,89 @@
+//! What a finished recording is said to be.
+
+use std::path::Path;
+
+use reenact_core::format::Commitment;
+use reenact_core::spec::Spec;
+use reenact_core::symptoms::Symptom;
+use reenact_core::trainer::Metric;
+use serde::Serialize;
+
+use super::rehearsal::Rehearsed;
+use super::space::Space;
+use crate::output::{self, BOLD, DIM, UNSURE, note, styled};
+
+/// Says what was recorded.
+#[derive(Serialize)]
+pub(super) struct Recorded {
+    pub(super) run: String,
+    pub(super) name: String,
+    pub(super) steps: u64,
+    pub(super) segments: u64,
+    pub(super) resumed_step: Option<u64>,
+    pub(super) rehearsal: Option<Rehearsed>,
+    /// What it was foretold to take.
+    pub(super) space: Option<Space>,
+    /// Samples that each epoch leaves out.
+    pub(super) unused_samples: u64,
+    /// The attack that was planted.
+    pub(super) attack: Option<String>,
+    /// What looks broken, though it is recorded faithfully.
+    pub(super) symptoms: Vec<Symptom>,
+    pub(super) frames: u64,
+    pub(super) head: String,
+    pub(super) commitment: String,
+    pub(super) signed_by: Option<String>,
+    pub(super) metrics: Vec<Metric>,
+}
+
+/// Says what looks broken. The recording is faithful to it.
+pub(super) fn say_symptom(symptom: &Symptom) {
+    note(format_args!("{} {symptom}", styled(UNSURE, "warning:")));
+}
+
+impl Recorded {
+    pub(super) fn new(
+        out: &Path,
+        spec: &Spec,
+        commitment: &Commitment,
+        metrics: Vec<Metric>,
+    ) -> Self {
+        Self {
+            run: out.display().to_string(),
+            name: spec.name.clone(),
+            steps: spec.steps,
+            segments: commitment.checkpoints.len() as u64 - 1,
+            resumed_step: None,
+            rehearsal: None,
+            space: None,
+            unused_samples: spec.unused_samples(),
+            attack: None,
+            symptoms: Vec::new(),
+            frames: commitment.frames,
+            head: commitment.head.to_string(),
+            commitment: Commitment::digest_of_text(commitment.encode().as_bytes()).to_string(),
+            signed_by: None,
+            metrics,
+        }
+    }
+
+    pub(super) fn show(&self, as_json: bool) {
+        if as_json {
+            return output::json(self);
+        }
+        let Self { name, steps, segments, commitment, .. } = self;
+        let name = styled(BOLD, name);
+        output::line(format_args!("Recorded {name}: {steps} steps in {segments} segments"));
+        if let Some(step) = self.resumed_step {
+            output::line(format_args!("  resumed at step {step}"));
+        }
+        for metric in &self.metrics {
+            output::line(format_args!("  {:<24} {:.4}", metric.name, metric.value));
+        }
+        output::line(format_args!("  {:<24} {}", "in", self.run));
+        output::line(format_args!("  {:<24} {}", "commitment", styled(DIM, commitment)));
+        if let Some(key) = &self.signed_by {
+            output::line(format_args!("  {:<24} {}", "signed with the key", styled(DIM, key)));
+        }
+    }
+}
