@@ -47,10 +47,12 @@ pub(crate) struct Arguments {
     key: Option<PathBuf>,
     #[command(flatten)]
     device: Device,
-    /// Threads to train with [default: as many as the machine runs at once]
+    /// Threads that the program may use; an audit gives it one, so a program whose
+    /// bits depend on their number is refused. burn on the processor always computes
+    /// with one [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    /// Do not take the first steps twice beforehand, to see whether they repeat
+    /// Do not take the first steps several times beforehand, to see whether they repeat
     #[arg(long)]
     no_rehearsal: bool,
     /// Plant an attack into the training and record it as honest, to try an
@@ -81,7 +83,7 @@ struct Recorded {
 pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
     let key = arguments.key.as_deref().map(key_file::read).transpose()?;
     let spec = arguments.device.declare(read_spec(app, arguments)?);
-    let threads = arguments.threads.map_or_else(load::available_threads, usize::from);
+    let threads = arguments.threads.map_or(load::RECORDING_THREADS, usize::from);
     let mut setting = arguments.device.setting(&spec, threads, arguments.attack.clone());
     // Opened first, so that nobody else records into it meanwhile.
     let begun = arguments.resume.then(|| Directory::resume(&arguments.out)).transpose()?;
@@ -129,7 +131,8 @@ pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
     }
 }
 
-/// Rehearses what is about to be recorded; not what was begun before.
+/// Rehearses what is about to be recorded; not what was begun before, unless with
+/// more threads than an audit has.
 fn rehearsed(
     program: &dyn Program,
     spec: &Spec,
@@ -137,12 +140,15 @@ fn rehearsed(
     setting: &Setting,
     arguments: &Arguments,
 ) -> Result<Option<Rehearsed>, Failure> {
-    if arguments.resume || arguments.no_rehearsal {
+    let alone = setting.threads == load::RECORDING_THREADS;
+    if (arguments.resume || arguments.no_rehearsal) && alone {
         return Ok(None);
     }
-    Directory::check_vacant(&arguments.out)?;
+    if !arguments.resume {
+        Directory::check_vacant(&arguments.out)?;
+    }
     let found = Rehearsed::of(program, spec, data, setting, arguments.json)?;
-    found.warn(spec, &setting.device);
+    found.object(spec, setting)?;
     Ok(Some(found))
 }
 

@@ -56,6 +56,10 @@ pub struct Spec {
     pub program: ProgramSpec,
     /// Data set.
     pub data: DataSpec,
+    /// Files that the program reads, by name, with their digests ([`digest_of_file`]):
+    /// weights to start from, say.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, Digest>,
     /// Samples of a step.
     pub batch: BatchSpec,
     /// Optimizer and its constants.
@@ -237,6 +241,11 @@ pub enum Sampling {
     },
 }
 
+/// Returns the digest by which a spec declares a file.
+pub fn digest_of_file(content: &[u8]) -> Digest {
+    Hasher::new("reenact v1 file").bytes(content).finish()
+}
+
 impl Spec {
     /// Reads and checks a spec.
     pub fn parse(text: &str) -> Result<Self, SpecError> {
@@ -399,6 +408,20 @@ kind = "all"
             let text = WRITTEN.replace(place, &format!("{place}{separator}surprise=1"));
             let known = place == "width=4";
             assert_eq!(Spec::parse(&text).is_ok(), known, "{place}");
+        }
+    }
+
+    #[test]
+    fn files_are_declared_by_name_and_digest() {
+        let digest = digest_of_file(b"weights");
+        let with = |name: &str| format!("{WRITTEN}\n[files]\n{name:?} = \"{digest}\"\n");
+        let spec = Spec::parse(&with("a.bin")).unwrap();
+        assert_eq!(spec.files["a.bin"], digest);
+        assert_eq!(Spec::parse(&spec.canonical()).unwrap(), spec);
+        assert_ne!(spec.digest(), Spec::parse(WRITTEN).unwrap().digest());
+        for name in ["", "..", ".a", "/a", "a/b", "../a", "a\\b", "a b"] {
+            let error = Spec::parse(&with(name)).unwrap_err().to_string();
+            assert!(error.contains("`files`"), "{error}");
         }
     }
 }
