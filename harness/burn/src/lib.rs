@@ -21,11 +21,13 @@
 //! on every name.
 
 mod batch;
+mod beginning;
 mod capture;
 mod convert;
 mod device;
 #[cfg(feature = "cuda")]
 mod driver;
+mod files;
 mod gradient;
 mod influence;
 mod inventory;
@@ -41,11 +43,13 @@ mod rule;
 mod stream;
 #[cfg(feature = "cubecl")]
 mod sums;
+mod thread;
 mod trainer;
 mod training;
 mod update;
 
 pub use batch::BatchTensors;
+pub use files::Files;
 pub use memory::{Column, InMemory};
 pub use program::Burn;
 pub use trainer::BurnTrainer;
