@@ -33,6 +33,7 @@ mod influence;
 mod inventory;
 #[cfg(feature = "cubecl")]
 mod kernels;
+mod large;
 mod memory;
 mod operations;
 mod print;
