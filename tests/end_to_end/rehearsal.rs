@@ -21,6 +21,7 @@ fn unsteady_by(folder: &Path, part: &str, step: u64, by: &str) -> PathBuf {
 fn recording(spec: &Path, out: &Path, more: &[&str]) -> Ran {
     let mut command = binary();
     command.arg("record").arg(spec).arg("--out").arg(out).args(more);
+    command.env("RUST_BACKTRACE", "0");
     Ran::from(&command.output().unwrap())
 }
 
@@ -118,6 +119,17 @@ fn it_can_be_left_out_and_does_not_change_what_is_recorded() {
     let plain = record(&spec, &without, &["--no-rehearsal"]);
     assert!(plain["rehearsal"].is_null());
     assert_eq!(plain["commitment"], rehearsed["commitment"]);
+}
+
+#[test]
+fn a_panic_in_a_program_is_its_mistake() {
+    let folder = tempdir().unwrap();
+    for (step, more) in [(0, &[][..]), (4, &["--no-rehearsal"])] {
+        let spec = unsteady(folder.path(), "panic", step);
+        let ran = recording(&spec, &folder.path().join(format!("run-{step}")), more).expect(USAGE);
+        let ran = ran.says(&["training program has a mistake", "the toy panics", "unsteady.rs:"]);
+        assert!(!ran.stderr.contains("bug of reenact"), "{}", ran.stderr);
+    }
 }
 
 #[test]

@@ -6,7 +6,8 @@
 //! ```toml
 //! [program.hyperparameters]
 //! unsteady = "gradient"      # or initial-weights, batch, loss, update, closing-state;
-//!                            # or abort, which ends the process as a crash does
+//!                            # or abort, which ends the process as a crash does,
+//!                            # or panic, which is the program's mistake
 //! unsteady_step = 3
 //! unsteady_by = "process"    # or run (each time), threads, restore, data-dir
 //! ```
@@ -18,6 +19,7 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, LazyLock};
 
+use crate::guard::guard;
 use crate::spec::Hyperparameter;
 use crate::state::{Fingerprint, Layout, State, fingerprint};
 use crate::trainer::{Metric, Setting, StepTrace, Trainer, TrainerError};
@@ -99,8 +101,8 @@ impl Unsteadiness {
     }
 }
 
-const PARTS: [&str; 7] =
-    ["initial-weights", "batch", "loss", "gradient", "update", "closing-state", "abort"];
+const PARTS: [&str; 8] =
+    ["initial-weights", "batch", "loss", "gradient", "update", "closing-state", "abort", "panic"];
 const CAUSES: [&str; 5] = ["run", "process", "threads", "restore", "data-dir"];
 
 struct UnsteadyTrainer {
@@ -167,6 +169,11 @@ impl Trainer for UnsteadyTrainer {
             }
             "update" => self.touch_weights(&mut trace)?,
             "abort" => std::process::abort(),
+            "panic" => {
+                let problem = guard(|| panic!("the toy panics")).err().unwrap_or_default();
+                let during = format!("in the loss of step {step}");
+                return Err(TrainerError::Program { during, problem });
+            }
             _ => {}
         }
         Ok(trace)
