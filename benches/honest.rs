@@ -1,16 +1,27 @@
-//! Counts false alarms: audits honest recordings of every program, trained with
-//! one thread and with two, and killed and resumed, and exits with 1 if one is
-//! called anything but a match.
+//! Counts false alarms: audits honest recordings, and exits with 1 if one is called
+//! anything but a match.
+//!
+//! In memory, small programs of random parts: batch norm, dropout, shared and frozen
+//! parameters, integer buffers, AdamW and SGD, asked to use 1 to 8 threads, killed and
+//! resumed, audited while they are unfinished. By the real command, every program that
+//! comes with reenact, trained with one thread and with two, and killed and resumed.
+//!
+//!     cargo bench -p reenact-benches --bench honest -- --cases 100 --no-command
 
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
+use clap::Parser;
+use reenact_benches::honest::Case;
 use reenact_benches::runs::spec;
 use reenact_core::spec::Spec;
 
+/// Random programs, unless the user says otherwise.
+const CASES: u64 = 2000;
 const SEGMENTS: u64 = 40;
 const STEPS: u64 = 4;
 const ROOT_SEEDS: u64 = 3;
@@ -24,7 +35,49 @@ enum How {
     KilledAndResumed,
 }
 
+#[derive(Parser)]
+struct Arguments {
+    /// Random programs to record and audit in memory
+    #[arg(long, value_name = "N", default_value_t = CASES)]
+    cases: u64,
+    /// Number of the first of them, to try one again
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    first: u64,
+    /// Leave the real command with the programs that come with it out
+    #[arg(long)]
+    no_command: bool,
+    /// Cargo says so.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
 fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let mut accused = by_chance(arguments.first..arguments.first + arguments.cases);
+    if !arguments.no_command {
+        accused += by_command();
+    }
+    ExitCode::from(u8::from(accused > 0))
+}
+
+/// Audits random programs; returns how many are not called a match.
+fn by_chance(cases: Range<u64>) -> usize {
+    let count = cases.end - cases.start;
+    let accused = cases.filter(|&case| {
+        let accusation = Case::draw(case).accusation();
+        if let Err(problem) = &accusation {
+            println!("case {case}: {problem}");
+        }
+        accusation.is_err()
+    });
+    let accused = accused.count();
+    println!("{count} random programs recorded and audited; {accused} not called a match");
+    accused
+}
+
+/// Audits the programs that come with the command; returns how many recordings are
+/// not called a match.
+fn by_command() -> usize {
     let (mut replayed, mut accused) = (0, 0);
     for program in PROGRAMS {
         for how in [How::OneThread, How::TwoThreads, How::KilledAndResumed] {
@@ -35,7 +88,7 @@ fn main() -> ExitCode {
         }
     }
     println!("{replayed} honest segments replayed; {accused} recordings not called a match");
-    ExitCode::from(u8::from(accused > 0))
+    accused
 }
 
 /// Records honestly and says whether the audit of every segment matches.

@@ -9,9 +9,11 @@
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 pub mod checkpoints;
+pub mod honest;
 pub mod jobs;
 pub mod pairs;
 pub mod plain;
+pub mod random;
 pub mod recording;
 pub mod replaying;
 pub mod rows;

@@ -121,6 +121,10 @@ impl Training for DigitsCnn {
         digits::check_side(data, hyper.side)
     }
 
+    fn declares_inputs(&self) -> bool {
+        true
+    }
+
     fn model(&self, hyper: &CnnHyper, device: &Device) -> Cnn {
         let conv = |input, output| {
             let config = Conv2dConfig::new([input, output], [3, 3]);

@@ -206,6 +206,10 @@ impl Training for CiceroGpt {
         check(hyper)
     }
 
+    fn declares_inputs(&self) -> bool {
+        true
+    }
+
     fn model(&self, hyper: &GptHyper, device: &Device) -> Gpt {
         let width = hyper.width;
         let embedding = |count| {

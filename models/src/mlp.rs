@@ -92,6 +92,10 @@ impl Training for DigitsMlp {
         digits::check_side(data, hyper.side)
     }
 
+    fn declares_inputs(&self) -> bool {
+        true
+    }
+
     fn model(&self, hyper: &MlpHyper, device: &Device) -> Mlp {
         Mlp {
             fc1: LinearConfig::new(hyper.side * hyper.side, hyper.hidden).init(device),

@@ -1,21 +1,27 @@
-//! The first steps are taken twice before a training is recorded, and whoever
-//! records a program that does not repeat is warned.
+//! The first steps are taken several times before a training is recorded. Whoever
+//! records a program that does not repeat is warned; one whose bits depend on the
+//! number of threads is refused. An audit does not accuse either.
 
 use std::path::{Path, PathBuf};
 
 use tempfile::tempdir;
 
-use crate::common::{MATCH, Ran, USAGE, binary, record, toy_spec};
+use crate::common::{INCONCLUSIVE, MATCH, Ran, USAGE, audit, binary, record, toy_spec};
 
 fn unsteady(folder: &Path, part: &str, step: u64) -> PathBuf {
+    unsteady_by(folder, part, step, "run")
+}
+
+fn unsteady_by(folder: &Path, part: &str, step: u64, by: &str) -> PathBuf {
     let before = "[program]\nname = \"toy-plane\"\n";
-    let more = format!("unsteady = \"{part}\"\nunsteady_step = {step}\nunsteady_by = \"run\"\n");
+    let more = format!("unsteady = \"{part}\"\nunsteady_step = {step}\nunsteady_by = \"{by}\"\n");
     toy_spec(folder, &[(before, &format!("{before}[program.hyperparameters]\n{more}"))])
 }
 
 fn recording(spec: &Path, out: &Path, more: &[&str]) -> Ran {
     let mut command = binary();
     command.arg("record").arg(spec).arg("--out").arg(out).args(more);
+    command.env("RUST_BACKTRACE", "0");
     Ran::from(&command.output().unwrap())
 }
 
@@ -29,6 +35,7 @@ fn a_program_that_does_not_repeat_is_warned_of() {
         let rehearsal = &ran.json()["rehearsal"];
         assert_eq!(rehearsal["reproducible"], false, "{part}");
         assert_eq!(rehearsal["first"]["part"], part, "{part}");
+        assert_eq!(rehearsal["when"], "again", "{part}");
     }
 }
 
@@ -42,6 +49,57 @@ fn a_program_that_repeats_is_not() {
     assert_eq!(rehearsal["reproducible"], true);
     assert_eq!(rehearsal["steps"], 2);
     assert!(rehearsal["first"].is_null());
+}
+
+#[test]
+fn bits_that_depend_on_threads_are_refused_before_the_recording() {
+    let folder = tempdir().unwrap();
+    let spec = unsteady_by(folder.path(), "gradient", 1, "threads");
+    let run = folder.path().join("run");
+    for more in [&["--threads", "2"][..], &["--threads", "2", "--no-rehearsal"]] {
+        recording(&spec, &run, more).expect(USAGE).says(&["--threads 2", "one thread", "gradient"]);
+        assert!(!run.exists());
+    }
+    recording(&spec, &run, &[]).expect(MATCH);
+    audit(&run, &[]).expect(MATCH);
+}
+
+#[test]
+fn what_a_state_does_not_hold_and_what_a_process_decides_are_warned_of() {
+    let folder = tempdir().unwrap();
+    for (by, part, when, says) in [
+        ("restore", "update", "restored", "captured and restored"),
+        ("process", "loss", "other-process", "in another process"),
+        ("process", "initial-weights", "other-process", "[files]"),
+    ] {
+        let spec = unsteady_by(folder.path(), part, 1, by);
+        let run = folder.path().join(format!("{by}-{part}"));
+        let ran = recording(&spec, &run, &["--json"]).expect(MATCH);
+        let ran = ran.says(&["warning:", "does not repeat", says]);
+        assert_eq!(ran.json()["rehearsal"]["when"], when);
+    }
+}
+
+#[test]
+fn weights_from_what_is_not_declared_accuse_nobody() {
+    let folder = tempdir().unwrap();
+    let spec = unsteady_by(folder.path(), "initial-weights", 0, "data-dir");
+    let run = folder.path().join("run");
+    record(&spec, &run, &[]);
+    audit(&run, &[]).expect(MATCH);
+    let elsewhere = folder.path().to_str().unwrap();
+    let ran = audit(&run, &["--data-dir", elsewhere]).expect(INCONCLUSIVE);
+    assert!(ran.stdout.contains("declare such files under [files]"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_loss_that_is_drawn_from_outside_is_not_the_hardware() {
+    let folder = tempdir().unwrap();
+    let spec = unsteady(folder.path(), "loss", 3);
+    let run = folder.path().join("run");
+    record(&spec, &run, &[]);
+    let ran = audit(&run, &[]).expect(INCONCLUSIVE);
+    assert!(ran.stdout.contains("the program does not repeat: it draws"), "{}", ran.stdout);
 }
 
 #[test]
@@ -61,6 +119,17 @@ fn it_can_be_left_out_and_does_not_change_what_is_recorded() {
     let plain = record(&spec, &without, &["--no-rehearsal"]);
     assert!(plain["rehearsal"].is_null());
     assert_eq!(plain["commitment"], rehearsed["commitment"]);
+}
+
+#[test]
+fn a_panic_in_a_program_is_its_mistake() {
+    let folder = tempdir().unwrap();
+    for (step, more) in [(0, &[][..]), (4, &["--no-rehearsal"])] {
+        let spec = unsteady(folder.path(), "panic", step);
+        let ran = recording(&spec, &folder.path().join(format!("run-{step}")), more).expect(USAGE);
+        let ran = ran.says(&["training program has a mistake", "the toy panics", "unsteady.rs:"]);
+        assert!(!ran.stderr.contains("bug of reenact"), "{}", ran.stderr);
+    }
 }
 
 #[test]

@@ -209,6 +209,8 @@ class Spec:
         self.read_program(top.table("program"))
         self.read_batch(top.table("batch"))
         self.read_data(top.table("data"))
+        if "files" in top.left:
+            self.read_files(top.table("files"))
         self.read_optimizer(top.table("optimizer"))
         if "clipping" in top.left:
             self.read_clipping(top.table("clipping"))
@@ -235,6 +237,12 @@ class Spec:
         table.name("name")
         self.samples = table.integer("samples", self.samples_per_step, 2**32 - 1)
         table.digest("digest")
+        table.done()
+
+    def read_files(self, table):
+        for key in list(table.left):
+            demand(is_name(key) and not key.startswith("."), f"[files]: `{key}` is no name of a file")
+            table.digest(key)
         table.done()
 
     def read_optimizer(self, table):

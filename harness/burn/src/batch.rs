@@ -23,7 +23,7 @@ impl<'a> BatchTensors<'a> {
     /// # Panics
     /// If the data set has no tensor of this name, or of another rank.
     pub fn float<const D: usize>(&self, name: &str) -> Tensor<D> {
-        Tensor::from_data(self.data(name), self.device)
+        Tensor::from_data(self.data::<D>(name), self.device)
     }
 
     /// Returns the tensor named `name` as integers.
@@ -31,7 +31,7 @@ impl<'a> BatchTensors<'a> {
     /// # Panics
     /// If the data set has no tensor of this name, or of another rank.
     pub fn int<const D: usize>(&self, name: &str) -> Tensor<D, Int> {
-        Tensor::from_data(self.data(name), self.device)
+        Tensor::from_data(self.data::<D>(name), self.device)
     }
 
     /// Returns the number of samples.
@@ -44,12 +44,14 @@ impl<'a> BatchTensors<'a> {
         self.device
     }
 
-    fn data(&self, name: &str) -> TensorData {
+    fn data<const D: usize>(&self, name: &str) -> TensorData {
         let found = self.batch.tensors.iter().find(|tensor| tensor.name == name);
         let tensor = found.unwrap_or_else(|| {
             let names: Vec<_> = self.batch.tensors.iter().map(|tensor| tensor.name).collect();
             panic!("the batch has no tensor `{name}`; it has {names:?}")
         });
+        let (shape, rank) = (&tensor.shape, tensor.shape.len());
+        assert!(rank == D, "`{name}` has the rank {rank}, not {D}: a batch of it is {shape:?}");
         tensor_data(tensor.bytes.clone(), &tensor.shape, tensor.dtype)
     }
 }

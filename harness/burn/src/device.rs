@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::Device;
+use rayon::ThreadPool;
 use reenact_core::machine::DeviceReport;
 use reenact_core::trainer::{Engine, Setting, TrainerError};
 
@@ -14,7 +15,7 @@ use reenact_core::trainer::{Engine, Setting, TrainerError};
 use crate::driver;
 #[cfg(feature = "cubecl")]
 use crate::kernels::{self, Fusion, Kernels};
-use crate::processor;
+use crate::{processor, thread};
 
 /// The version that is pinned in the workspace. Another burn is another
 /// arithmetic.
@@ -29,6 +30,18 @@ pub(crate) struct Devices {
     pub(crate) plain: Device,
     /// Whether tensors lie where the processor can look at them at once.
     pub(crate) in_memory: bool,
+    /// The one thread to compute with; none where a device has threads of its own.
+    pool: Option<&'static ThreadPool>,
+}
+
+impl Devices {
+    /// Computes something on the thread that all trainings compute with.
+    pub(crate) fn compute<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        match self.pool {
+            Some(pool) => pool.install(work),
+            None => work(),
+        }
+    }
 }
 
 /// Collects facts by name.
@@ -151,15 +164,14 @@ impl Named {
     }
 }
 
-/// Opens the device and starts the threads that the setting asks for.
+/// Opens the device, and starts the thread that computes on the processor.
 pub(crate) fn open(setting: &Setting) -> Result<Devices, TrainerError> {
     let named = Named::of(setting)?;
     let plain = named.open().map_err(|problem| unusable(setting, problem))?;
-    // The first setting of a process wins: there is one pool, and it cannot be
-    // resized. The number of threads does not decide the bits.
-    let _ = rayon::ThreadPoolBuilder::new().num_threads(setting.threads.max(1)).build_global();
     let in_memory = named == Named::Cpu;
-    Ok(Devices { training: plain.clone().autodiff(), plain, in_memory })
+    let pool = in_memory.then(thread::one).transpose();
+    let pool = pool.map_err(|problem| unusable(setting, problem))?;
+    Ok(Devices { training: plain.clone().autodiff(), plain, in_memory, pool })
 }
 
 /// Takes over the kernel selections of a training; none where a device has none.
@@ -178,7 +190,8 @@ pub(crate) fn engine(setting: &Setting) -> Result<Engine, TrainerError> {
     let mut notes = processor::notes();
     class.insert(Engine::DEVICE.into(), named.class().into());
     class.insert("engine".into(), BURN.into());
-    notes.insert("threads".into(), setting.threads.max(1).to_string());
+    let threads = if named == Named::Cpu { 1 } else { setting.threads.max(1) };
+    notes.insert("threads".into(), threads.to_string());
     Ok(Engine { class, notes })
 }
 

@@ -51,12 +51,6 @@ impl Inventory {
         }
     }
 
-    /// Says whether the model has tensors that are not trained, such as running
-    /// statistics.
-    pub(crate) fn has_buffers(&self) -> bool {
-        self.items.iter().any(|item| !item.trainable && item.flag.is_none())
-    }
-
     fn push(&mut self, dtype: Option<DType>, shape: &[usize], trainable: bool, flag: Option<bool>) {
         let path = self.path.join(".");
         let Some(dtype) = dtype else {

@@ -21,16 +21,19 @@
 //! on every name.
 
 mod batch;
+mod beginning;
 mod capture;
 mod convert;
 mod device;
 #[cfg(feature = "cuda")]
 mod driver;
+mod files;
 mod gradient;
 mod influence;
 mod inventory;
 #[cfg(feature = "cubecl")]
 mod kernels;
+mod large;
 mod memory;
 mod operations;
 mod print;
@@ -41,11 +44,13 @@ mod rule;
 mod stream;
 #[cfg(feature = "cubecl")]
 mod sums;
+mod thread;
 mod trainer;
 mod training;
 mod update;
 
 pub use batch::BatchTensors;
+pub use files::Files;
 pub use memory::{Column, InMemory};
 pub use program::Burn;
 pub use trainer::BurnTrainer;

@@ -21,13 +21,14 @@ use reenact_core::state::fingerprint;
 use reenact_core::trainer::{Setting, TrainerError};
 
 use crate::device::{self, Devices};
+use crate::large;
 
 /// Seeds the random operations.
 const SEED: u64 = 2026;
 /// Where the first process leaves its choices for the others.
 const CHOICES: &str = "selections.json";
 
-type Results = BTreeMap<String, reenact_core::state::Fingerprint>;
+pub(crate) type Results = BTreeMap<String, reenact_core::state::Fingerprint>;
 
 /// Prepares every operation on a device. None if kernels are to be pinned on a
 /// device that never chooses one.
@@ -36,15 +37,18 @@ pub(crate) fn all(
     choice: &Choice,
 ) -> Result<Option<Vec<OperationProbe>>, TrainerError> {
     let Some(bench) = Bench::open(setting, choice)? else { return Ok(None) };
+    // Threads are of no concern to a device that has its own.
+    let threads = bench.devices.in_memory.then(|| large::with_threads(&bench.devices));
     let bench = Rc::new(RefCell::new(bench));
     let probe = |(name, operation): (&str, Operation)| {
         let bench = bench.clone();
         OperationProbe::new(name, move || bench.borrow_mut().run(operation))
     };
-    Ok(Some(OPERATIONS.into_iter().map(probe).collect()))
+    let usual = OPERATIONS.into_iter().chain(large::OPERATIONS).map(probe);
+    Ok(Some(usual.chain(threads.into_iter().flatten()).collect()))
 }
 
-type Operation = fn(&Devices) -> Results;
+pub(crate) type Operation = fn(&Devices) -> Results;
 
 const OPERATIONS: [(&str, Operation); 17] = [
     ("matmul 48x40, 40x24", matmul),
@@ -102,7 +106,7 @@ impl Bench {
 
     fn run(&mut self, operation: Operation) -> Result<OperationOutcome, String> {
         self.devices.training.seed(SEED);
-        let results = operation(&self.devices);
+        let results = self.devices.compute(|| operation(&self.devices));
         let selections = self.selections()?;
         let chosen = selections.iter().filter(|selection| !self.known.contains(selection));
         let selected = chosen.map(|selection| selection.kernel.clone()).collect();
@@ -133,7 +137,7 @@ fn engine(problem: &str) -> TrainerError {
 }
 
 /// Makes numbers between -1 and 1 that have no pattern, and takes gradients.
-fn input<const D: usize>(shape: [usize; D], devices: &Devices) -> Tensor<D> {
+pub(crate) fn input<const D: usize>(shape: [usize; D], devices: &Devices) -> Tensor<D> {
     let count: usize = shape.iter().product();
     let value = |i: usize| ((i * 7919 + 13) % 2003) as f32 / 1001.5 - 1.0;
     let data = TensorData::new((0..count).map(value).collect(), shape.to_vec());
@@ -146,7 +150,7 @@ fn indices(count: usize, rows: usize, device: &Device) -> Tensor<1, Int> {
 }
 
 /// Fingerprints an output and the gradients of the inputs that led to it.
-fn outcome<const D: usize, const E: usize>(
+pub(crate) fn outcome<const D: usize, const E: usize>(
     output: Tensor<D>,
     inputs: &[(&str, &Tensor<E>)],
 ) -> Results {

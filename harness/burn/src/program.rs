@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use burn::module::Module;
 use reenact_core::data::DataSet;
+use reenact_core::guard::guard;
 use reenact_core::machine::{DeviceReport, Influence, Kernels, OperationProbe};
 use reenact_core::spec::Spec;
 use reenact_core::trainer::{Engine, Program, Setting, Trainer, TrainerError};
 
-use crate::{BurnTrainer, Training, device, influence, operations};
+use crate::{BurnTrainer, Files, Training, device, influence, operations};
 
 /// Makes a [`Program`] of a [`Training`].
 #[derive(Clone, Debug)]
@@ -42,7 +43,10 @@ impl<T: Training> Program for Burn<T> {
     }
 
     fn data(&self, spec: &Spec, setting: &Setting) -> Result<Arc<dyn DataSet>, TrainerError> {
-        self.0.data(&hyperparameters::<T>(spec)?, spec, setting)
+        let hyper = hyperparameters::<T>(spec)?;
+        // What is not there is said before anything is trained.
+        Files::open(spec, setting)?;
+        own("while it opened its data", || self.0.data(&hyper, spec, setting))?
     }
 
     fn parameter_count(
@@ -52,10 +56,11 @@ impl<T: Training> Program for Burn<T> {
         setting: &Setting,
     ) -> Result<Option<u64>, TrainerError> {
         let hyper = hyperparameters::<T>(spec)?;
-        self.0.check(&hyper, data).map_err(TrainerError::Hyperparameter)?;
+        let devices = device::open(setting)?;
+        check(self.0.as_ref(), &hyper, data)?;
         // burn draws parameters when they are first used, and not before.
-        let model = self.0.model(&hyper, &device::open(setting)?.training);
-        Ok(Some(model.num_params() as u64))
+        let build = || self.0.model(&hyper, &devices.training).num_params() as u64;
+        devices.compute(|| own(BUILDING, build)).map(Some)
     }
 
     fn start(
@@ -86,6 +91,24 @@ impl<T: Training> Program for Burn<T> {
     fn influences(&self) -> Vec<Influence> {
         influence::all()
     }
+}
+
+/// Says what a program does that builds its model.
+pub(crate) const BUILDING: &str = "while it built the model";
+
+/// Runs a program's own code; if it panics, that is its mistake.
+pub(crate) fn own<R>(during: &str, work: impl FnOnce() -> R) -> Result<R, TrainerError> {
+    guard(work).map_err(|problem| TrainerError::Program { during: during.into(), problem })
+}
+
+/// Asks a program whether it can train with these hyperparameters.
+pub(crate) fn check<T: Training>(
+    training: &T,
+    hyper: &T::Hyper,
+    data: &dyn DataSet,
+) -> Result<(), TrainerError> {
+    let checked = own("while it checked its hyperparameters", || training.check(hyper, data))?;
+    checked.map_err(TrainerError::Hyperparameter)
 }
 
 /// Decodes the hyperparameters of a spec.

@@ -13,6 +13,7 @@ use reenact_core::steering::{DataOrder, initial_seed, step_seed};
 use reenact_core::trainer::{Metric, Setting, StepTrace, Trainer, TrainerError};
 use reenact_core::variation::Variation;
 
+use crate::beginning;
 use crate::device::{self, Devices};
 use crate::gradient::{StepGradients, Treatment, Wanted};
 use crate::inventory::{Inventory, Plan, canonical};
@@ -21,7 +22,7 @@ use crate::restore::{self, Restore};
 use crate::rule::{Rule, Slot};
 use crate::stream::hold_seeded;
 use crate::update::Update;
-use crate::{BatchTensors, Training, capture, program};
+use crate::{BatchTensors, Files, Training, capture, program};
 
 /// Trains a burn model, one step at a time.
 pub struct BurnTrainer<T: Training> {
@@ -36,7 +37,6 @@ pub struct BurnTrainer<T: Training> {
     /// Absent only while a step maps it, and after one that panicked there.
     model: Option<T::Model>,
     inventory: Inventory,
-    has_buffers: bool,
     rule: Rule,
     slots: Vec<Option<Slot>>,
     plan: Plan,
@@ -72,19 +72,18 @@ impl<T: Training> BurnTrainer<T> {
         let kernels = device::kernels(setting)?;
         let hyper = program::hyperparameters::<T>(spec)?;
         let order = new_order(spec, spec.root_seed, data.as_ref())?;
-        training.check(&hyper, data.as_ref()).map_err(TrainerError::Hyperparameter)?;
+        program::check(training.as_ref(), &hyper, data.as_ref())?;
+        let files = Files::open(spec, setting)?;
         let rule = Rule::new(&spec.optimizer);
         let stream = hold_seeded(&devices.training, initial_seed(spec.root_seed));
-        let model = training.model(&hyper, &devices.training);
-        // Naming the parameters draws those that burn initializes lazily.
-        let inventory = Inventory::of(&model).map_err(|problem| engine(0, problem))?;
+        let build = || beginning::build(training.as_ref(), &hyper, &files, &devices.training);
+        let (model, inventory) = devices.compute(build)?;
         drop(stream);
         let slots = vec![None; inventory.items.len()];
         let plan = Plan::new(&inventory, &rule, &slots).map_err(|error| engine(0, error))?;
         let (gradient_layout, gradient_order) =
             gradients(&inventory).map_err(|error| engine(0, error))?;
-        Ok(Self {
-            has_buffers: inventory.has_buffers(),
+        let mut trainer = Self {
             spec: spec.clone(),
             setting: setting.clone(),
             model: Some(model),
@@ -101,7 +100,13 @@ impl<T: Training> BurnTrainer<T> {
             gradient_layout,
             gradient_order,
             order,
-        })
+        };
+        // A replay begins with a restored state. So does the training itself, or what
+        // restoring parts, such as two parameters that share their memory, would be
+        // learned otherwise.
+        let state = trainer.capture(0)?;
+        trainer.restore(&state)?;
+        Ok(trainer)
     }
 
     /// Returns the model as it stands.
@@ -134,8 +139,19 @@ impl<T: Training> BurnTrainer<T> {
         let derived = step_seed(self.spec.root_seed, step);
         let seed = variation.stream_seed.unwrap_or(derived);
         let _stream = hold_seeded(&self.devices.training, seed);
+        let devices = self.devices.clone();
+        devices.compute(|| self.learn_here(step, batches, variation, traced))
+    }
+
+    fn learn_here(
+        &mut self,
+        step: u64,
+        batches: &[Batch],
+        variation: &Variation,
+        traced: bool,
+    ) -> Result<Learned, TrainerError> {
         let model = self.model.take().ok_or_else(|| failed(step))?;
-        let (losses, mut gradients) = self.backward(&model, batches);
+        let (losses, mut gradients) = self.backward(step, &model, batches)?;
         let clipping = self.spec.clipping.filter(|_| !variation.unclipped);
         let wanted = Wanted {
             accumulation: self.spec.batch.accumulation,
@@ -158,17 +174,31 @@ impl<T: Training> BurnTrainer<T> {
     }
 
     /// Computes the loss of each micro-batch, and the sums of their gradients.
-    fn backward(&self, model: &T::Model, batches: &[Batch]) -> (Vec<Tensor<1>>, StepGradients) {
+    fn backward(
+        &self,
+        step: u64,
+        model: &T::Model,
+        batches: &[Batch],
+    ) -> Result<(Vec<Tensor<1>>, StepGradients), TrainerError> {
         let mut gradients = StepGradients::new(self.inventory.items.len());
         let mut losses = Vec::new();
         for batch in batches {
             let batch = BatchTensors::new(batch, &self.devices.training);
-            let loss = self.training.loss(model, &batch);
+            let during = format!("in the loss of step {step}");
+            let loss = program::own(&during, || self.training.loss(model, &batch))?;
+            let shape = loss.dims();
+            if shape != [1] {
+                let problem = format!("it has the shape {shape:?}, not [1]: take its mean");
+                return Err(TrainerError::Program { during, problem });
+            }
             // Read once the step is under way: a GPU would wait for us meanwhile.
-            losses.push(loss.clone().inner());
-            gradients.add(model, loss.backward());
+            let during = format!("in the backward pass of step {step}");
+            let backward = || (loss.clone().inner(), loss.backward());
+            let (loss, found) = program::own(&during, backward)?;
+            losses.push(loss);
+            gradients.add(model, found);
         }
-        (losses, gradients)
+        Ok((losses, gradients))
     }
 
     fn update(
@@ -180,7 +210,7 @@ impl<T: Training> BurnTrainer<T> {
         prints: Option<&mut Prints<'_>>,
     ) {
         if prints.is_some() {
-            self.settle(&model);
+            settle(&model);
         }
         let mut update = Update {
             rule: &self.rule,
@@ -217,13 +247,54 @@ impl<T: Training> BurnTrainer<T> {
         (sorted, self.plan.sort(state))
     }
 
-    /// Writes pending updates of running statistics into the model's buffers:
-    /// burn leaves the newest one aside until the next forward pass, and the
-    /// buffers would lag by a step.
-    fn settle(&self, model: &T::Model) {
-        if self.has_buffers {
-            let _ = model.valid();
+    fn capture_here(&mut self, step: u64) -> Result<State, TrainerError> {
+        let model = self.model.as_ref().ok_or_else(|| failed(step))?;
+        settle(model);
+        let mut tensors = capture::walk(model, &self.rule, &self.slots);
+        tensors.push(step.to_le_bytes().to_vec());
+        let state = State::new(self.plan.layout.clone(), self.plan.sort(tensors));
+        let state = state.map_err(|error| engine(step, error))?;
+        // A kernel is chosen by the memory layout of its tensors too, and a replay
+        // from here will have those of restored tensors.
+        if !self.devices.in_memory {
+            self.restore(&state)?;
         }
+        Ok(state)
+    }
+
+    fn restore_here(&mut self, state: &State) -> Result<(), TrainerError> {
+        let filled = restore::check(state, &self.inventory, &self.rule);
+        let filled = filled.map_err(TrainerError::Restore)?;
+        let model = self.model.take().ok_or_else(|| failed(0))?;
+        // A pending update would otherwise overwrite what is restored.
+        settle(&model);
+        let mut restore = Restore {
+            state,
+            inventory: &self.inventory,
+            rule: &self.rule,
+            filled: &filled,
+            device: &self.devices.plain,
+            slots: Vec::new(),
+        };
+        self.model = Some(model.map(&mut restore));
+        self.slots = restore.slots;
+        self.replan(0)
+    }
+
+    fn evaluate_here(&mut self, held_out: &dyn DataSet) -> Result<Vec<Metric>, TrainerError> {
+        let model = self.model.as_ref().ok_or_else(|| failed(0))?.valid();
+        let samples: Vec<u32> = (0..held_out.len() as u32).collect();
+        let mut means: Vec<Metric> = Vec::new();
+        for chunk in samples.chunks(self.spec.batch.size as usize) {
+            let batch = held_out.batch(chunk);
+            let batch = BatchTensors::new(&batch, &self.devices.plain);
+            let share = chunk.len() as f64 / samples.len() as f64;
+            let evaluate = || self.training.evaluate(&model, &batch);
+            for metric in program::own("while it evaluated", evaluate)? {
+                add_share(&mut means, metric, share);
+            }
+        }
+        Ok(means)
     }
 
     fn replan(&mut self, step: u64) -> Result<(), TrainerError> {
@@ -242,6 +313,10 @@ impl<T: Training> Trainer for BurnTrainer<T> {
 
     fn gradient_layout(&self) -> Arc<Layout> {
         self.gradient_layout.clone()
+    }
+
+    fn declares_inputs(&self) -> bool {
+        self.training.declares_inputs()
     }
 
     fn vary(&mut self, step: u64, variation: &Variation) -> Result<StepTrace, TrainerError> {
@@ -266,18 +341,8 @@ impl<T: Training> Trainer for BurnTrainer<T> {
     }
 
     fn capture(&mut self, step: u64) -> Result<State, TrainerError> {
-        let model = self.model.as_ref().ok_or_else(|| failed(step))?;
-        self.settle(model);
-        let mut tensors = capture::walk(model, &self.rule, &self.slots);
-        tensors.push(step.to_le_bytes().to_vec());
-        let state = State::new(self.plan.layout.clone(), self.plan.sort(tensors));
-        let state = state.map_err(|error| engine(step, error))?;
-        // A kernel is chosen by the memory layout of its tensors too, and a replay
-        // from here will have those of restored tensors.
-        if !self.devices.in_memory {
-            self.restore(&state)?;
-        }
-        Ok(state)
+        let devices = self.devices.clone();
+        devices.compute(|| self.capture_here(step))
     }
 
     fn selections(&mut self) -> Result<Vec<KernelSelection>, TrainerError> {
@@ -289,22 +354,8 @@ impl<T: Training> Trainer for BurnTrainer<T> {
     }
 
     fn restore(&mut self, state: &State) -> Result<(), TrainerError> {
-        let filled = restore::check(state, &self.inventory, &self.rule);
-        let filled = filled.map_err(TrainerError::Restore)?;
-        let model = self.model.take().ok_or_else(|| failed(0))?;
-        // A pending update would otherwise overwrite what is restored.
-        self.settle(&model);
-        let mut restore = Restore {
-            state,
-            inventory: &self.inventory,
-            rule: &self.rule,
-            filled: &filled,
-            device: &self.devices.plain,
-            slots: Vec::new(),
-        };
-        self.model = Some(model.map(&mut restore));
-        self.slots = restore.slots;
-        self.replan(0)
+        let devices = self.devices.clone();
+        devices.compute(|| self.restore_here(state))
     }
 
     fn resumes_anywhere(&self) -> bool {
@@ -312,22 +363,19 @@ impl<T: Training> Trainer for BurnTrainer<T> {
     }
 
     fn evaluate(&mut self) -> Result<Vec<Metric>, TrainerError> {
-        let Some(held_out) = self.training.held_out(&self.hyper, &self.spec, &self.setting)? else {
-            return Ok(Vec::new());
-        };
-        let model = self.model.as_ref().ok_or_else(|| failed(0))?.valid();
-        let samples: Vec<u32> = (0..held_out.len() as u32).collect();
-        let mut means: Vec<Metric> = Vec::new();
-        for chunk in samples.chunks(self.spec.batch.size as usize) {
-            let batch = held_out.batch(chunk);
-            let batch = BatchTensors::new(&batch, &self.devices.plain);
-            let share = chunk.len() as f64 / samples.len() as f64;
-            for metric in self.training.evaluate(&model, &batch) {
-                add_share(&mut means, metric, share);
-            }
-        }
-        Ok(means)
+        let open = || self.training.held_out(&self.hyper, &self.spec, &self.setting);
+        let held_out = program::own("while it opened its held-out data", open)??;
+        let Some(held_out) = held_out else { return Ok(Vec::new()) };
+        let devices = self.devices.clone();
+        devices.compute(|| self.evaluate_here(held_out.as_ref()))
     }
+}
+
+/// Writes pending updates of running statistics into the model's buffers: burn
+/// leaves the newest one aside until the next forward pass, and the buffers would
+/// lag by a step.
+fn settle<M: Module>(model: &M) {
+    let _ = model.valid();
 }
 
 /// Returns the mean of the micro-batches' losses.

@@ -9,9 +9,11 @@ use reenact_core::spec::Spec;
 use reenact_core::trainer::{Metric, Setting, TrainerError};
 use serde::de::DeserializeOwned;
 
-use crate::BatchTensors;
+use crate::{BatchTensors, Files};
 
 /// Trains one kind of burn model on one kind of data.
+///
+/// A panic in this code is reported as a mistake of the program.
 ///
 /// The loss must be a function of the model, the batch and burn's random
 /// stream, which is re-seeded before every step: no state of its own, no clock,
@@ -57,6 +59,25 @@ pub trait Training: Send + Sync + 'static {
 
     /// Builds the model with its initial weights.
     fn model(&self, hyper: &Self::Hyper, device: &Device) -> Self::Model;
+
+    /// Puts into the fresh model what the spec's files hold, such as weights that were
+    /// trained before. A recording on another machine is only given files of the same
+    /// content.
+    fn load(
+        &self,
+        _hyper: &Self::Hyper,
+        model: Self::Model,
+        _files: &Files,
+    ) -> Result<Self::Model, String> {
+        Ok(model)
+    }
+
+    /// Promises that [`Training::model`] and [`Training::load`] read nothing but their
+    /// arguments and burn's random stream: no other file, variable or clock. Only then
+    /// an audit calls another initial state forged; else it cannot tell.
+    fn declares_inputs(&self) -> bool {
+        false
+    }
 
     /// Returns the mean loss over the samples of a batch.
     fn loss(&self, model: &Self::Model, batch: &BatchTensors<'_>) -> Tensor<1>;

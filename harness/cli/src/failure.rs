@@ -78,8 +78,11 @@ fn hint_for(kind: std::io::ErrorKind) -> Option<&'static str> {
 impl From<TrainerError> for Failure {
     fn from(error: TrainerError) -> Self {
         match error {
+            TrainerError::Program { .. } => Self::usage(error)
+                .hint("correct the program; RUST_BACKTRACE=1 shows how it came there"),
             TrainerError::Hyperparameter(_)
             | TrainerError::Data { .. }
+            | TrainerError::File { .. }
             | TrainerError::Attack(_)
             | TrainerError::AttackSteps { .. } => Self::usage(error),
             TrainerError::Device { .. }

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use reenact_core::guard;
+
 use crate::failure::Failure;
 use crate::{exit, output};
 
@@ -54,10 +56,19 @@ fn listen_to_schedulers(_: &Arc<AtomicBool>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Makes a panic say that it is a bug, and exit with the code for one.
+/// Makes a panic say that it is a bug, and exit with the code for one. One in a
+/// training program's own code is caught, and becomes an error.
 pub(crate) fn report_bugs() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
+        if guard::is_guarding() {
+            guard::note_place(panic.location().map(ToString::to_string).unwrap_or_default());
+            // Whoever asks for a backtrace gets it.
+            if std::env::var_os("RUST_BACKTRACE").is_some_and(|value| value != "0") {
+                usual(panic);
+            }
+            return;
+        }
         usual(panic);
         output::note("this is a bug of reenact or of a training program; please report it");
         std::process::exit(i32::from(exit::BUG));

@@ -5,6 +5,7 @@ pub mod codec;
 pub mod data;
 pub mod digest;
 pub mod format;
+pub mod guard;
 pub mod machine;
 pub mod memory;
 pub mod plain;

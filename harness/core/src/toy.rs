@@ -360,6 +360,10 @@ impl Trainer for ToyTrainer {
         self.layouts[2].clone()
     }
 
+    fn declares_inputs(&self) -> bool {
+        true
+    }
+
     fn vary(&mut self, step: u64, variation: &Variation) -> Result<StepTrace, TrainerError> {
         let (samples, batches) = self.batches(step, variation);
         let declared = self.spec.learning_rate.at(step, self.spec.steps);

@@ -25,9 +25,11 @@ use crate::variation::Variation;
 pub struct Setting {
     /// Device, as the user names it: `cpu`.
     pub device: String,
-    /// Threads that the engine may use.
+    /// Threads that the program may use. A replay gives it one, so their number must
+    /// not decide the bits.
     pub threads: usize,
-    /// Folder in which data sets that do not come with the program lie.
+    /// Folder in which data sets that do not come with the program lie, and the files
+    /// that a spec declares.
     pub data_dir: PathBuf,
     /// An attack to plant into the training, to try whether an audit sees it;
     /// [`crate::attack::start`] does, a program itself knows of none.
@@ -179,6 +181,14 @@ pub trait Trainer {
     /// Returns the names of the parameters that gradients are reported for.
     fn gradient_layout(&self) -> Arc<Layout>;
 
+    /// Says whether the program promises that its initial state depends on nothing
+    /// but the spec with the data and files that it declares by digest. Only then
+    /// another initial state is held against a recording: what a program reads beyond
+    /// that may be another on the auditor's machine. By default it does not.
+    fn declares_inputs(&self) -> bool {
+        false
+    }
+
     /// Takes `step`, with the learning rate, samples and random stream that
     /// are derived for it.
     fn step(&mut self, step: u64) -> Result<StepTrace, TrainerError> {
@@ -252,6 +262,22 @@ pub enum TrainerError {
     /// A state does not fit the model.
     #[error("the state does not fit the program: {0}")]
     Restore(String),
+    /// A file that the spec declares is not there or is another.
+    #[error("file `{name}`: {problem}")]
+    File {
+        /// Its name in the spec.
+        name: String,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// The program's own code does what it must not, or panics.
+    #[error("the training program has a mistake, {during}: {problem}")]
+    Program {
+        /// What it was doing.
+        during: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// The attack cannot be planted into this program.
     #[error("attack `{0}` has no place in this program")]
     Attack(String),

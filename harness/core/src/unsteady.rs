@@ -6,9 +6,10 @@
 //! ```toml
 //! [program.hyperparameters]
 //! unsteady = "gradient"      # or initial-weights, batch, loss, update, closing-state;
-//!                            # or abort, which ends the process as a crash does
+//!                            # or abort, which ends the process as a crash does,
+//!                            # or panic, which is the program's mistake
 //! unsteady_step = 3
-//! unsteady_by = "process"    # or run (each time), threads, restore
+//! unsteady_by = "process"    # or run (each time), threads, restore, data-dir
 //! ```
 //!
 //! It is the one place in the core that asks for randomness: that two trainings
@@ -18,6 +19,7 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, LazyLock};
 
+use crate::guard::guard;
 use crate::spec::Hyperparameter;
 use crate::state::{Fingerprint, Layout, State, fingerprint};
 use crate::trainer::{Metric, Setting, StepTrace, Trainer, TrainerError};
@@ -83,16 +85,25 @@ impl Unsteadiness {
         let noise = match self.by.as_str() {
             "process" => *OF_PROCESS,
             "threads" => setting.threads as u64,
+            "data-dir" => fingerprint(setting.data_dir.as_os_str().as_encoded_bytes()).0,
             "restore" => 0,
             _ => RandomState::new().hash_one(0),
         };
-        Box::new(UnsteadyTrainer { inner, what: self, noise })
+        let mut trainer = UnsteadyTrainer { inner, what: self, noise };
+        if trainer.what.part == "initial-weights"
+            && let Ok(mut state) = trainer.inner.capture(0)
+        {
+            trainer.touch(&mut state);
+            // A trainer takes its own state back.
+            let _ = trainer.inner.restore(&state);
+        }
+        Box::new(trainer)
     }
 }
 
-const PARTS: [&str; 7] =
-    ["initial-weights", "batch", "loss", "gradient", "update", "closing-state", "abort"];
-const CAUSES: [&str; 4] = ["run", "process", "threads", "restore"];
+const PARTS: [&str; 8] =
+    ["initial-weights", "batch", "loss", "gradient", "update", "closing-state", "abort", "panic"];
+const CAUSES: [&str; 5] = ["run", "process", "threads", "restore", "data-dir"];
 
 struct UnsteadyTrainer {
     inner: Box<dyn Trainer>,
@@ -158,6 +169,11 @@ impl Trainer for UnsteadyTrainer {
             }
             "update" => self.touch_weights(&mut trace)?,
             "abort" => std::process::abort(),
+            "panic" => {
+                let problem = guard(|| panic!("the toy panics")).err().unwrap_or_default();
+                let during = format!("in the loss of step {step}");
+                return Err(TrainerError::Program { during, problem });
+            }
             _ => {}
         }
         Ok(trace)
@@ -165,12 +181,7 @@ impl Trainer for UnsteadyTrainer {
 
     fn capture(&mut self, step: u64) -> Result<State, TrainerError> {
         let mut state = self.inner.capture(step)?;
-        let touched = match self.what.part.as_str() {
-            "initial-weights" => step == 0,
-            "closing-state" => step > self.what.step,
-            _ => false,
-        };
-        if touched {
+        if self.what.part == "closing-state" && step > self.what.step {
             self.touch(&mut state);
         }
         Ok(state)

@@ -150,7 +150,7 @@ fn record_and_take(
     };
     let device = Device { device: Some(recorded_on.clone()), ..arguments.device.clone() };
     let spec = device.declare(spec);
-    let setting = device.setting(&spec, load::available_threads(), None);
+    let setting = device.setting(&spec, load::RECORDING_THREADS, None);
     let program = app.find(&spec.program.name)?;
     let engine = load::engine(program, &spec, &setting)?;
     let here = arguments.device.setting(&spec, 1, None);
@@ -291,10 +291,8 @@ fn honest(
             |why: String| Err(Failure::inconclusive(format!("{place}: segment {index}: {why}")));
         let replay = match outcome {
             SegmentOutcome::Replayed { replay } => replay,
-            SegmentOutcome::Unstable { .. } => {
-                return refuse(
-                    "two replays disagree; this machine does not compute reproducibly".into(),
-                );
+            SegmentOutcome::Unstable { first, second } => {
+                return refuse(first.explain_instability(&second).into());
             }
             SegmentOutcome::Refused { problem } | SegmentOutcome::Failed { problem } => {
                 return refuse(problem);

@@ -123,7 +123,7 @@ impl Stage<'_> {
     }
 
     fn record(&self, out: &Path, attack: Option<InRunAttack>) -> Result<(), Failure> {
-        let setting = self.arguments.device.setting(self.spec, load::available_threads(), attack);
+        let setting = self.arguments.device.setting(self.spec, load::RECORDING_THREADS, attack);
         let program = self.app.find(&self.spec.program.name)?;
         let environment = environment::describe(load::engine(program, self.spec, &setting)?)?;
         let data = load::data(program, self.spec, &setting)?;

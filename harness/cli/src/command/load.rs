@@ -19,6 +19,10 @@ use crate::progress;
 /// The device that is taken unless the user names one.
 pub(crate) const DEVICE: &str = "cpu";
 
+/// Threads that a recording is made with unless the user says otherwise: as many as
+/// a replay has.
+pub(crate) const RECORDING_THREADS: usize = 1;
+
 /// Says where to compute.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Device {

@@ -49,10 +49,12 @@ pub(crate) struct Arguments {
     key: Option<PathBuf>,
     #[command(flatten)]
     device: Device,
-    /// Threads to train with [default: as many as the machine runs at once]
+    /// Threads that the program may use; an audit gives it one, so a program whose
+    /// bits depend on their number is refused. burn on the processor always computes
+    /// with one [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    /// Do not take the first steps twice beforehand, to see whether they repeat
+    /// Do not take the first steps several times beforehand, to see whether they repeat
     #[arg(long)]
     no_rehearsal: bool,
     /// Record although the disk has too little room for the whole run
@@ -93,7 +95,7 @@ fn prepare(
     spec: Spec,
     begun: Option<&Directory>,
 ) -> Result<Ready, Failure> {
-    let threads = arguments.threads.map_or_else(load::available_threads, usize::from);
+    let threads = arguments.threads.map_or(load::RECORDING_THREADS, usize::from);
     let mut setting = arguments.device.setting(&spec, threads, arguments.attack.clone());
     if let Some(store) = begun {
         setting.selections = Arc::new(recorded_selections(store)?);
@@ -224,7 +226,8 @@ fn unfinished(stopped: &Stopped, spec: &Spec, out: &Path) -> Failure {
     Failure::inconclusive(message).hint(format!("go on with `record --resume --out {out}`; {from}"))
 }
 
-/// Rehearses what is about to be recorded; not what was begun before.
+/// Rehearses what is about to be recorded; not what was begun before, unless with
+/// more threads than an audit has.
 fn rehearsed(
     program: &dyn Program,
     spec: &Spec,
@@ -232,12 +235,15 @@ fn rehearsed(
     setting: &Setting,
     arguments: &Arguments,
 ) -> Result<Option<Rehearsed>, Failure> {
-    if arguments.resume || arguments.no_rehearsal {
+    let alone = setting.threads == load::RECORDING_THREADS;
+    if (arguments.resume || arguments.no_rehearsal) && alone {
         return Ok(None);
     }
-    Directory::check_vacant(&arguments.out)?;
+    if !arguments.resume {
+        Directory::check_vacant(&arguments.out)?;
+    }
     let found = Rehearsed::of(program, spec, data, setting, arguments.json)?;
-    found.warn(spec, &setting.device);
+    found.object(spec, setting)?;
     Ok(Some(found))
 }
 

@@ -120,10 +120,7 @@ fn unstable(first: &Replay, second: &Replay) -> Markup {
         @if let Some(replay) = unrecorded {
             p { (figure::sentence(&replay.unrecorded.explain_instability())) }
         } @else {
-            p {
-                "Two replays disagree with each other: this machine does not compute reproducibly. "
-                "Test its hardware, and audit on another."
-            }
+            p { (figure::sentence(first.explain_instability(second))) }
         }
         ul { li { "first: " (figure::prose(&place(first))) } li { "second: " (figure::prose(&place(second))) } }
     }

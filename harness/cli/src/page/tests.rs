@@ -51,6 +51,7 @@ fn replay(index: u64, divergence: Option<Divergence>) -> SegmentReport {
         closing_root: StateRoot::default(),
         divergence,
         initial: Vec::new(),
+        declares_inputs: true,
         course,
         deviation: None,
     };

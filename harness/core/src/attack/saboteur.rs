@@ -209,6 +209,10 @@ impl Trainer for Saboteur {
         self.trainer.gradient_layout()
     }
 
+    fn declares_inputs(&self) -> bool {
+        self.trainer.declares_inputs()
+    }
+
     fn step(&mut self, step: u64) -> Result<StepTrace, TrainerError> {
         self.edit_before(step)?;
         let variation = self.variation(step);

@@ -53,6 +53,7 @@ impl Spec {
         check_name("name", &self.name)?;
         check_name("program.name", &self.program.name)?;
         check_name("data.name", &self.data.name)?;
+        self.files.keys().try_for_each(|name| check_file_name(name))?;
         in_range("root_seed", self.root_seed, 0, i64::MAX as u64)?;
         in_range("steps", self.steps, 1, STEPS_MAX)?;
         let least = self.steps.div_ceil(CHECKPOINTS_MAX).max(1);
@@ -149,6 +150,16 @@ fn check_name(key: &'static str, name: &str) -> Result<(), SpecError> {
     let problem =
         format!("{shown:?} is no name: 1 to {NAME_CHARS_MAX} of a-z, A-Z, 0-9, `-`, `_`, `.`");
     Err(SpecError::Value { key, problem })
+}
+
+/// A file lies in the data folder itself, so its name is no path.
+fn check_file_name(name: &str) -> Result<(), SpecError> {
+    check_name("files", name)?;
+    if name.starts_with('.') {
+        let problem = format!("{name:?} is no name of a file: it begins with a dot");
+        return Err(SpecError::Value { key: "files", problem });
+    }
+    Ok(())
 }
 
 pub(crate) fn in_range(

@@ -6,10 +6,12 @@
 
 mod check;
 mod difference;
+mod optimizer;
 
 pub use check::SpecError;
 pub(crate) use check::{in_range, real};
 pub use difference::SpecDifference;
+pub use optimizer::{Clipping, OptimizerSpec};
 
 use std::collections::BTreeMap;
 
@@ -58,6 +60,10 @@ pub struct Spec {
     pub program: ProgramSpec,
     /// Data set.
     pub data: DataSpec,
+    /// Files that the program reads, by name, with their digests ([`digest_of_file`]):
+    /// weights to start from, say.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, Digest>,
     /// Samples of a step.
     pub batch: BatchSpec,
     /// Optimizer and its constants.
@@ -174,50 +180,6 @@ fn is_one(value: &u64) -> bool {
     *value == 1
 }
 
-/// Names the optimizer and its constants.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum OptimizerSpec {
-    /// Adam with decoupled weight decay (Loshchilov and Hutter 2019).
-    #[serde(rename = "adamw")]
-    AdamW {
-        /// Decay of the first moment.
-        beta_1: f64,
-        /// Decay of the second moment.
-        beta_2: f64,
-        /// Added to the root of the second moment.
-        epsilon: f64,
-        /// Decoupled weight decay, multiplied by the learning rate.
-        weight_decay: f64,
-    },
-    /// Stochastic gradient descent with momentum.
-    Sgd {
-        /// Share of the velocity that is kept.
-        momentum: f64,
-        /// Looks ahead by one velocity.
-        nesterov: bool,
-        /// L2 penalty added to the gradient.
-        weight_decay: f64,
-    },
-}
-
-/// Clips the gradient before the update.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Clipping {
-    /// Scales the whole gradient so that its L2 norm is at most `limit`
-    /// (Pascanu et al. 2013).
-    GlobalNorm {
-        /// Largest norm.
-        limit: f64,
-    },
-    /// Clamps every element into `[-limit, limit]`.
-    Value {
-        /// Largest absolute value.
-        limit: f64,
-    },
-}
-
 /// Says which segments an audit draws when nobody says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
@@ -237,6 +199,11 @@ pub enum Sampling {
         /// Number of altered segments to assume.
         tampered: u64,
     },
+}
+
+/// Returns the digest by which a spec declares a file.
+pub fn digest_of_file(content: &[u8]) -> Digest {
+    Hasher::new("reenact v1 file").bytes(content).finish()
 }
 
 impl Spec {
@@ -420,6 +387,20 @@ kind = "all"
             let text = WRITTEN.replace(place, &format!("{place}{separator}surprise=1"));
             let known = place == "width=4";
             assert_eq!(Spec::parse(&text).is_ok(), known, "{place}");
+        }
+    }
+
+    #[test]
+    fn files_are_declared_by_name_and_digest() {
+        let digest = digest_of_file(b"weights");
+        let with = |name: &str| format!("{WRITTEN}\n[files]\n{name:?} = \"{digest}\"\n");
+        let spec = Spec::parse(&with("a.bin")).unwrap();
+        assert_eq!(spec.files["a.bin"], digest);
+        assert_eq!(Spec::parse(&spec.canonical()).unwrap(), spec);
+        assert_ne!(spec.digest(), Spec::parse(WRITTEN).unwrap().digest());
+        for name in ["", "..", ".a", "/a", "a/b", "../a", "a\\b", "a b"] {
+            let error = Spec::parse(&with(name)).unwrap_err().to_string();
+            assert!(error.contains("`files`"), "{error}");
         }
     }
 }

@@ -33,6 +33,7 @@ mod explain;
 mod explanation;
 mod finding;
 mod independence;
+mod instability;
 mod nonce_source;
 mod power;
 mod recall;

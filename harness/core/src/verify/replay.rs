@@ -28,6 +28,11 @@ pub struct Replay {
     /// Tensors in which the recorded initial state differs from the one that
     /// the spec's seed gives.
     pub initial: Vec<TensorDifference>,
+    /// Whether the program says that its initial state depends on nothing undeclared
+    /// ([`Trainer::declares_inputs`]).
+    /// Without that, `initial` accuses nobody.
+    #[serde(default)]
+    pub declares_inputs: bool,
     /// What it did step by step, thinned out.
     #[serde(default)]
     pub course: Course,
@@ -120,7 +125,16 @@ pub fn replay(
     let divergence = diverges.then_some(Divergence { step: first, closing });
     let unrecorded = Unrecorded::of(&recording.history.selections, trainer.selections()?);
     let deviation = None;
-    Ok(Replay { segment, closing_root, divergence, initial, course, unrecorded, deviation })
+    Ok(Replay {
+        segment,
+        closing_root,
+        divergence,
+        initial,
+        declares_inputs: trainer.declares_inputs(),
+        course,
+        unrecorded,
+        deviation,
+    })
 }
 
 /// Says where a replayed step leaves the recorded one: recorded, replayed, the

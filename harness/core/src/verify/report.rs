@@ -282,6 +282,12 @@ fn escapes(challenge: &Challenge) -> Vec<Escape> {
     possible.map(escape).collect()
 }
 
+/// Says why another initial state is no accusation.
+const UNDECLARED: &str = "the program does not promise that its initial state depends on nothing \
+                          but the spec, so it is forged, or the program read another file here \
+                          than where it was trained: declare such files under [files] in the \
+                          spec, and let the program say that it reads no other";
+
 /// A contradiction in the record outweighs everything; then what a replay
 /// proves; then what could not be told.
 fn decide(
@@ -344,12 +350,15 @@ impl SegmentReport {
     fn wrong_start(&self) -> Option<(Weight, String)> {
         let SegmentOutcome::Replayed { replay } = &self.outcome else { return None };
         let names: Vec<&str> = replay.initial.iter().map(|found| found.name.as_str()).collect();
-        let reason = format!(
+        let differ = format!(
             "step 0: the recorded initial state is not the one that the spec's seed gives: {} \
              differs",
             list(&names)
         );
-        (!names.is_empty()).then_some((Weight::Divergent, reason))
+        (!names.is_empty()).then(|| match replay.declares_inputs {
+            true => (Weight::Divergent, differ),
+            false => (Weight::Inconclusive, format!("{differ}; {UNDECLARED}")),
+        })
     }
 
     fn weigh(&self) -> Option<(Weight, String)> {
@@ -368,12 +377,9 @@ impl SegmentReport {
                 let most = most.unwrap_or(first);
                 (Weight::Inconclusive, most.unrecorded.explain_instability())
             }
-            SegmentOutcome::Unstable { .. } => (
-                Weight::Inconclusive,
-                "two replays disagree with each other, so this machine does not compute \
-                 reproducibly: test its hardware and audit on another"
-                    .into(),
-            ),
+            SegmentOutcome::Unstable { first, second } => {
+                (Weight::Inconclusive, first.explain_instability(second).into())
+            }
             SegmentOutcome::Refused { problem } => (Weight::Divergent, problem.clone()),
             SegmentOutcome::Failed { problem } => {
                 (Weight::Inconclusive, format!("it could not be replayed: {problem}"))

@@ -54,6 +54,11 @@ impl Training for Cubic {
         Curve { hidden, output: LinearConfig::new(hyper.width, 1).init(device) }
     }
 
+    /// The model reads no file but those that a spec declares; it reads none.
+    fn declares_inputs(&self) -> bool {
+        true
+    }
+
     fn loss(&self, model: &Curve, batch: &BatchTensors<'_>) -> Tensor<1> {
         let y = model.output.forward(tanh(model.hidden.forward(batch.float::<2>("x"))));
         (y - batch.float::<2>("y")).square().mean_dim(0).flatten(0, 1)

@@ -15,7 +15,7 @@ pub(super) fn measure(subject: &Subject, arguments: &Arguments) -> Result<Cost, 
     let words =
         [format!("--spec={}", subject.name), format!("--steps={steps}"), "--cost".to_owned()];
     let bar = progress::bar("measuring", "rounds", Cost::reports(), arguments.json);
-    let answer = ask(&words, device, load::available_threads(), arguments, &bar);
+    let answer = ask(&words, device, load::RECORDING_THREADS, arguments, &bar);
     bar.finish_and_clear();
     match answer? {
         Message::Costed(cost) => Ok(cost),

@@ -250,7 +250,7 @@ impl Ground<'_> {
         spec: &Spec,
         attack: Option<InRunAttack>,
     ) -> Result<(Box<dyn Trainer>, Environment), Trouble> {
-        let mut setting = self.device.setting(spec, load::available_threads(), attack);
+        let mut setting = self.device.setting(spec, load::RECORDING_THREADS, attack);
         // With its kernels a training of the honest run repeats its bits.
         setting.selections = Arc::new(recorded_selections(&Directory::open(self.run)?)?);
         let program = self.app.find(&spec.program.name)?;

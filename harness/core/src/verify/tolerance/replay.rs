@@ -40,6 +40,7 @@ pub fn replay_within(
         closing_root: closing.root(),
         divergence: diverges.then_some(Divergence { step: first, closing: unequal }),
         initial,
+        declares_inputs: trainer.declares_inputs(),
         course,
         // Those of another class of device are none of this one's.
         unrecorded: Unrecorded::default(),

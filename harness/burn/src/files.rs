@@ -1,0 +1,92 @@
+//! Files that a spec declares.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Read;
+
+use reenact_core::spec::{Spec, digest_of_file};
+use reenact_core::trainer::{Setting, TrainerError};
+
+/// Limits all declared files together: they are held in memory.
+const BYTES_MAX: u64 = 64 << 30;
+
+/// Holds the content of the files that a spec declares by name and digest.
+#[derive(Clone, Debug, Default)]
+pub struct Files(BTreeMap<String, Vec<u8>>);
+
+impl Files {
+    /// Reads the declared files from the data folder.
+    ///
+    /// # Errors
+    /// One that is not there, or whose digest is another.
+    pub fn open(spec: &Spec, setting: &Setting) -> Result<Self, TrainerError> {
+        let mut left = BYTES_MAX;
+        let mut files = BTreeMap::new();
+        for (name, declared) in &spec.files {
+            let refuse = |problem| TrainerError::File { name: name.clone(), problem };
+            let path = setting.data_dir.join(name);
+            let content = read(&path, left)
+                .map_err(|problem| refuse(format!("{}: {problem}", path.display())))?;
+            let found = digest_of_file(&content);
+            if found != *declared {
+                let problem = format!(
+                    "{} has the digest {found}; the spec declares {declared} under [files]",
+                    path.display()
+                );
+                return Err(refuse(problem));
+            }
+            left -= content.len() as u64;
+            files.insert(name.clone(), content);
+        }
+        Ok(Self(files))
+    }
+
+    /// Returns the content of a file.
+    ///
+    /// # Errors
+    /// That the spec does not declare it.
+    pub fn get(&self, name: &str) -> Result<&[u8], String> {
+        let found = self.0.get(name).map(Vec::as_slice);
+        found.ok_or_else(|| format!("the spec declares no file `{name}` under [files]"))
+    }
+}
+
+fn read(path: &std::path::Path, bytes_max: u64) -> Result<Vec<u8>, String> {
+    let metadata = fs::metadata(path).map_err(|error| error.to_string())?;
+    if !metadata.is_file() {
+        return Err("it is not a file".into());
+    }
+    let mut content = Vec::new();
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    file.take(bytes_max + 1).read_to_end(&mut content).map_err(|error| error.to_string())?;
+    if content.len() as u64 > bytes_max {
+        return Err("it is larger than what can be held in memory".into());
+    }
+    Ok(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_declared_is_given() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a.bin"), b"weights").unwrap();
+        let text = include_str!("../../../replay-specs/toy-plane.toml");
+        let with = |name: &str, content: &[u8]| {
+            let digest = digest_of_file(content);
+            Spec::parse(&format!("{text}\n[files]\n\"{name}\" = \"{digest}\"\n")).unwrap()
+        };
+        let setting = Setting { data_dir: folder.path().into(), ..Setting::new("cpu", 1) };
+        let files = Files::open(&with("a.bin", b"weights"), &setting).unwrap();
+        assert_eq!(files.get("a.bin").unwrap(), b"weights");
+        assert!(files.get("b.bin").unwrap_err().contains("`b.bin`"));
+        let digest = digest_of_file(b"weights").to_string();
+        let problem = |spec| Files::open(&spec, &setting).unwrap_err().to_string();
+        assert!(problem(with("a.bin", b"other")).contains(&digest));
+        assert!(problem(with("b.bin", b"weights")).contains("b.bin"));
+        fs::create_dir(folder.path().join("c")).unwrap();
+        assert!(problem(with("c", b"")).contains("not a file"));
+    }
+}
