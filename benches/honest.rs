@@ -110,8 +110,11 @@ fn record(spec: &Path, run: &Path, how: How, seed: u64) {
     recording.arg("record").arg(spec).arg("--out").arg(run).args(["--threads", threads]);
     let mut child = quiet(&mut recording).spawn().expect("the command starts");
     if matches!(how, How::KilledAndResumed) {
-        sleep(Duration::from_millis(150 + 40 * seed));
         // It may have ended already.
+        while !run.join("journal").exists() && matches!(child.try_wait(), Ok(None)) {
+            sleep(Duration::from_millis(1));
+        }
+        sleep(Duration::from_millis(40 * (seed + 1)));
         let _ = child.kill();
     }
     let ended = child.wait().expect("the command ends");
