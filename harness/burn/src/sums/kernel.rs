@@ -29,7 +29,10 @@ pub(super) fn launch(
 ) {
     let words: Vec<CubeTensor> = tensors.iter().map(|&tensor| as_halves(tensor.clone())).collect();
     let (Some(one), Some(last)) = (words.first(), words.last()) else { return };
-    let blocks = one.meta.num_elements().div_ceil(BLOCK_HALVES);
+    // Not the length of its buffer: a GPU pads the rows of a tensor, and what stands
+    // there is left over from others.
+    let len = one.meta.num_elements();
+    let blocks = len.div_ceil(BLOCK_HALVES);
     let side_by_side = if units == 1 { 1 } else { CUBE_BLOCKS };
     let argument = |place: usize| words.get(place).unwrap_or(last).clone().into_buffer_arg();
     block_sums::launch(
@@ -41,6 +44,7 @@ pub(super) fn launch(
         argument(2),
         keys.clone().into_buffer_arg(),
         sums.clone().into_buffer_arg(),
+        len,
         first,
         units,
         side_by_side * units,
@@ -55,8 +59,8 @@ fn as_halves(tensor: CubeTensor) -> CubeTensor {
     CubeTensor::new_contiguous(client, device, Shape::from([halves]), handle, DType::U32)
 }
 
-/// Sums the blocks of up to three tensors: cubes in a row those of one, the rows
-/// tensor by tensor.
+/// Sums the blocks of up to three tensors of `len` halves each: cubes in a row those
+/// of one, the rows tensor by tensor.
 #[cube(launch)]
 fn block_sums(
     halves_1: &[u32],
@@ -64,6 +68,7 @@ fn block_sums(
     halves_3: &[u32],
     keys: &[u64],
     sums: &mut [u64],
+    len: usize,
     first: usize,
     #[comptime] units: usize,
     #[comptime] cube_units: usize,
@@ -74,16 +79,16 @@ fn block_sums(
     let tensor = CUBE_POS_Y as usize;
     let mut sum = 0u64;
     if tensor == 0 {
-        sum += sum_of_unit(halves_1, keys, block, lane, units);
+        sum += sum_of_unit(halves_1, len, keys, block, lane, units);
     } else if tensor == 1 {
-        sum += sum_of_unit(halves_2, keys, block, lane, units);
+        sum += sum_of_unit(halves_2, len, keys, block, lane, units);
     } else {
-        sum += sum_of_unit(halves_3, keys, block, lane, units);
+        sum += sum_of_unit(halves_3, len, keys, block, lane, units);
     }
     if comptime![units > 1] {
         sum = sum_of_units(sum, lane, units, cube_units);
     }
-    let blocks = halves_1.len().div_ceil(BLOCK_HALVES);
+    let blocks = len.div_ceil(BLOCK_HALVES);
     if lane == 0 && block < blocks {
         sums[first + tensor * blocks + block] = sum;
     }
@@ -93,19 +98,20 @@ fn block_sums(
 #[cube]
 fn sum_of_unit(
     halves: &[u32],
+    len: usize,
     keys: &[u64],
     block: usize,
     lane: usize,
     #[comptime] units: usize,
 ) -> u64 {
-    let padded = halves.len().div_ceil(GROUP_HALVES) * GROUP_HALVES;
+    let padded = len.div_ceil(GROUP_HALVES) * GROUP_HALVES;
     let mut sum = 0u64;
     for turn in 0..BLOCK_WORDS / units {
         let word = turn * units + lane;
         let place = block * BLOCK_HALVES + 2 * word;
         if place < padded {
-            let low = half(halves, place);
-            let high = half(halves, place + 1);
+            let low = half(halves, len, place);
+            let high = half(halves, len, place + 1);
             let keyed = (low | (high << 32u64)) + keys[word];
             sum += (keyed & 0xffff_ffffu64) * (keyed >> 32u64);
         }
@@ -140,9 +146,9 @@ fn sum_of_units(
 
 /// Reads a half of a word; the padding after the tensor is zero.
 #[cube]
-fn half(halves: &[u32], place: usize) -> u64 {
+fn half(halves: &[u32], len: usize, place: usize) -> u64 {
     let mut value = 0u64;
-    if place < halves.len() {
+    if place < len {
         value = halves[place] as u64;
     }
     value
@@ -169,9 +175,18 @@ pub(super) mod tests {
 
     /// Lets `units` units sum each block, as on a GPU.
     fn summed_by(units: usize, values: &[f32]) -> Fingerprint {
+        summed_within(units, values, 0)
+    }
+
+    /// Lets them sum a tensor whose buffer goes on for `spare` elements.
+    fn summed_within(units: usize, values: &[f32], spare: usize) -> Fingerprint {
         let device = CubeDevice::cpu().unwrap();
-        let tensor = TensorData::new(values.to_vec(), [values.len()]);
-        let tensor = CubeBackend::float_from_data(tensor, &device);
+        let buffer = [values, &pattern(spare)].concat();
+        let buffer = TensorData::new(buffer, [values.len() + spare]);
+        let CubeTensor { client, handle, dtype, .. } =
+            CubeBackend::float_from_data(buffer, &device);
+        let shape = Shape::from([values.len()]);
+        let tensor = CubeTensor::new_contiguous(client, device.clone(), shape, handle, dtype);
         let keys = TensorData::new(fingerprint_keys().to_vec(), [BLOCK_WORDS]);
         let keys = CubeBackend::int_from_data(keys, &device);
         let byte_len = (4 * values.len()) as u64;
@@ -194,6 +209,16 @@ pub(super) mod tests {
             let values = pattern(count);
             let found = summed_by(units, &values);
             assert_eq!(found, fingerprint(&bytes(&values)), "{count} elements, {units} units");
+        }
+    }
+
+    /// A GPU gives 16 places to 10 elements.
+    #[test]
+    fn what_follows_a_tensor_in_its_buffer_is_not_summed() {
+        for (count, spare) in [(10, 6), (192, 64), (1000, 24), (1024, 1024), (1500, 548)] {
+            let values = pattern(count);
+            let found = summed_within(1, &values, spare);
+            assert_eq!(found, fingerprint(&bytes(&values)), "{count} and {spare} elements");
         }
     }
 }
@@ -256,6 +281,7 @@ mod ptx {
             buffer(),
             buffer(),
             buffer(),
+            (),
             (),
             units,
             cube_units,
