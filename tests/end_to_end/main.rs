@@ -9,6 +9,8 @@ mod bit_flip;
 mod commands;
 mod doctor;
 mod drill;
+#[cfg(target_os = "linux")]
+mod full_disk;
 mod honest;
 #[cfg(unix)]
 mod hostile;

@@ -124,6 +124,11 @@ fn forget(arguments: &RunArguments) -> Result<u8, Failure> {
     let place = ledger_file::place(&arguments.run);
     if !arguments.json {
         describe(&entries);
+        if output::is_lost() {
+            return Err(Failure::inconclusive(
+                "nothing is deleted: the audits are shown before, and nobody took them",
+            ));
+        }
     }
     let count = ledger.forget(&place)?;
     if arguments.json {

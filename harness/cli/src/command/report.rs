@@ -124,12 +124,9 @@ fn style(verdict: Verdict) -> Style {
 
 fn headline(report: &Report) -> String {
     let verdict = styled(style(report.verdict), report.verdict);
-    match (&report.claim, report.segments.len()) {
-        (Some(claim), 0) => format!("{verdict}  {}: no segment replayed", claim.name),
-        (Some(claim), drawn) => {
-            format!("{verdict}  {}: {drawn} of {} segments replayed", claim.name, claim.segments)
-        }
-        (None, _) => format!("{verdict}  {}", report.run),
+    match &report.claim {
+        Some(claim) => format!("{verdict}  {}: {}", claim.name, report.coverage()),
+        None => format!("{verdict}  {}", report.run),
     }
 }
 

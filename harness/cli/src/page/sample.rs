@@ -97,7 +97,7 @@ fn rule(challenge: &Challenge) -> String {
 
 fn escape(report: &Report, challenge: &Challenge) -> Markup {
     html! {
-        @if challenge.count >= challenge.total {
+        @if challenge.count >= challenge.total && !report.escape.is_empty() {
             p { "Every segment was drawn: tampering that a replay shows had nowhere to hide." }
         } @else if !report.escape.is_empty() {
             (chances(&report.escape))
