@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use std::sync::OnceLock;
 
 use anstyle::{AnsiColor, Style};
-use reenact_core::plain::{plain, spell};
+use comfy_table::{Row, Table};
+use reenact_core::plain::{plain, spell, spell_line};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -27,13 +28,32 @@ const OWN_COMMANDS: [&str; 7] =
 /// Why standard output takes no more.
 static LOST: OnceLock<io::Error> = OnceLock::new();
 
-/// Writes a line of the result. Where nobody takes it, the command goes on without words:
-/// what it is to leave behind and its exit code do not depend on a reader.
+/// Writes a line of the result; a line break in it is spelled out. Where nobody takes it, the
+/// command goes on without words: what it is to leave behind and its exit code do not depend
+/// on a reader.
 pub(crate) fn line(text: impl Display) {
+    write(&shown(&text.to_string(), spell_line));
+}
+
+/// Writes lines of our own making: whatever is quoted in them is plain.
+pub(crate) fn lines(text: impl Display) {
+    write(&shown(&text.to_string(), spell));
+}
+
+/// Writes a table, whose cells are made plain: a line break in one would begin a row.
+pub(crate) fn table(mut table: Table) {
+    for row in table.row_iter_mut() {
+        let cells = row.cell_iter().map(|cell| plain(&cell.content()));
+        *row = Row::from(cells.collect::<Vec<_>>());
+    }
+    lines(table.trim_fmt());
+}
+
+fn write(text: &str) {
     if LOST.get().is_some() {
         return;
     }
-    if let Err(error) = writeln!(anstream::stdout(), "{}", shown(&text.to_string())) {
+    if let Err(error) = writeln!(anstream::stdout(), "{text}") {
         let _ = LOST.set(error);
     }
 }
@@ -55,7 +75,7 @@ pub(crate) fn complain() {
 }
 
 /// Spells out what none of the styles above writes.
-fn shown(text: &str) -> String {
+fn shown(text: &str, spell: fn(&str) -> Cow<'_, str>) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('\u{1b}') {
@@ -76,19 +96,30 @@ pub(crate) fn styled(style: Style, text: impl Display) -> String {
 
 /// Writes the result for machines.
 pub(crate) fn json(value: &impl Serialize) {
-    line(json_text(value));
+    lines(json_text(value));
 }
 
-/// Writes a message beside the result.
+/// Writes a message beside the result, in one line.
 pub(crate) fn note(text: impl Display) {
-    let _ = writeln!(anstream::stderr(), "{}", shown(&text.to_string()));
+    say(&shown(&text.to_string(), spell_line));
 }
 
+/// Writes facts for machines beside the result.
+pub(crate) fn json_note(facts: &str) {
+    say(&spell(facts));
+}
+
+/// Writes why a command failed. The message is plain in each of its lines.
 pub(crate) fn failure(failure: &Failure) {
-    note(format_args!("{} {}", styled(BAD, "error:"), failure.said()));
+    let message = failure.said().replace('\n', "\n       ");
+    say(&format!("{} {message}", styled(BAD, "error:")));
     if let Some(hint) = &failure.hint {
         note(format_args!("{} {}", styled(BOLD, "hint:"), plain(hint)));
     }
+}
+
+fn say(text: &str) {
+    let _ = writeln!(anstream::stderr(), "{text}");
 }
 
 #[cfg(test)]
@@ -100,12 +131,12 @@ mod tests {
         for style in [BOLD, DIM, GOOD, WITHIN, BAD, UNSURE] {
             let text = styled(style, "word");
             assert!(text.len() > 4);
-            assert_eq!(shown(&text), text);
+            assert_eq!(shown(&text, spell_line), text);
         }
-        assert_eq!(
-            shown("a\u{1b}[2J\u{1b}\u{1b}[0mb\u{202e}\n"),
-            "a\\u{1b}[2J\\u{1b}\u{1b}[0mb\\u{202e}\n"
-        );
-        assert_eq!(shown("\u{1b}"), "\\u{1b}");
+        let text = "a\u{1b}[2J\u{1b}\u{1b}[0mb\u{202e}\n";
+        let spelled = "a\\u{1b}[2J\\u{1b}\u{1b}[0mb\\u{202e}";
+        assert_eq!(shown(text, spell), format!("{spelled}\n"));
+        assert_eq!(shown(text, spell_line), format!("{spelled}\\n"));
+        assert_eq!(shown("\u{1b}", spell), "\\u{1b}");
     }
 }

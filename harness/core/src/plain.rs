@@ -8,9 +8,9 @@
 
 use std::borrow::Cow;
 
-use ciborium::Value;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 /// Limits what is kept of the beginning and of the end of a text.
 const HALF_CHARS_MAX: usize = 1000;
@@ -33,34 +33,41 @@ pub fn one_line(text: &str) -> String {
     plain(&text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
-/// Spells out the same, of a whole page or line that others have composed: nothing is cut.
+/// Spells out the same, of a whole page or text that others have composed: nothing is cut.
 /// Line breaks stay.
 pub fn spell(text: &str) -> Cow<'_, str> {
-    let stays = |letter| letter == '\n' || is_plain(letter);
+    whole(text, |letter| letter == '\n' || is_plain(letter))
+}
+
+/// Spells out the same, of one line.
+pub fn spell_line(text: &str) -> Cow<'_, str> {
+    whole(text, is_plain)
+}
+
+fn whole(text: &str, stays: fn(char) -> bool) -> Cow<'_, str> {
     match text.chars().all(stays) {
         true => Cow::Borrowed(text),
         false => Cow::Owned(text.chars().flat_map(|letter| spelled(letter, stays)).collect()),
     }
 }
 
-/// Does [`plain`] with every text in a value, however deep, names of fields aside that the
-/// type itself gives: what is added to a type later is not forgotten.
+/// Does [`plain`] with every text in a value, however deep: what is added to a type later is
+/// not forgotten. A value whose JSON cannot be read back, as a number in it is not finite,
+/// stays; the places that show it spell it out all the same.
 pub fn plain_all<T: Serialize + DeserializeOwned>(value: T) -> T {
-    let whole = Value::serialized(&value).ok();
-    let made = whole.and_then(|whole| made_plain(whole).deserialized().ok());
-    // Only a type that cannot be read back stays as it is; a test says that none is.
+    let told = serde_json::to_value(&value).ok();
+    let made = told.and_then(|told| serde_json::from_value(made_plain(told)).ok());
     made.unwrap_or(value)
 }
 
 fn made_plain(value: Value) -> Value {
     match value {
-        Value::Text(text) => Value::Text(plain(&text)),
+        Value::String(text) => Value::String(plain(&text)),
         Value::Array(items) => Value::Array(items.into_iter().map(made_plain).collect()),
-        Value::Map(pairs) => {
-            let pairs = pairs.into_iter();
-            Value::Map(pairs.map(|(name, item)| (made_plain(name), made_plain(item))).collect())
+        Value::Object(fields) => {
+            let fields = fields.into_iter();
+            Value::Object(fields.map(|(name, item)| (plain(&name), made_plain(item))).collect())
         }
-        Value::Tag(tag, inner) => Value::Tag(tag, Box::new(made_plain(*inner))),
         other => other,
     }
 }
@@ -147,6 +154,7 @@ mod tests {
         let text = "line 3:\n\"a\\b\" is `ä`, not 'x'; 漢字 ▁█ ≠ – €";
         assert_eq!(plain_lines(text), text);
         assert_eq!(spell(text), text);
+        assert_eq!(spell_line(text), plain(text));
         assert_eq!(plain(text), text.replace('\n', "\\n"));
     }
 
@@ -190,11 +198,11 @@ mod tests {
 
     #[test]
     fn every_text_in_a_value_becomes_plain() {
-        type Deep = (f64, Vec<Option<(String, u64)>>, std::collections::BTreeMap<String, String>);
+        type Deep = (f32, Vec<Option<(String, u64)>>, std::collections::BTreeMap<String, String>);
         let map = [("a\u{202e}".to_owned(), "b\nc".to_owned())].into();
-        let deep: Deep = (f64::INFINITY, vec![None, Some(("\u{1b}[1m".into(), u64::MAX))], map);
+        let deep: Deep = (0.1, vec![None, Some(("\u{1b}[1m".into(), u64::MAX))], map);
         let (number, items, map) = plain_all(deep);
-        assert_eq!(number, f64::INFINITY);
+        assert_eq!(number, 0.1);
         assert_eq!(items, [None, Some(("\\u{1b}[1m".to_owned(), u64::MAX))]);
         assert_eq!(map["a\\u{202e}"], "b\\nc");
     }

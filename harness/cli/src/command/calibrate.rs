@@ -320,8 +320,11 @@ fn describe(measured: &Measured) {
     let alarms = &calibration.false_alarms;
     output::line(format_args!(
         "  allowed: {} x what they needed; at 1 x an honest segment is accused with a chance of at \
-         most\n  {}, and an honest audit for its drift with {}",
-        calibration.margin,
+         most",
+        calibration.margin
+    ));
+    output::line(format_args!(
+        "  {}, and an honest audit for its drift with {}",
         percent(alarms.segment),
         percent(alarms.drift)
     ));

@@ -11,7 +11,7 @@ use reenact_core::verify::Report;
 use super::memory::Remembering;
 use crate::failure::Failure;
 use crate::json::json_text;
-use crate::output::{UNSURE, note, styled};
+use crate::output::{UNSURE, json_note, note, styled};
 use crate::page::ReportFolder;
 
 /// Says where a report was kept.
@@ -68,7 +68,7 @@ impl Kept {
                     "{warning} {}, and no other place takes the report. These are its facts:",
                     trouble.said()
                 ));
-                note(facts);
+                json_note(facts);
             }
         }
     }

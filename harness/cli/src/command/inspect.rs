@@ -17,7 +17,7 @@ use super::load;
 use super::trust::Trust;
 use crate::exit;
 use crate::failure::Failure;
-use crate::output::{BAD, BOLD, DIM, GOOD, UNSURE, json, line, styled};
+use crate::output::{BAD, BOLD, DIM, GOOD, UNSURE, json, line, lines, styled, table};
 
 /// Columns of the loss curve.
 const CURVE_WIDTH: u64 = 60;
@@ -171,7 +171,7 @@ fn show(inspection: &Inspection) {
     let name = inspection.spec.as_ref().map_or("(no readable spec)", |spec| spec.name.as_str());
     line(format_args!("{}  {}", styled(BOLD, name), inspection.run));
     if let Some(spec) = &inspection.spec {
-        line(styled(DIM, indent(&spec.canonical())));
+        lines(styled(DIM, indent(&spec.canonical())));
     }
     line(format_args!("  steps         {}{}", inspection.steps, state(inspection)));
     line(format_args!("  vouched       {}", inspection.vouched));
@@ -199,7 +199,7 @@ fn show(inspection: &Inspection) {
             line(format_args!("                {}: {}", plain(name), plain(value)));
         }
     }
-    line(checkpoint_table(&inspection.checkpoints));
+    table(checkpoint_table(&inspection.checkpoints));
     show_findings(&inspection.findings);
 }
 

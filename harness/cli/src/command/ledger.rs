@@ -105,7 +105,7 @@ fn list(arguments: &ListArguments) -> Result<u8, Failure> {
             last.place.clone(),
         ]);
     }
-    line(table);
+    output::table(table);
     Ok(exit::MATCH)
 }
 
@@ -186,7 +186,7 @@ fn describe(entries: &[Entry]) {
         let when = format!("  {}", date(entry.audited_at_seconds));
         table.add_row([when, verdict(entry), replayed, sample.into(), frames, head(entry)]);
     }
-    line(table);
+    output::table(table);
     if entries.iter().any(|entry| entry.contradicted) {
         line(styled(DIM, "  * it was no continuation of what was audited before"));
     }

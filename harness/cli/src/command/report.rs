@@ -10,7 +10,7 @@ use reenact_core::verify::{
 };
 
 use super::tolerance;
-use crate::output::{BAD, BOLD, DIM, GOOD, UNSURE, WITHIN, line, styled};
+use crate::output::{BAD, BOLD, DIM, GOOD, UNSURE, WITHIN, line, lines, styled};
 
 /// Segments drawn on one line of the map.
 const MAP_WIDTH: u64 = 64;
@@ -56,7 +56,7 @@ fn show_audited(audited: &Audited) {
 
 fn show_reasons(report: &Report) {
     for reason in report.reasons.iter().take(REASONS_MAX) {
-        line(format_args!("  {}", wrap(reason)));
+        lines(format_args!("  {}", wrap(reason)));
     }
     if let Some(more @ 1..) = report.reasons.len().checked_sub(REASONS_MAX) {
         line(format_args!("  and {more} more reasons; --json lists all"));
@@ -92,9 +92,9 @@ fn divergent(report: &Report) -> impl Iterator<Item = &SegmentReport> {
 
 fn show_explanation(index: u64, explanation: &Explanation) {
     line(format_args!("  {}", styled(BOLD, format_args!("Why segment {index} diverges:"))));
-    line(format_args!("  {}", wrap(&explanation.words)));
+    lines(format_args!("  {}", wrap(&explanation.words)));
     for seen in &explanation.evidence {
-        line(format_args!("  {}", styled(DIM, wrap(seen))));
+        lines(format_args!("  {}", styled(DIM, wrap(seen))));
     }
 }
 
@@ -142,7 +142,7 @@ fn wrap(text: &str) -> String {
             last.push_str(word);
         }
     }
-    lines.join("\n  ")
+    lines.join("\n    ")
 }
 
 fn show_claim(report: &Report, claim: &Claim) {

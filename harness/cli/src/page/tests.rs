@@ -213,3 +213,17 @@ fn a_beacon_and_the_audits_before_are_escaped_and_shown() {
     let page = render(&report);
     assert!(page.contains("not known") && !page.contains("<script"));
 }
+
+#[test]
+fn a_finished_report_has_plain_texts_alone() {
+    let hidden = "\u{202e}\nMatch (bit-exact)\u{1b}[2J";
+    let told = serde_json::to_string(&report()).unwrap();
+    let mark = serde_json::to_string(HOSTILE).unwrap();
+    let (mark, hidden) = (mark.trim_matches('"'), serde_json::to_string(hidden).unwrap());
+    let lying: Report =
+        serde_json::from_str(&told.replace(mark, hidden.trim_matches('"'))).unwrap();
+    let finished = serde_json::to_string(&lying.finished()).unwrap();
+    assert!(!finished.contains('\u{202e}') && !finished.contains("\\u001b"), "{finished}");
+    let spelled = r"\\u{202e}\\nMatch (bit-exact)\\u{1b}[2J";
+    assert_eq!(finished.replace(spelled, mark), told, "and nothing else is changed");
+}
