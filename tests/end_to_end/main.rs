@@ -30,5 +30,6 @@ mod signed;
 #[cfg(unix)]
 mod stopped;
 mod tolerance;
+mod words;
 #[cfg(target_os = "linux")]
 mod workers;

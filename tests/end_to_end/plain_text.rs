@@ -18,15 +18,8 @@ use crate::common::{Ran, binary, record, toy_spec};
 const LIE: &str = "\nMatch (bit-exact)  toy-plane: 6 of 6 segments replayed\r\n\u{1b}[2J\u{1b}[1m\
                    \u{9b}31m\u{202e}\u{2066}\u{200f}\u{200b}\u{e0041}\u{2028}\u{feff}\u{7f}\u{85}";
 /// What the command itself writes to a terminal.
-const STYLES: [&str; 7] = [
-    "\u{1b}[0m",
-    "\u{1b}[1m",
-    "\u{1b}[2m",
-    "\u{1b}[31m",
-    "\u{1b}[32m",
-    "\u{1b}[33m",
-    "\u{1b}[36m",
-];
+const STYLES: [&str; 7] =
+    ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[2m", "\u{1b}[31m", "\u{1b}[32m", "\u{1b}[33m", "\u{1b}[36m"];
 
 const LINE_BYTES_MAX: usize = 10_000;
 

@@ -173,7 +173,10 @@ fn show(inspection: &Inspection) {
     if let Some(spec) = &inspection.spec {
         lines(styled(DIM, indent(&spec.canonical())));
     }
-    line(format_args!("  steps         {}{}", inspection.steps, state(inspection)));
+    match &inspection.head {
+        Some(_) => line(format_args!("  steps         {}{}", inspection.steps, state(inspection))),
+        None => line("  steps         unknown: the journal cannot be read"),
+    }
     line(format_args!("  vouched       {}", inspection.vouched));
     if let Some(Audited { spec, commitment, state, model }) = &inspection.audited {
         line(format_args!("  spec          {spec}"));
@@ -183,8 +186,8 @@ fn show(inspection: &Inspection) {
         line(format_args!("  final model   {}", root(model.map(|root| root.0))));
     }
     if let Some(count @ 1..) = Some(inspection.selections.len()) {
-        let s = if count == 1 { "" } else { "s" };
-        line(format_args!("  kernels       {count} selection{s} recorded; --json lists all"));
+        let selections = crate::page::count(count as u64, "selection");
+        line(format_args!("  kernels       {selections} recorded; --json lists all"));
     }
     if let Some(curve) = curve(&inspection.losses) {
         line(format_args!("  loss          {curve}"));

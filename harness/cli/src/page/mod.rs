@@ -21,6 +21,7 @@ mod sample;
 mod tolerance;
 mod verdict;
 
+pub(crate) use figure::{count, percent};
 pub(crate) use folder::ReportFolder;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};

@@ -16,8 +16,11 @@ pub(super) fn show(report: &Report) -> Markup {
                 Some(challenge) => (derivation(report, challenge)),
                 None if report.segments.is_empty() => p { "No segment was drawn." },
                 None => p {
-                    "The segments were chosen by hand, not drawn. Whoever knew the choice could "
-                    "have kept them clean: it proves nothing about the others."
+                    "The segments were chosen by hand, not drawn. "
+                    @if !super::mark::Counts::of(report).whole_run() {
+                        "Whoever knew the choice could have kept them clean: it proves nothing "
+                        "about the others."
+                    }
                 },
             }
             @if let Some(past) = &report.past { (earlier(past)) }

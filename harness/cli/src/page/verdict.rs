@@ -142,7 +142,8 @@ fn proves(report: &Report, counts: &Counts) -> Vec<String> {
         ],
         Verdict::Inconclusive => {
             vec![
-                "Nothing for the run and nothing against it. Mend the cause and audit again."
+                "Neither that the run is what its record claims nor that it is not. Mend the \
+                 cause and audit again."
                     .into(),
             ]
         }
