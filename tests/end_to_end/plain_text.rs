@@ -82,7 +82,9 @@ fn no_text_of_a_recording_speaks_in_our_voice() {
     let named = [text(&run), text(&report), text(&ledger)];
     let [run_name, report_name, ledger_name] = named.each_ref().map(String::as_str);
     let (first, second) = (state(0), state(10));
-    let commands: [&[&str]; 13] = [
+    let option = format!("--{LIE}");
+    let commands: [&[&str]; 14] = [
+        &["inspect", &option],
         &["audit", run_name, "--sample=all", "--report", report_name, "--ledger", ledger_name],
         &["audit", run_name, "--sample=all", "--json", "--ledger", ledger_name],
         &["audit", &format!("{run_name}/none"), "--report", report_name],

@@ -62,7 +62,7 @@ impl App {
         let result = match Arguments::try_parse() {
             Ok(arguments) => arguments.command.run(&self),
             Err(error) => {
-                let _ = error.print();
+                output::usage(&error);
                 return if error.use_stderr() { exit::USAGE } else { exit::MATCH };
             }
         };

@@ -1,13 +1,14 @@
 //! Results on standard output, messages on standard error.
 
 use std::borrow::Cow;
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::sync::OnceLock;
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{Row, Table};
-use reenact_core::plain::{plain, spell, spell_line};
+use reenact_core::plain::{one_line, plain, spell, spell_line};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -115,6 +116,17 @@ pub(crate) fn failure(failure: &Failure) {
     say(&format!("{} {message}", styled(BAD, "error:")));
     if let Some(hint) = &failure.hint {
         note(format_args!("{} {}", styled(BOLD, "hint:"), plain(hint)));
+    }
+}
+
+/// Writes what clap says of the arguments. The name of a folder may be one that a shell has put
+/// in place of `*`: where one is not plain, all is said in one line.
+pub(crate) fn usage(error: &clap::Error) {
+    let is_plain = |word: OsString| word.to_str().is_some_and(|word| word == spell_line(word));
+    if std::env::args_os().all(is_plain) {
+        let _ = error.print();
+    } else {
+        say(&one_line(&error.render().to_string()));
     }
 }
 

@@ -208,7 +208,15 @@ fn judge(
         let claimed = Some(recording);
         return Ok(Report::conclude(place, vouched, claimed, None, findings, none, auditor));
     }
-    replay(arguments, recording, drawn, (vouched, findings), auditor, within)
+    let examined = (vouched.clone(), findings.clone());
+    match replay(arguments, recording, drawn, (vouched, findings), auditor, within) {
+        // What the examination found stands, though no temporary file can be written, say.
+        Err(failure) if failure.exit_code() == exit::INCONCLUSIVE => {
+            let (vouched, findings) = examined;
+            without_replay(recording, vouched, findings, failure)
+        }
+        done => done,
+    }
 }
 
 /// Objects if another independence is required than this audit has. Replaying
