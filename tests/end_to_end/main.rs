@@ -21,6 +21,7 @@ mod ledger;
 #[cfg(target_os = "linux")]
 mod memory;
 mod page;
+#[cfg(unix)]
 mod plain_text;
 mod recording;
 mod rehearsal;

@@ -1,9 +1,6 @@
 //! Nothing that a recording or the name of a folder holds speaks in our voice: no letter of it
 //! commands a terminal, hides, turns what is beside it, or begins a line.
 
-#[path = "../../harness/core/tests/common/mod.rs"]
-mod forging;
-
 use std::fs;
 use std::path::Path;
 
@@ -13,6 +10,7 @@ use reenact_core::plain::is_plain;
 use tempfile::tempdir;
 
 use crate::common::{Ran, binary, record, toy_spec};
+use crate::hostile::forging;
 
 /// A verdict of the attacker's, and a letter of each kind that deceives.
 const LIE: &str = "\nMatch (bit-exact)  toy-plane: 6 of 6 segments replayed\r\n\u{1b}[2J\u{1b}[1m\
