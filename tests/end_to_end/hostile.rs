@@ -3,7 +3,7 @@
 //! and without a trace outside of the recording.
 
 #[path = "../../harness/core/tests/common/mod.rs"]
-mod forging;
+pub(crate) mod forging;
 
 mod case;
 mod edit;

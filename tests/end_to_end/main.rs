@@ -9,6 +9,8 @@ mod bit_flip;
 mod commands;
 mod doctor;
 mod drill;
+#[cfg(target_os = "linux")]
+mod full_disk;
 mod honest;
 #[cfg(unix)]
 mod hostile;
@@ -19,6 +21,8 @@ mod ledger;
 #[cfg(target_os = "linux")]
 mod memory;
 mod page;
+#[cfg(unix)]
+mod plain_text;
 mod recording;
 mod rehearsal;
 mod sample;
@@ -27,5 +31,6 @@ mod signed;
 #[cfg(unix)]
 mod stopped;
 mod tolerance;
+mod words;
 #[cfg(target_os = "linux")]
 mod workers;

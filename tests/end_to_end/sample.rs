@@ -97,7 +97,7 @@ fn the_policy_is_called_the_trainers_own_where_it_is() {
     assert!(said.contains("--sample or --confidence"), "{said}");
     assert!(said.contains("note: spec.toml: ") && said.contains("the run has 6"), "{said}");
     let said = by(&["--sample", "2"]);
-    assert!(said.contains("as whoever audits asked: 2 segments"), "{said}");
+    assert!(said.contains("as the auditor asked: 2 segments"), "{said}");
     assert!(!said.contains("trainer's spec") && !said.contains("99 segments"), "{said}");
 }
 

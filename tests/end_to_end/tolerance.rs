@@ -383,3 +383,18 @@ fn a_recording_that_is_not_in_order_is_no_honest_one() {
     command.arg("calibrate").args([&ground.honest, &broken]).args(ELSEWHERE).arg("--out").arg(&out);
     Ran::from(&command.output().unwrap()).expect(INCONCLUSIVE).says(&["no honest recording"]);
 }
+
+#[test]
+fn what_the_examination_found_outlives_a_replay_that_cannot_begin() {
+    let ground = ground();
+    let (lied, nowhere) = (ground.path("reordered"), ground.path("nowhere"));
+    record(&ground.spec, &lied, &["--attack", "order-swap@25"]);
+    for (run, code) in [(&lied, DIVERGENT), (&ground.honest, INCONCLUSIVE)] {
+        let mut command = binary();
+        command.env("TMPDIR", &nowhere).arg("audit").arg(run).arg("--json").args(ELSEWHERE);
+        command.arg("--calibration").arg(&ground.calibration);
+        let report = Ran::from(&command.output().unwrap()).expect(code).json();
+        assert!(report["segments"].as_array().unwrap().is_empty());
+        assert_eq!(findings(&report).len(), usize::from(code == DIVERGENT));
+    }
+}

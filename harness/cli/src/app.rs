@@ -52,14 +52,17 @@ impl App {
     /// Runs the command that the process was started with.
     pub fn run(self) -> ExitCode {
         signal::report_bugs();
-        ExitCode::from(self.run_arguments())
+        signal::outlive_full_files();
+        let exit_code = self.run_arguments();
+        output::complain();
+        ExitCode::from(exit_code)
     }
 
     fn run_arguments(self) -> u8 {
         let result = match Arguments::try_parse() {
             Ok(arguments) => arguments.command.run(&self),
             Err(error) => {
-                let _ = error.print();
+                output::usage(&error);
                 return if error.use_stderr() { exit::USAGE } else { exit::MATCH };
             }
         };

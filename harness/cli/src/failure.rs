@@ -1,6 +1,7 @@
 //! Why a command could not do what it was asked to, and what to do about it.
 
 use reenact_core::format::StoreError;
+use reenact_core::plain::{one_line, plain, plain_lines};
 use reenact_core::record::RecordError;
 use reenact_core::spec::SpecError;
 use reenact_core::trainer::TrainerError;
@@ -13,17 +14,35 @@ pub(crate) struct Failure {
     exit_code: u8,
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
+    /// Whether the message has lines of its own, each made plain where it was made.
+    has_lines: bool,
 }
 
 impl Failure {
     /// The user asked for something impossible.
     pub(crate) fn usage(message: impl ToString) -> Self {
-        Self { exit_code: exit::USAGE, message: message.to_string(), hint: None }
+        Self::new(exit::USAGE, message)
     }
 
     /// The machine, or the state of a recording, stands in the way.
     pub(crate) fn inconclusive(message: impl ToString) -> Self {
-        Self { exit_code: exit::INCONCLUSIVE, message: message.to_string(), hint: None }
+        Self::new(exit::INCONCLUSIVE, message)
+    }
+
+    fn new(exit_code: u8, message: impl ToString) -> Self {
+        Self { exit_code, message: message.to_string(), hint: None, has_lines: false }
+    }
+
+    /// Says that the message has lines of its own.
+    pub(crate) fn in_lines(mut self) -> Self {
+        self.has_lines = true;
+        self
+    }
+
+    /// Returns the message as it may be shown: names of files and what is quoted in it break
+    /// no line.
+    pub(crate) fn said(&self) -> String {
+        if self.has_lines { plain_lines(&self.message) } else { plain(&self.message) }
     }
 
     /// Says what to do about it.
@@ -34,7 +53,7 @@ impl Failure {
 
     /// Says what was being done.
     pub(crate) fn context(mut self, context: impl std::fmt::Display) -> Self {
-        self.message = format!("{context}: {}", self.message);
+        self.message = format!("{}: {}", plain(&context.to_string()), self.message);
         self
     }
 
@@ -45,7 +64,7 @@ impl Failure {
 
 impl From<SpecError> for Failure {
     fn from(error: SpecError) -> Self {
-        Self::usage(error.to_string().trim_end())
+        Self::usage(error).in_lines()
     }
 }
 
@@ -78,7 +97,7 @@ fn hint_for(kind: std::io::ErrorKind) -> Option<&'static str> {
 impl From<TrainerError> for Failure {
     fn from(error: TrainerError) -> Self {
         match error {
-            TrainerError::Program { .. } => Self::usage(error)
+            TrainerError::Program { .. } => Self::usage(one_line(&error.to_string()))
                 .hint("correct the program; RUST_BACKTRACE=1 shows how it came there"),
             TrainerError::Hyperparameter(_)
             | TrainerError::Data { .. }

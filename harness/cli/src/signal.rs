@@ -56,6 +56,18 @@ fn listen_to_schedulers(_: &Arc<AtomicBool>) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Makes a write beyond the largest file that the system allows an error, as one to a full
+/// disk is: the signal would end the process before it has said what it found.
+#[cfg(unix)]
+pub(crate) fn outlive_full_files() {
+    let unread = Arc::new(AtomicBool::new(false));
+    // Without it, the system's own way remains.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, unread);
+}
+
+#[cfg(not(unix))]
+pub(crate) fn outlive_full_files() {}
+
 /// Makes a panic say that it is a bug, and exit with the code for one. One in a
 /// training program's own code is caught, and becomes an error.
 pub(crate) fn report_bugs() {

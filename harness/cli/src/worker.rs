@@ -19,6 +19,7 @@ use reenact_core::attack::InRunAttack;
 use reenact_core::digest::Digest;
 use reenact_core::format::Calibration;
 use reenact_core::machine::OperationRuns;
+use reenact_core::plain::one_line;
 use reenact_core::verify::{
     Cause, Explanation, Rehearsal, Replay, Search, Segment, SegmentOutcome, SegmentReport,
 };
@@ -398,6 +399,6 @@ fn last_words(mut stderr: impl Read) -> String {
         kept.drain(..kept.len().saturating_sub(WORDS_BYTES_MAX));
     }
     let text = String::from_utf8_lossy(&kept);
-    let text = text.trim();
-    if text.is_empty() { String::new() } else { format!("; it said: {text}") }
+    let text = one_line(&text);
+    if text.is_empty() { text } else { format!("; it said: {text}") }
 }

@@ -13,6 +13,7 @@ use reenact_core::verify::{
 use reenact_store::Directory;
 
 use super::calibration_file::{Calibrated, CalibrationFile};
+use super::evidence;
 use super::load::{self, Device};
 use super::memory::Remembering;
 use super::report;
@@ -88,22 +89,21 @@ pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
     let folder = arguments.report.as_deref();
     let folder = folder.map(|path| ReportFolder::create(path, &arguments.run)).transpose()?;
     let report = audit(app, arguments)?;
+    // What is kept comes before what is said: a reader may go away, the evidence stays.
+    let kept = folder.map(|folder| evidence::keep(&folder, &report, &arguments.remembering));
     if arguments.json {
         output::json(&report);
     } else {
         report::show(&report);
     }
-    if let Some(folder) = folder {
-        let page = folder.write(&report)?;
-        output::note(format_args!("The report is in {}", page.display()));
-    }
+    kept.iter().for_each(evidence::Kept::say);
     if let Some(problem) = report.past.as_ref().and_then(|past| past.problem.as_ref()) {
         let problem = Failure::inconclusive(problem);
         // Whoever named a ledger counts on it; but no accusation is lost by it.
         if arguments.remembering.is_counted_on() && report.verdict != Verdict::Divergent {
             return Err(problem);
         }
-        output::note(format_args!("{} {}", styled(BOLD, "note:"), problem.message));
+        output::note(format_args!("{} {}", styled(BOLD, "note:"), problem.said()));
     }
     Ok(match report.verdict {
         Verdict::Match { .. } => exit::MATCH,
@@ -160,7 +160,7 @@ pub(super) fn audit(app: &App, arguments: &Arguments) -> Result<Report, Failure>
     };
     report.required = arguments.requirement.independence();
     memory.close(&mut report, recording.as_ref());
-    Ok(report)
+    Ok(report.finished())
 }
 
 /// Judges a recording that is whole enough to be replayed.
@@ -208,7 +208,15 @@ fn judge(
         let claimed = Some(recording);
         return Ok(Report::conclude(place, vouched, claimed, None, findings, none, auditor));
     }
-    replay(arguments, recording, drawn, (vouched, findings), auditor, within)
+    let examined = (vouched.clone(), findings.clone());
+    match replay(arguments, recording, drawn, (vouched, findings), auditor, within) {
+        // What the examination found stands, though no temporary file can be written, say.
+        Err(failure) if failure.exit_code() == exit::INCONCLUSIVE => {
+            let (vouched, findings) = examined;
+            without_replay(recording, vouched, findings, failure)
+        }
+        done => done,
+    }
 }
 
 /// Objects if another independence is required than this audit has. Replaying

@@ -24,6 +24,7 @@ use super::training::train;
 use crate::app::App;
 use crate::failure::Failure;
 use crate::output::{self, BOLD, styled};
+use crate::page::count;
 use crate::worker::{Crew, Within};
 use crate::{environment, exit, key_file, progress};
 
@@ -314,14 +315,19 @@ fn describe(measured: &Measured) {
     let Measured { file, calibration, .. } = measured;
     let (segments, runs) = (calibration.segments, calibration.runs.len());
     output::line(format_args!(
-        "Calibrated {}: {segments} honest replays of {runs} runs",
-        styled(BOLD, &calibration.program)
+        "Calibrated {}: {} of {}",
+        styled(BOLD, &calibration.program),
+        count(segments, "honest replay"),
+        count(runs as u64, "run")
     ));
     let alarms = &calibration.false_alarms;
     output::line(format_args!(
         "  allowed: {} x what they needed; at 1 x an honest segment is accused with a chance of at \
-         most\n  {}, and an honest audit for its drift with {}",
-        calibration.margin,
+         most",
+        calibration.margin
+    ));
+    output::line(format_args!(
+        "  {}, and an honest audit for its drift with {}",
         percent(alarms.segment),
         percent(alarms.drift)
     ));
@@ -336,7 +342,10 @@ fn describe(measured: &Measured) {
         ));
     }
     if let Some(more @ 1..) = calibration.tensor.len().checked_sub(TENSORS_MAX) {
-        output::line(format_args!("  and {more} more tensors; the file lists all"));
+        output::line(format_args!(
+            "  and {}; the file lists all",
+            count(more as u64, "more tensor")
+        ));
     }
     if !calibration.initial_state_agrees {
         output::line("  the two classes derive other initial states: audits will not compare them");

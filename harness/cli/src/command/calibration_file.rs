@@ -41,7 +41,10 @@ impl CalibrationFile {
             |problem: String| Failure::usage(format!("calibration {}: {problem}", path.display()));
         let text = limited(path, CALIBRATION_BYTES_MAX as u64 + 1)
             .map_err(|error| refuse(error.to_string()))?;
-        let calibration = Calibration::parse(&text).map_err(|error| refuse(error.to_string()))?;
+        let calibration = Calibration::parse(&text).map_err(|error| {
+            let place = format!("calibration {}", path.display());
+            Failure::usage(error).in_lines().context(place)
+        })?;
         let vouched = vouched(path, &text, trust)?;
         Ok(Some(Calibrated { calibration, digest: Calibration::digest_of_text(&text), vouched }))
     }

@@ -69,8 +69,9 @@ pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
     let Demonstration { honest, edited_copy, sabotaged_training } = &demonstration;
     let passed = matches!(honest.verdict, Verdict::Match { .. });
     let caught = [edited_copy, sabotaged_training].iter().all(|r| r.verdict == Verdict::Divergent);
+    stage.say("");
     stage.say(format_args!(
-        "\nThe honest run {}; both sabotages {}.",
+        "The honest run {}; both sabotages {}.",
         if passed { "matches" } else { "does NOT match" },
         if caught { "are caught" } else { "are NOT caught" }
     ));
@@ -164,7 +165,8 @@ impl Stage<'_> {
     }
 
     fn title(&self, number: u32, text: impl std::fmt::Display) {
-        self.say(format_args!("\n{}", styled(BOLD, format_args!("{number}. {text}"))));
+        self.say("");
+        self.say(styled(BOLD, format_args!("{number}. {text}")));
     }
 
     fn explain(&self, lines: &[&str]) {

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::exit;
 use crate::failure::Failure;
-use crate::output::{BAD, GOOD, json, line, styled};
+use crate::output::{self, BAD, GOOD, json, line, styled};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -96,7 +96,7 @@ fn show(comparison: &Comparison<'_>) {
     }
     let differ = styled(BAD, "different");
     line(format_args!("{differ}  {} of {tensors} tensors", differences.len()));
-    line(table(differences));
+    output::table(table(differences));
 }
 
 fn table(differences: &[TensorDifference]) -> Table {

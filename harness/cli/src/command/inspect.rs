@@ -17,7 +17,7 @@ use super::load;
 use super::trust::Trust;
 use crate::exit;
 use crate::failure::Failure;
-use crate::output::{BAD, BOLD, DIM, GOOD, UNSURE, json, line, styled};
+use crate::output::{BAD, BOLD, DIM, GOOD, UNSURE, json, line, lines, styled, table};
 
 /// Columns of the loss curve.
 const CURVE_WIDTH: u64 = 60;
@@ -171,9 +171,12 @@ fn show(inspection: &Inspection) {
     let name = inspection.spec.as_ref().map_or("(no readable spec)", |spec| spec.name.as_str());
     line(format_args!("{}  {}", styled(BOLD, name), inspection.run));
     if let Some(spec) = &inspection.spec {
-        line(styled(DIM, indent(&spec.canonical())));
+        lines(styled(DIM, indent(&spec.canonical())));
     }
-    line(format_args!("  steps         {}{}", inspection.steps, state(inspection)));
+    match &inspection.head {
+        Some(_) => line(format_args!("  steps         {}{}", inspection.steps, state(inspection))),
+        None => line("  steps         unknown: the journal cannot be read"),
+    }
     line(format_args!("  vouched       {}", inspection.vouched));
     if let Some(Audited { spec, commitment, state, model }) = &inspection.audited {
         line(format_args!("  spec          {spec}"));
@@ -183,8 +186,8 @@ fn show(inspection: &Inspection) {
         line(format_args!("  final model   {}", root(model.map(|root| root.0))));
     }
     if let Some(count @ 1..) = Some(inspection.selections.len()) {
-        let s = if count == 1 { "" } else { "s" };
-        line(format_args!("  kernels       {count} selection{s} recorded; --json lists all"));
+        let selections = crate::page::count(count as u64, "selection");
+        line(format_args!("  kernels       {selections} recorded; --json lists all"));
     }
     if let Some(curve) = curve(&inspection.losses) {
         line(format_args!("  loss          {curve}"));
@@ -199,7 +202,7 @@ fn show(inspection: &Inspection) {
             line(format_args!("                {}: {}", plain(name), plain(value)));
         }
     }
-    line(checkpoint_table(&inspection.checkpoints));
+    table(checkpoint_table(&inspection.checkpoints));
     show_findings(&inspection.findings);
 }
 

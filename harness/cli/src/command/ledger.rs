@@ -105,7 +105,7 @@ fn list(arguments: &ListArguments) -> Result<u8, Failure> {
             last.place.clone(),
         ]);
     }
-    line(table);
+    output::table(table);
     Ok(exit::MATCH)
 }
 
@@ -124,6 +124,11 @@ fn forget(arguments: &RunArguments) -> Result<u8, Failure> {
     let place = ledger_file::place(&arguments.run);
     if !arguments.json {
         describe(&entries);
+        if output::is_lost() {
+            return Err(Failure::inconclusive(
+                "nothing is deleted: the audits are shown before, and nobody took them",
+            ));
+        }
     }
     let count = ledger.forget(&place)?;
     if arguments.json {
@@ -181,7 +186,7 @@ fn describe(entries: &[Entry]) {
         let when = format!("  {}", date(entry.audited_at_seconds));
         table.add_row([when, verdict(entry), replayed, sample.into(), frames, head(entry)]);
     }
-    line(table);
+    output::table(table);
     if entries.iter().any(|entry| entry.contradicted) {
         line(styled(DIM, "  * it was no continuation of what was audited before"));
     }

@@ -14,10 +14,10 @@ use crate::failure::Failure;
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Remembering {
     #[command(flatten)]
-    file: LedgerFile,
+    pub(super) file: LedgerFile,
     /// Neither ask the ledger nor leave anything there
     #[arg(long, conflicts_with = "ledger")]
-    no_ledger: bool,
+    pub(super) no_ledger: bool,
 }
 
 /// Holds a ledger that is open for one audit, or why it is not.

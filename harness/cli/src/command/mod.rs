@@ -7,6 +7,7 @@ mod demo;
 mod diff;
 mod doctor;
 mod drill;
+mod evidence;
 mod inspect;
 mod keygen;
 mod ledger;

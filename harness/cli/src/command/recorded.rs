@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::rehearsal::Rehearsed;
 use super::space::Space;
 use crate::output::{self, BOLD, DIM, UNSURE, note, styled};
+use crate::page::count;
 
 /// Says what was recorded.
 #[derive(Serialize)]
@@ -73,7 +74,8 @@ impl Recorded {
         }
         let Self { name, steps, segments, commitment, .. } = self;
         let name = styled(BOLD, name);
-        output::line(format_args!("Recorded {name}: {steps} steps in {segments} segments"));
+        let (steps, segments) = (count(*steps, "step"), count(*segments, "segment"));
+        output::line(format_args!("Recorded {name}: {steps} in {segments}"));
         if let Some(step) = self.resumed_step {
             output::line(format_args!("  resumed at step {step}"));
         }

@@ -10,7 +10,8 @@ use reenact_core::verify::{
 };
 
 use super::tolerance;
-use crate::output::{BAD, BOLD, DIM, GOOD, UNSURE, WITHIN, line, styled};
+use crate::output::{BAD, BOLD, DIM, GOOD, UNSURE, WITHIN, line, lines, styled};
+use crate::page::{count, percent};
 
 /// Segments drawn on one line of the map.
 const MAP_WIDTH: u64 = 64;
@@ -56,10 +57,10 @@ fn show_audited(audited: &Audited) {
 
 fn show_reasons(report: &Report) {
     for reason in report.reasons.iter().take(REASONS_MAX) {
-        line(format_args!("  {}", wrap(reason)));
+        lines(format_args!("  {}", wrap(reason)));
     }
     if let Some(more @ 1..) = report.reasons.len().checked_sub(REASONS_MAX) {
-        line(format_args!("  and {more} more reasons; --json lists all"));
+        line(format_args!("  and {}; --json lists all", count(more as u64, "more reason")));
     }
     for segment in divergent(report).take(REASONS_MAX) {
         if let SegmentOutcome::Replayed { replay } = &segment.outcome {
@@ -92,9 +93,9 @@ fn divergent(report: &Report) -> impl Iterator<Item = &SegmentReport> {
 
 fn show_explanation(index: u64, explanation: &Explanation) {
     line(format_args!("  {}", styled(BOLD, format_args!("Why segment {index} diverges:"))));
-    line(format_args!("  {}", wrap(&explanation.words)));
+    lines(format_args!("  {}", wrap(&explanation.words)));
     for seen in &explanation.evidence {
-        line(format_args!("  {}", styled(DIM, wrap(seen))));
+        lines(format_args!("  {}", styled(DIM, wrap(seen))));
     }
 }
 
@@ -109,7 +110,7 @@ fn show_closing(step: u64, differences: &[&TensorDifference]) {
         line(format_args!("    {:<width$}  {}", found.name, found.explain()));
     }
     if let Some(more @ 1..) = differences.len().checked_sub(TENSORS_MAX) {
-        line(format_args!("    and {more} more tensors; --json lists all"));
+        line(format_args!("    and {}; --json lists all", count(more as u64, "more tensor")));
     }
 }
 
@@ -124,12 +125,9 @@ fn style(verdict: Verdict) -> Style {
 
 fn headline(report: &Report) -> String {
     let verdict = styled(style(report.verdict), report.verdict);
-    match (&report.claim, report.segments.len()) {
-        (Some(claim), 0) => format!("{verdict}  {}: no segment replayed", claim.name),
-        (Some(claim), drawn) => {
-            format!("{verdict}  {}: {drawn} of {} segments replayed", claim.name, claim.segments)
-        }
-        (None, _) => format!("{verdict}  {}", report.run),
+    match &report.claim {
+        Some(claim) => format!("{verdict}  {}: {}", claim.name, report.coverage()),
+        None => format!("{verdict}  {}", report.run),
     }
 }
 
@@ -145,7 +143,7 @@ fn wrap(text: &str) -> String {
             last.push_str(word);
         }
     }
-    lines.join("\n  ")
+    lines.join("\n    ")
 }
 
 fn show_claim(report: &Report, claim: &Claim) {
@@ -153,7 +151,7 @@ fn show_claim(report: &Report, claim: &Claim) {
         show_map(report, claim.segments);
     }
     fact("recording", &report.run);
-    fact("claims", format_args!("{} steps of {}", claim.steps, claim.program));
+    fact("claims", format_args!("{} of {}", count(claim.steps, "step"), claim.program));
     if !claim.resumed.is_empty() {
         let steps: Vec<String> = claim.resumed.iter().map(u64::to_string).collect();
         fact("resumed", format_args!("at step {}", steps.join(", ")));
@@ -218,25 +216,26 @@ fn show_sample(report: &Report) {
             }
         }
         None if !report.segments.is_empty() => {
-            fact("sample", "chosen by hand, not drawn: it proves nothing about the other segments");
+            let total = report.claim.as_ref().map_or(0, |claim| claim.segments);
+            let others = match report.segments.len() as u64 == total {
+                true => "",
+                false => ": it proves nothing about the other segments",
+            };
+            fact("sample", format_args!("chosen by hand, not drawn{others}"));
         }
         None => {}
     }
 }
 
 fn show_escape(escape: &Escape) {
-    let segments = if escape.tampered == 1 { "segment" } else { "segments" };
     let so_far = match escape.probability_so_far {
         Some(so_far) if so_far < escape.probability => {
-            format!("; {:.1} % with the audits before", 100.0 * so_far)
+            format!("; {} with the audits before", percent(so_far))
         }
         _ => String::new(),
     };
-    let (chance, tampered) = (100.0 * escape.probability, escape.tampered);
-    fact(
-        "escape",
-        format_args!("{chance:.1} % if {tampered} {segments} had been tampered with{so_far}"),
-    );
+    let (chance, tampered) = (percent(escape.probability), count(escape.tampered, "segment"));
+    fact("escape", format_args!("{chance} if {tampered} had been tampered with{so_far}"));
 }
 
 /// Says what the ledger knew.

@@ -4,6 +4,7 @@ use reenact_core::verify::{Report, TensorBound, Tolerance};
 
 use super::report::fact;
 use crate::output::{WITHIN, line, styled};
+use crate::page::count;
 
 /// Tensors shown; `--json` lists all.
 const TENSORS_MAX: usize = 8;
@@ -84,6 +85,6 @@ fn show_bounds(bounds: &[TensorBound]) {
         ));
     }
     if let Some(more @ 1..) = bounds.len().checked_sub(TENSORS_MAX) {
-        line(format_args!("    and {more} more tensors; --json lists all"));
+        line(format_args!("    and {}; --json lists all", count(more as u64, "more tensor")));
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn show(report: &Report) -> Markup {
             }))
         }
         @if !found.is_empty() {
-            (section("Where the replay leaves the recording", html! {
+            (section(heading(&found), html! {
                 @for segment in found.iter().take(SEGMENTS_MAX) { (one(segment)) }
                 @if let Some(more @ 1..) = found.len().checked_sub(SEGMENTS_MAX) {
                     p.quiet {
@@ -48,6 +48,13 @@ pub(super) fn show(report: &Report) -> Markup {
                 }
             }))
         }
+    }
+}
+
+fn heading(found: &[&SegmentReport]) -> &'static str {
+    match found.iter().any(|found| Mark::of(found) == Mark::Divergent) {
+        true => "Where the replay leaves the recording",
+        false => "Segments that could not be judged",
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) fn show(report: &Report) -> Markup {
                 }
             }
             @if let Some(more @ 1..) = trainers.len().checked_sub(TRAINERS_MAX) {
-                p.quiet { "and " (more) " more trainers; " code { "report.json" } " has all" }
+                p.quiet { "and " (super::count(more as u64, "more trainer")) "; " code { "report.json" } " has all" }
             }
         },
     )

@@ -15,7 +15,13 @@ pub(super) fn show(report: &Report) -> Markup {
         "Findings",
         html! {
             p {
-                "Examined without replay: spec, hash chain, commitment, every checkpoint against its root and against the "
+                @if report.claim.is_none() {
+                    "The examination ended early, at what stands below; what comes after that was "
+                    "not examined. Whole, it covers "
+                } @else {
+                    "Examined without replay: "
+                }
+                "spec, hash chain, commitment, every checkpoint against its root and against the "
                 "fingerprints of the step before it, learning rates, data order and batches "
                 "against what the spec derives. What a replay notes besides stands here too."
             }

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 const RANGES_MAX: usize = 24;
 
 /// Writes `1 step`, `2 steps`.
-pub(super) fn count(number: u64, noun: &str) -> String {
+pub(crate) fn count(number: u64, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {noun}{plural}")
 }
@@ -32,7 +32,7 @@ pub(super) fn ranges(numbers: impl Iterator<Item = u64>) -> String {
 }
 
 /// Writes a probability so that a tiny one is not taken for none.
-pub(super) fn percent(probability: f64) -> String {
+pub(crate) fn percent(probability: f64) -> String {
     match 100.0 * probability {
         zero if zero <= 0.0 => "0 %".into(),
         tiny if tiny < 0.05 => "less than 0.1 %".into(),

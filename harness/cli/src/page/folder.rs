@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use reenact_core::verify::Report;
 
 use crate::failure::Failure;
-use crate::output;
+use crate::json::json_text;
 
 const PAGE: &str = "report.html";
 const FACTS: &str = "report.json";
@@ -33,13 +33,22 @@ impl ReportFolder {
             let message = format!("{} is inside the recording", path.display());
             return Err(Failure::usage(message).hint("give --report a folder of its own"));
         }
-        fs::create_dir_all(path).map_err(|error| trouble(path, &error))?;
-        Ok(Self { path: path.into() })
+        match fs::create_dir_all(path) {
+            // Whoever fills the disk must not keep the audit from its verdict.
+            Err(error) if !is_full(&error) => Err(trouble(path, &error)),
+            _ => Ok(Self::new(path)),
+        }
     }
 
-    /// Writes the page and the facts.
+    /// Names a folder that is known to hold nothing.
+    pub(crate) fn new(path: &Path) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// Writes the facts and the page.
     pub(crate) fn write(&self, report: &Report) -> Result<PathBuf, Failure> {
-        let facts = output::json_text(report) + "\n";
+        fs::create_dir_all(&self.path).map_err(|error| trouble(&self.path, &error))?;
+        let facts = json_text(report) + "\n";
         self.write_new(FACTS, &facts)?;
         self.write_new(PAGE, &super::render(report))
     }
@@ -48,7 +57,11 @@ impl ReportFolder {
         let path = self.path.join(name);
         let mut file = File::create_new(&path).map_err(|error| trouble(&path, &error))?;
         let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
-        written.map_err(|error| trouble(&path, &error))?;
+        written.map_err(|error| {
+            // Half a report is none, and would be in the way of the next one.
+            let _ = fs::remove_file(&path);
+            trouble(&path, &error)
+        })?;
         Ok(path)
     }
 }
@@ -61,6 +74,11 @@ fn lies_inside(path: &Path, run: &Path) -> bool {
         (Some(there), Ok(run)) => there.starts_with(run),
         _ => false,
     }
+}
+
+fn is_full(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(error.kind(), QuotaExceeded | StorageFull)
 }
 
 fn trouble(path: &Path, error: &std::io::Error) -> Failure {

@@ -33,10 +33,13 @@ pub(super) fn show(report: &Report) -> Markup {
 }
 
 fn summary(report: &Report) -> String {
-    let Counts { total, clean, divergent, unclear, .. } = Counts::of(report);
-    let rest = total.saturating_sub(clean + divergent + unclear);
+    let Counts { total, drawn, clean, within, divergent, unclear, .. } = Counts::of(report);
+    let rest = total.saturating_sub(drawn);
+    let within =
+        if within > 0 { format!("{within} within the tolerance, ") } else { String::new() };
     format!(
-        "Map of {}: {clean} clean, {divergent} divergent, {unclear} unclear, {rest} not replayed",
+        "Map of {}: {clean} clean, {within}{divergent} divergent, {unclear} unclear, {rest} not \
+         replayed",
         figure::count(total, "segment")
     )
 }

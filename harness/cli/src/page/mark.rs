@@ -38,7 +38,7 @@ impl Mark {
             Self::Clean => "replayed, every bit agrees",
             Self::Within => "replayed, within the tolerance",
             Self::Divergent => "divergent",
-            Self::Unclear => "replayed, but unclear",
+            Self::Unclear => "drawn, but unclear",
             Self::NotDrawn => "not replayed",
         }
     }

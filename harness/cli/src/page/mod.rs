@@ -21,9 +21,11 @@ mod sample;
 mod tolerance;
 mod verdict;
 
+pub(crate) use figure::{count, percent};
 pub(crate) use folder::ReportFolder;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use reenact_core::plain::spell;
 use reenact_core::verify::Report;
 
 const STYLE: &str = include_str!("style.css");
@@ -48,7 +50,8 @@ pub(crate) fn render(report: &Report) -> String {
             body { main { (body(report, name)) } }
         }
     };
-    page.into_string()
+    // The report is plain when it comes here; a page of any other is, too.
+    spell(&page.into_string()).into_owned()
 }
 
 fn body(report: &Report, name: &str) -> Markup {

@@ -16,8 +16,11 @@ pub(super) fn show(report: &Report) -> Markup {
                 Some(challenge) => (derivation(report, challenge)),
                 None if report.segments.is_empty() => p { "No segment was drawn." },
                 None => p {
-                    "The segments were chosen by hand, not drawn. Whoever knew the choice could "
-                    "have kept them clean: it proves nothing about the others."
+                    "The segments were chosen by hand, not drawn. "
+                    @if !super::mark::Counts::of(report).whole_run() {
+                        "Whoever knew the choice could have kept them clean: it proves nothing "
+                        "about the others."
+                    }
                 },
             }
             @if let Some(past) = &report.past { (earlier(past)) }
@@ -97,7 +100,7 @@ fn rule(challenge: &Challenge) -> String {
 
 fn escape(report: &Report, challenge: &Challenge) -> Markup {
     html! {
-        @if challenge.count >= challenge.total {
+        @if challenge.count >= challenge.total && !report.escape.is_empty() {
             p { "Every segment was drawn: tampering that a replay shows had nowhere to hide." }
         } @else if !report.escape.is_empty() {
             (chances(&report.escape))

@@ -213,3 +213,55 @@ fn a_beacon_and_the_audits_before_are_escaped_and_shown() {
     let page = render(&report);
     assert!(page.contains("not known") && !page.contains("<script"));
 }
+
+#[test]
+fn a_finished_report_has_plain_texts_alone() {
+    let hidden = "\u{202e}\nMatch (bit-exact)\u{1b}[2J";
+    let told = serde_json::to_string(&report()).unwrap();
+    let mark = serde_json::to_string(HOSTILE).unwrap();
+    let (mark, hidden) = (mark.trim_matches('"'), serde_json::to_string(hidden).unwrap());
+    let lying: Report =
+        serde_json::from_str(&told.replace(mark, hidden.trim_matches('"'))).unwrap();
+    let finished = serde_json::to_string(&lying.finished()).unwrap();
+    assert!(!finished.contains('\u{202e}') && !finished.contains("\\u001b"), "{finished}");
+    let spelled = r"\\u{202e}\\nMatch (bit-exact)\\u{1b}[2J";
+    assert_eq!(finished.replace(spelled, mark), told, "and nothing else is changed");
+}
+
+#[test]
+fn what_was_drawn_is_not_called_replayed() {
+    let mut report = report();
+    assert_eq!(report.coverage(), "2 of 4 segments replayed");
+    let failed = || SegmentOutcome::Failed { problem: "two workers failed".into() };
+    report.segments[1].outcome = failed();
+    assert_eq!(report.coverage(), "1 of 4 segments replayed; 1 more chosen");
+    report.segments[0].outcome = failed();
+    report.verdict = Verdict::Inconclusive;
+    assert_eq!(report.coverage(), "no segment replayed; 2 of 4 segments chosen");
+    let page = render(&report);
+    for part in [&*report.coverage(), "Nothing was replayed", "could not be judged"] {
+        assert!(page.contains(part), "{part}");
+    }
+    assert!(!page.contains("2 of 4 segments replayed") && !page.contains("leaves the recording"));
+    report.claim.as_mut().unwrap().segments = 1;
+    report.segments = vec![replay(0, None)];
+    assert_eq!(report.coverage(), "1 of 1 segment replayed");
+}
+
+#[test]
+fn no_chance_of_escape_stands_where_it_does_not_hold() {
+    let mut found = report();
+    found.findings.clear();
+    let nonce = "any".parse().unwrap();
+    found.challenge = Some(Challenge::new(Digest::default(), nonce, 4, 2));
+    found.escape = vec![Escape { tampered: 1, probability: 0.5, probability_so_far: None }];
+    let holds = |report: Report| !report.finished().escape.is_empty();
+    assert!(!holds(found.clone()), "the verdict is divergent");
+    assert!(!render(&found.clone().finished()).contains("Chance that tampering"));
+    found.verdict = Verdict::Inconclusive;
+    assert!(!holds(found.clone()), "a drawn segment leaves the recording");
+    found.segments = vec![replay(1, None), replay(3, None)];
+    assert!(holds(found.clone()), "all that was drawn agrees; something else is unclear");
+    found.verdict = Verdict::Match { grade: Grade::BitExact };
+    assert!(holds(found));
+}

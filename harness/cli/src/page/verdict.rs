@@ -22,7 +22,7 @@ pub(super) fn show(report: &Report) -> Markup {
         section.verdict.(class) aria-labelledby="verdict" {
             p.sign aria-hidden="true" { (sign) }
             h2 #verdict { (report.verdict) }
-            p.lead { (lead(report, &counts)) }
+            p.lead { (lead(report)) }
             @if !report.reasons.is_empty() { (reasons(&report.reasons)) }
             div.three {
                 (column("Observed", &observed(report, &counts)))
@@ -33,9 +33,8 @@ pub(super) fn show(report: &Report) -> Markup {
     }
 }
 
-fn lead(report: &Report, counts: &Counts) -> String {
-    let Counts { total, drawn, .. } = *counts;
-    let replayed = format!("{drawn} of {} replayed", figure::count(total, "segment"));
+fn lead(report: &Report) -> String {
+    let replayed = report.coverage();
     match report.verdict {
         Verdict::Match { grade: Grade::BitExact } => {
             format!("Everything that was examined agrees; {replayed}.")
@@ -103,7 +102,7 @@ fn observed(report: &Report, counts: &Counts) -> Vec<String> {
     if unclear > 0 {
         points.push(format!("{} gave no clear answer.", figure::count(unclear, "segment")));
     }
-    if counts.drawn == 0 {
+    if report.replayed() == 0 {
         points.push("Nothing was replayed.".into());
     }
     points
@@ -143,7 +142,8 @@ fn proves(report: &Report, counts: &Counts) -> Vec<String> {
         ],
         Verdict::Inconclusive => {
             vec![
-                "Nothing for the run and nothing against it. Mend the cause and audit again."
+                "Neither that the run is what its record claims nor that it is not. Mend the \
+                 cause and audit again."
                     .into(),
             ]
         }
@@ -155,6 +155,7 @@ fn leaves_open(report: &Report, counts: &Counts) -> Vec<String> {
     let rest = counts.total.saturating_sub(counts.drawn);
     if rest > 0 {
         let chance = match report.challenge {
+            Some(_) if report.escape.is_empty() => "",
             Some(_) => "; how likely tampering there escaped stands under “The sample”",
             None => ", and as the segments were not drawn, no chance can be given",
         };

@@ -161,9 +161,8 @@ impl Calibration {
             return Err(CalibrationError::TooLarge { bytes: text.len() });
         }
         let text = std::str::from_utf8(text).map_err(|_| CalibrationError::NotText)?;
-        let found: Self = toml::from_str(text).map_err(|error| {
-            CalibrationError::Syntax(crate::plain::plain(error.to_string().trim_end()))
-        })?;
+        let found: Self = toml::from_str(text)
+            .map_err(|error| CalibrationError::Syntax(crate::spec::said(&error)))?;
         found.check()?;
         Ok(found)
     }

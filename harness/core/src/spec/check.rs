@@ -4,7 +4,7 @@ use super::{
     CHECKPOINTS_MAX, Clipping, Hyperparameter, OptimizerSpec, SAMPLES_PER_STEP_MAX, SPEC_BYTES_MAX,
     SPEC_FORMAT, STEPS_MAX, Sampling, Spec,
 };
-use crate::plain::plain;
+use crate::plain::{plain, plain_lines};
 use crate::steering::SAMPLES_MAX;
 
 const NAME_CHARS_MAX: usize = 64;
@@ -39,10 +39,21 @@ pub enum SpecError {
 
 impl SpecError {
     pub(super) fn syntax(error: &toml::de::Error) -> Self {
-        // Where the reader gives up on the whole text, it names no place in it.
-        let whole = error.span().is_none().then_some("it is no TOML that can be read: ");
-        Self::Syntax(plain(&format!("{}{error}", whole.unwrap_or_default())))
+        Self::Syntax(said(error))
     }
+}
+
+/// Returns what a reader of TOML says, in lines: the place, the line there with a mark under
+/// it, the problem. The first ones are the reader's own; in the problem stand keys, which may
+/// break lines of their own.
+pub(crate) fn said(error: &toml::de::Error) -> String {
+    // Where the reader gives up on the whole text, it names no place in it.
+    let whole = error.span().is_none().then_some("it is no TOML that can be read: ");
+    let text = error.to_string();
+    let text = text.trim_end();
+    let problem = error.message().trim_end();
+    let place = text.strip_suffix(problem).unwrap_or_default();
+    format!("{}{}{}", whole.unwrap_or_default(), plain_lines(place), plain(problem))
 }
 
 impl Spec {

@@ -9,7 +9,7 @@ mod difference;
 mod optimizer;
 
 pub use check::SpecError;
-pub(crate) use check::{in_range, real};
+pub(crate) use check::{in_range, real, said};
 pub use difference::SpecDifference;
 pub use optimizer::{Clipping, OptimizerSpec};
 

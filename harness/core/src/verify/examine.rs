@@ -11,7 +11,7 @@ use crate::format::{
     COMMITMENT_BYTES_MAX, Commitment, History, HistoryError, JournalError, Object, PublicKey,
     ReadRun, StoreError, Tail,
 };
-use crate::plain::plain;
+use crate::plain::{one_line, plain};
 use crate::spec::{SPEC_BYTES_MAX, Spec};
 use crate::steering::DataOrder;
 use crate::symptoms::SymptomSearch;
@@ -146,7 +146,7 @@ fn read_spec(text: &[u8], expected: crate::digest::Digest) -> Checked<Spec> {
     }
     let parsed = std::str::from_utf8(text)
         .map_err(|error| error.to_string())
-        .and_then(|text| Spec::parse(text).map_err(|error| error.to_string()));
+        .and_then(|text| Spec::parse(text).map_err(|error| one_line(&error.to_string())));
     parsed.map_err(|problem| Box::new(Finding::inconclusive(place, problem)))
 }
 

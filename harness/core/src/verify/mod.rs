@@ -32,6 +32,7 @@ mod examine;
 mod explain;
 mod explanation;
 mod finding;
+mod finish;
 mod independence;
 mod instability;
 mod nonce_source;

@@ -67,8 +67,9 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// The drawn segments and what their replay gave.
     pub segments: Vec<SegmentReport>,
-    /// Chance that tampering with so many segments escaped this audit; empty
-    /// where the segments were chosen by hand, as a choice has no chance.
+    /// Chance that tampering with so many segments escaped this audit; empty where the
+    /// segments were chosen by hand, as a choice has no chance, and where some was found or
+    /// not everything that was drawn was replayed.
     pub escape: Vec<Escape>,
     /// Whether the auditing binary is the one that trained.
     pub independence: Option<Independence>,

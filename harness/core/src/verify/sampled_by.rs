@@ -67,7 +67,7 @@ impl fmt::Display for SampledBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (whose, policy) = match self {
             Self::Spec { policy } => ("as the trainer's spec says", policy),
-            Self::Auditor { policy } => ("as whoever audits asked", policy),
+            Self::Auditor { policy } => ("as the auditor asked", policy),
             Self::Hand => return f.write_str("chosen by hand, not drawn"),
         };
         match policy {
@@ -110,7 +110,7 @@ mod tests {
         assert_eq!(said, "as the trainer's spec says: 3 segments");
         let policy = Sampling::Confidence { confidence: 0.95, tampered: 2 };
         let said = SampledBy::Auditor { policy }.to_string();
-        let expected = "as whoever audits asked: as many as find 2 tampered segments with 95 %";
+        let expected = "as the auditor asked: as many as find 2 tampered segments with 95 %";
         assert_eq!(said, expected);
     }
 }

@@ -13,7 +13,7 @@ use super::machine::Machine;
 use super::operations::{Operations, PROCESSES, RUNS};
 use super::repeat::Repetition;
 use crate::cost::Cost;
-use crate::output::{BAD, BOLD, DIM, GOOD, UNSURE, line, styled};
+use crate::output::{self, BAD, BOLD, DIM, GOOD, UNSURE, line, styled};
 
 /// Writes all that was found. Where a program was tried, that is the answer, and the
 /// machine is left to `--json`.
@@ -43,7 +43,8 @@ fn show_machine(machine: &Machine) {
     for engine in &machine.engines {
         let one = engine.programs.len() == 1;
         let word = if one { "Program" } else { "Programs" };
-        line(format_args!("\n{}", styled(BOLD, format!("{word} {}", engine.programs.join(", ")))));
+        line("");
+        line(styled(BOLD, format!("{word} {}", engine.programs.join(", "))));
         engine.devices.iter().for_each(show_device);
     }
     line("");
@@ -157,7 +158,8 @@ fn show_operations(operations: &[Operations]) {
     for engine in operations.chunk_by(|a, b| a.programs == b.programs) {
         let programs = engine[0].programs.join(", ");
         let title = styled(BOLD, format_args!("Operations of {programs}"));
-        line(format_args!("\n{title}, {RUNS} times in each of {PROCESSES} processes"));
+        line("");
+        line(format_args!("{title}, {RUNS} times in each of {PROCESSES} processes"));
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
         let devices = engine.iter().map(|found| plain(&found.device));
@@ -166,7 +168,7 @@ fn show_operations(operations: &[Operations]) {
             let cells = engine.iter().map(|found| cell(found, name));
             table.add_row(once(format!(" {}", plain(name))).chain(cells));
         }
-        line(table.trim_fmt());
+        output::table(table);
         engine.iter().for_each(show_details);
     }
 }

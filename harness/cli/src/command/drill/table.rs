@@ -4,7 +4,7 @@ use comfy_table::{Table, presets};
 
 use super::row::{Caught, Localized, Row};
 use super::summary::Summary;
-use crate::output::{BAD, DIM, GOOD, UNSURE, line, styled};
+use crate::output::{self, BAD, DIM, GOOD, UNSURE, line, styled};
 
 /// Writes the table, what it leaves open, and the sum.
 pub(super) fn show(summary: &Summary) {
@@ -14,7 +14,7 @@ pub(super) fn show(summary: &Summary) {
     for row in &summary.rows {
         table.add_row(cells(row));
     }
-    line(table);
+    output::table(table);
     line("");
     for row in &summary.rows {
         if let Some(problem) = &row.problem {
@@ -30,7 +30,8 @@ pub(super) fn show(summary: &Summary) {
         let problem = control.problem.as_ref().map(|p| format!(": {p}")).unwrap_or_default();
         line(format_args!("{}: {verdict}{problem}", control.id));
     }
-    line(format_args!("\n{}", sum(summary)));
+    line("");
+    line(sum(summary));
 }
 
 fn name(row: &Row) -> String {
