@@ -142,14 +142,14 @@ impl Named {
     fn facts(self) -> Result<Facts, String> {
         match self {
             Self::Cpu => {
-                let mut facts = processor::class();
+                let mut facts = processor::class()?;
                 facts.insert("backend".into(), "flex".into());
                 Ok(facts)
             }
             #[cfg(feature = "cubecl-cpu")]
             Self::CubeclCpu(fusion) => {
                 let mut facts = compiled(&self.open()?, fusion);
-                facts.extend(processor::class());
+                facts.extend(processor::class()?);
                 let threads = std::thread::available_parallelism().map_or(1, usize::from);
                 facts.insert("processors".into(), threads.to_string());
                 Ok(facts)
@@ -167,6 +167,7 @@ impl Named {
 /// Opens the device, and starts the thread that computes on the processor.
 pub(crate) fn open(setting: &Setting) -> Result<Devices, TrainerError> {
     let named = Named::of(setting)?;
+    processor::check().map_err(|problem| unusable(setting, problem))?;
     let plain = named.open().map_err(|problem| unusable(setting, problem))?;
     let in_memory = named == Named::Cpu;
     let pool = in_memory.then(thread::one).transpose();
@@ -186,6 +187,7 @@ pub(crate) fn kernels(setting: &Setting) -> Result<Option<Kernels>, TrainerError
 /// Says what computes.
 pub(crate) fn engine(setting: &Setting) -> Result<Engine, TrainerError> {
     let named = Named::of(setting)?;
+    processor::check().map_err(|problem| unusable(setting, problem))?;
     let mut class = named.facts().map_err(|problem| unusable(setting, problem))?;
     let mut notes = processor::notes();
     class.insert(Engine::DEVICE.into(), named.class().into());

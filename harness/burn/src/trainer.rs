@@ -22,7 +22,7 @@ use crate::restore::{self, Restore};
 use crate::rule::{Rule, Slot};
 use crate::stream::hold_seeded;
 use crate::update::Update;
-use crate::{BatchTensors, Files, Training, capture, program};
+use crate::{BatchTensors, Files, Training, capture, processor, program};
 
 /// Trains a burn model, one step at a time.
 pub struct BurnTrainer<T: Training> {
@@ -168,6 +168,8 @@ impl<T: Training> BurnTrainer<T> {
         let rate = variation.rate_or(self.learning_rate(step));
         self.update(rate, model, &mut gradients, treatment, prints.as_mut());
         self.replan(step)?;
+        // A library that is loaded on the way can change how this thread rounds.
+        processor::check().map_err(|problem| engine(step, problem))?;
         let prints = prints.map(Prints::finish);
         let (gradient, state) = prints.map(|prints| self.sort(step, prints)).unwrap_or_default();
         Ok(Learned { loss: mean(losses), gradient, state })
