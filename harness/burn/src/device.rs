@@ -42,6 +42,24 @@ impl Devices {
             None => work(),
         }
     }
+
+    /// Computes like that what belongs to a training; `during` is when. A library that
+    /// is loaded on the way can change how the thread rounds, and what came out is then
+    /// refused.
+    pub(crate) fn train<R: Send>(
+        &self,
+        during: &str,
+        work: impl FnOnce() -> Result<R, TrainerError> + Send,
+    ) -> Result<R, TrainerError> {
+        let changed = |problem| TrainerError::Program { during: during.into(), problem };
+        // The caller's thread prepares batches.
+        processor::check().map_err(changed)?;
+        self.compute(|| {
+            let result = work()?;
+            processor::check().map_err(changed)?;
+            Ok(result)
+        })
+    }
 }
 
 /// Collects facts by name.
@@ -172,7 +190,11 @@ pub(crate) fn open(setting: &Setting) -> Result<Devices, TrainerError> {
     let in_memory = named == Named::Cpu;
     let pool = in_memory.then(thread::one).transpose();
     let pool = pool.map_err(|problem| unusable(setting, problem))?;
-    Ok(Devices { training: plain.clone().autodiff(), plain, in_memory, pool })
+    let devices = Devices { training: plain.clone().autodiff(), plain, in_memory, pool };
+    // The thread took over how the one that started it rounded, maybe long ago.
+    let checked = devices.compute(processor::check);
+    checked.map_err(|problem| unusable(setting, problem))?;
+    Ok(devices)
 }
 
 /// Takes over the kernel selections of a training; none where a device has none.

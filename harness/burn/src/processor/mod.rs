@@ -18,26 +18,30 @@ use std::sync::OnceLock;
 use gemm_common::cache::CACHE_INFO;
 
 use crate::device::Facts;
+use crate::thread;
 
-pub(crate) use rounding::{check, check_pool};
+pub(crate) use rounding::check;
 
-/// Returns the facts that decide bits; measured once a process.
+/// Returns the facts that decide bits; measured once a process, on the thread that
+/// trainings compute with.
 pub(crate) fn class() -> Result<Facts, String> {
+    static MEASURED: OnceLock<Facts> = OnceLock::new();
     check()?;
-    static MEASURED: OnceLock<Result<Facts, String>> = OnceLock::new();
-    MEASURED.get_or_init(measure).clone()
+    let pool = thread::one()?;
+    pool.install(check)?;
+    Ok(MEASURED.get_or_init(|| pool.install(measure)).clone())
 }
 
-fn measure() -> Result<Facts, String> {
+fn measure() -> Facts {
     let mut facts = Facts::new();
     facts.insert("arch".into(), std::env::consts::ARCH.into());
     facts.insert("simd".into(), chosen::simd());
     facts.insert("products".into(), chosen::products());
     facts.insert("rounding".into(), "to nearest, subnormals kept".into());
-    for (name, print) in probe::measure()? {
+    for (name, print) in probe::measure() {
         facts.insert(format!("probe.{name}"), print.to_string());
     }
-    Ok(facts)
+    facts
 }
 
 /// Returns facts for people: they decide nothing.

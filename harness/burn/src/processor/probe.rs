@@ -17,18 +17,13 @@ pub(super) type Prints = Vec<(&'static str, Fingerprint)>;
 /// Numbers that each function is tried on.
 const COUNT: usize = 6144;
 
-/// Measures everything, in a thread of its own: the pool of this process has as many
-/// threads as a later setting says, and must not be started by this.
-pub(super) fn measure() -> Result<[(&'static str, Fingerprint); 3], String> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
-    let pool = pool.map_err(|error| format!("no thread can be started: {error}"))?;
-    Ok(pool.install(|| {
-        [
-            ("functions", digest(&functions())),
-            ("products", digest(&products())),
-            ("reductions", digest(&reductions())),
-        ]
-    }))
+/// Measures everything, on this thread.
+pub(super) fn measure() -> [(&'static str, Fingerprint); 3] {
+    [
+        ("functions", digest(&functions())),
+        ("products", digest(&products())),
+        ("reductions", digest(&reductions())),
+    ]
 }
 
 pub(super) fn digest(prints: &Prints) -> Fingerprint {

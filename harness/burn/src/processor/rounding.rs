@@ -32,13 +32,14 @@ impl Rounding {
 
     /// Finds out how this thread rounds.
     fn here() -> Self {
+        // Zeros are told by their bits: a comparison may flush what it compares.
         let smallest_normal = black_box(f32::MIN_POSITIVE);
         let subnormal = black_box(f32::from_bits(1));
         Self {
             direction: Direction::here(),
-            results_flushed: black_box(smallest_normal * black_box(0.5)) == 0.0,
+            results_flushed: black_box(smallest_normal * black_box(0.5)).to_bits() == 0,
             // The result is a normal number, so only a flushed operand makes it zero.
-            operands_flushed: black_box(subnormal * black_box(1e30)) == 0.0,
+            operands_flushed: black_box(subnormal * black_box(1e30)).to_bits() == 0,
         }
     }
 
@@ -91,11 +92,6 @@ pub(crate) fn check() -> Result<(), String> {
     if rounding == Rounding::USUAL { Ok(()) } else { rounding.check() }
 }
 
-/// Refuses it in the threads that compute, too. Starts them.
-pub(crate) fn check_pool() -> Result<(), String> {
-    rayon::broadcast(|_| check()).into_iter().collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,7 +100,6 @@ mod tests {
     fn this_process_rounds_as_usual() {
         assert_eq!(Rounding::here(), Rounding::USUAL);
         check().unwrap();
-        check_pool().unwrap();
     }
 
     #[test]
