@@ -53,10 +53,10 @@ impl Devices {
     ) -> Result<R, TrainerError> {
         let changed = |problem| TrainerError::Program { during: during.into(), problem };
         // The caller's thread prepares batches.
-        processor::check().map_err(changed)?;
+        processor::check_again().map_err(changed)?;
         self.compute(|| {
             let result = work()?;
-            processor::check().map_err(changed)?;
+            processor::check_again().map_err(changed)?;
             Ok(result)
         })
     }

@@ -20,7 +20,7 @@ use gemm_common::cache::CACHE_INFO;
 use crate::device::Facts;
 use crate::thread;
 
-pub(crate) use rounding::check;
+pub(crate) use rounding::{check, check_again};
 
 /// Returns the facts that decide bits; measured once a process, on the thread that
 /// trainings compute with.
@@ -29,7 +29,10 @@ pub(crate) fn class() -> Result<Facts, String> {
     check()?;
     let pool = thread::one()?;
     pool.install(check)?;
-    Ok(MEASURED.get_or_init(|| pool.install(measure)).clone())
+    let measured = MEASURED.get_or_init(|| pool.install(measure));
+    // The first use of a function may load its library.
+    pool.install(check_again)?;
+    Ok(measured.clone())
 }
 
 fn measure() -> Facts {

@@ -27,9 +27,6 @@ enum Direction {
 }
 
 impl Rounding {
-    const USUAL: Self =
-        Self { direction: Direction::Nearest, results_flushed: false, operands_flushed: false };
-
     /// Finds out how this thread rounds.
     fn here() -> Self {
         // Zeros are told by their bits: a comparison may flush what it compares.
@@ -43,8 +40,8 @@ impl Rounding {
         }
     }
 
-    /// Says what is unusual.
-    fn check(self) -> Result<(), String> {
+    /// Says what is unusual, if anything is.
+    fn unusual(self) -> Option<String> {
         let mut unusual = Vec::new();
         if self.results_flushed || self.operands_flushed {
             unusual.push("numbers below 1.2e-38 are flushed to zero");
@@ -55,16 +52,28 @@ impl Rounding {
             Direction::Down => unusual.push("results are rounded down"),
             Direction::TowardsZero => unusual.push("results are rounded towards zero"),
         }
-        if unusual.is_empty() {
-            return Ok(());
-        }
+        (!unusual.is_empty()).then(|| unusual.join(" and "))
+    }
+
+    /// Refuses a beginning like that.
+    fn check(self) -> Result<(), String> {
+        let Some(unusual) = self.unusual() else { return Ok(()) };
         Err(format!(
-            "this process does not round as usual: {}. A library that was built with \
+            "this process does not round as usual: {unusual}. A library that was built with \
              -ffast-math does that to every process that loads it; so can a debugger or a \
              wrapper. Nothing is computed here, as the bits would be those of no other \
              machine. Look for the library in LD_PRELOAD, and in what `ldd` says of the \
-             program, and start without it",
-            unusual.join(" and ")
+             program, and start without it"
+        ))
+    }
+
+    /// Refuses a change of what was usual before.
+    fn check_again(self) -> Result<(), String> {
+        let Some(unusual) = self.unusual() else { return Ok(()) };
+        Err(format!(
+            "it does not round as usual any more: {unusual}. A library that was built with \
+             -ffast-math does that to the thread that loads it, and no other machine would \
+             compute these bits. Look for what the program loads while it runs, and leave it out"
         ))
     }
 }
@@ -88,23 +97,31 @@ impl Direction {
 /// Refuses a rounding state of this thread that is not the usual one. It takes some
 /// nanoseconds.
 pub(crate) fn check() -> Result<(), String> {
-    let rounding = Rounding::here();
-    if rounding == Rounding::USUAL { Ok(()) } else { rounding.check() }
+    Rounding::here().check()
+}
+
+/// Refuses one that is not the usual one any more. As cheap.
+pub(crate) fn check_again() -> Result<(), String> {
+    Rounding::here().check_again()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const USUAL: Rounding =
+        Rounding { direction: Direction::Nearest, results_flushed: false, operands_flushed: false };
+
     #[test]
     fn this_process_rounds_as_usual() {
-        assert_eq!(Rounding::here(), Rounding::USUAL);
+        assert_eq!(Rounding::here(), USUAL);
         check().unwrap();
+        check_again().unwrap();
     }
 
     #[test]
     fn what_is_unusual_is_named() {
-        let flushed = Rounding { results_flushed: true, ..Rounding::USUAL };
+        let flushed = Rounding { results_flushed: true, ..USUAL };
         let problem = flushed.check().unwrap_err();
         assert!(problem.contains("flushed to zero. A library"), "{problem}");
         assert!(problem.contains("-ffast-math") && problem.contains("LD_PRELOAD"), "{problem}");
@@ -112,7 +129,8 @@ mod tests {
         let problem = both.check().unwrap_err();
         assert!(problem.contains("flushed to zero and results are rounded down"), "{problem}");
         for direction in [Direction::Up, Direction::TowardsZero] {
-            assert!(Rounding { direction, ..Rounding::USUAL }.check().is_err());
+            assert!(Rounding { direction, ..USUAL }.check().is_err());
+            assert!(Rounding { direction, ..USUAL }.check_again().is_err());
         }
     }
 }
