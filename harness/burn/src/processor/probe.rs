@@ -42,7 +42,9 @@ pub(super) fn functions() -> Prints {
     prints
 }
 
-const UNARY: [(&str, fn(Tensor<1>) -> Tensor<1>); 25] = [
+type Unary = fn(Tensor<1>) -> Tensor<1>;
+
+const UNARY: [(&str, Unary); 25] = [
     ("exp", Tensor::exp),
     ("log", Tensor::log),
     ("log1p", Tensor::log1p),
