@@ -77,9 +77,15 @@ fn unknown_devices_and_data_sets_are_refused() {
 fn the_engine_says_what_decides_the_bits() {
     let spec = specs().next().unwrap();
     let engine = program(&spec).engine(&setting()).unwrap();
-    for fact in ["engine", "backend", "arch", "simd", "gemm-caches", "libm"] {
-        assert!(engine.class.contains_key(fact), "{fact} in {:?}", engine.class);
+    let chosen = ["engine", "backend", "arch", "simd", "products", "rounding"];
+    let measured = ["probe.functions", "probe.products", "probe.reductions"];
+    for fact in chosen.iter().chain(&measured) {
+        assert!(engine.class.contains_key(*fact), "{fact} in {:?}", engine.class);
     }
+    // What decides nothing parts no machines.
+    let text = format!("{:?}", engine.class);
+    assert!(engine.notes.contains_key("caches") && !text.contains(&engine.notes["caches"]));
+    assert!(!text.contains("vnni"), "{text}");
     assert_eq!(engine.notes["threads"], "1");
     assert_eq!(program(&spec).engine(&setting()).unwrap(), engine);
 }

@@ -8,4 +8,5 @@ mod attacks;
 mod dependencies;
 mod honest;
 mod hostile;
+mod rounding;
 mod run;

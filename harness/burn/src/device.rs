@@ -42,6 +42,24 @@ impl Devices {
             None => work(),
         }
     }
+
+    /// Computes like that what belongs to a training; `during` is when. A library that
+    /// is loaded on the way can change how the thread rounds, and what came out is then
+    /// refused.
+    pub(crate) fn train<R: Send>(
+        &self,
+        during: &str,
+        work: impl FnOnce() -> Result<R, TrainerError> + Send,
+    ) -> Result<R, TrainerError> {
+        let changed = |problem| TrainerError::Program { during: during.into(), problem };
+        // The caller's thread prepares batches.
+        processor::check_again().map_err(changed)?;
+        self.compute(|| {
+            let result = work()?;
+            processor::check_again().map_err(changed)?;
+            Ok(result)
+        })
+    }
 }
 
 /// Collects facts by name.
@@ -142,14 +160,14 @@ impl Named {
     fn facts(self) -> Result<Facts, String> {
         match self {
             Self::Cpu => {
-                let mut facts = processor::class();
+                let mut facts = processor::class()?;
                 facts.insert("backend".into(), "flex".into());
                 Ok(facts)
             }
             #[cfg(feature = "cubecl-cpu")]
             Self::CubeclCpu(fusion) => {
                 let mut facts = compiled(&self.open()?, fusion);
-                facts.extend(processor::class());
+                facts.extend(processor::class()?);
                 let threads = std::thread::available_parallelism().map_or(1, usize::from);
                 facts.insert("processors".into(), threads.to_string());
                 Ok(facts)
@@ -167,11 +185,16 @@ impl Named {
 /// Opens the device, and starts the thread that computes on the processor.
 pub(crate) fn open(setting: &Setting) -> Result<Devices, TrainerError> {
     let named = Named::of(setting)?;
+    processor::check().map_err(|problem| unusable(setting, problem))?;
     let plain = named.open().map_err(|problem| unusable(setting, problem))?;
     let in_memory = named == Named::Cpu;
     let pool = in_memory.then(thread::one).transpose();
     let pool = pool.map_err(|problem| unusable(setting, problem))?;
-    Ok(Devices { training: plain.clone().autodiff(), plain, in_memory, pool })
+    let devices = Devices { training: plain.clone().autodiff(), plain, in_memory, pool };
+    // The thread took over how the one that started it rounded, maybe long ago.
+    let checked = devices.compute(processor::check);
+    checked.map_err(|problem| unusable(setting, problem))?;
+    Ok(devices)
 }
 
 /// Takes over the kernel selections of a training; none where a device has none.
@@ -186,6 +209,7 @@ pub(crate) fn kernels(setting: &Setting) -> Result<Option<Kernels>, TrainerError
 /// Says what computes.
 pub(crate) fn engine(setting: &Setting) -> Result<Engine, TrainerError> {
     let named = Named::of(setting)?;
+    processor::check().map_err(|problem| unusable(setting, problem))?;
     let mut class = named.facts().map_err(|problem| unusable(setting, problem))?;
     let mut notes = processor::notes();
     class.insert(Engine::DEVICE.into(), named.class().into());

@@ -47,8 +47,10 @@ pub(crate) fn count() -> Result<usize, String> {
     counted.map_err(|_| "the driver's library, libcuda, cannot be loaded".into())
 }
 
-/// Returns what of driver and toolkit decides bits: the driver translates kernels
-/// for the GPU, and the toolkit holds mathematical functions.
+/// Returns what of driver and toolkit decides bits: the driver's library translates
+/// kernels for the GPU, and the toolkit holds mathematical functions. The library need not
+/// be of the kernel module's version: a container or a package for forward compatibility
+/// brings its own. It has to be loaded, as it is once the GPUs are counted.
 pub(crate) fn facts() -> Result<Facts, String> {
     let mut facts = Facts::new();
     let module = fs::read_to_string(KERNEL_MODULE).unwrap_or_default();
@@ -56,8 +58,34 @@ pub(crate) fn facts() -> Result<Facts, String> {
         .split_whitespace()
         .find(|word| word.contains('.') && word.split('.').all(|part| part.parse::<u32>().is_ok()));
     facts.insert("driver".into(), version.unwrap_or("unknown").into());
+    let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    let library = loaded(&maps).map_or_else(|| Ok("unknown".into()), |file| identify(&file));
+    facts.insert("libcuda".into(), library?);
     facts.insert("libdevice".into(), libdevice()?);
     Ok(facts)
+}
+
+/// Finds the file of the driver's library among those that this process has loaded.
+fn loaded(maps: &str) -> Option<PathBuf> {
+    let file = |line: &str| {
+        let path = Path::new(&line[line.find('/')?..]);
+        path.file_name()?.to_str()?.starts_with("libcuda.so").then(|| path.to_owned())
+    };
+    maps.lines().find_map(file)
+}
+
+/// Names the library by the version in its file's name, or by its content where the name
+/// is the same for all, as under Windows.
+fn identify(file: &Path) -> Result<String, String> {
+    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let version = name.strip_prefix("libcuda.so.").unwrap_or_default();
+    // `libcuda.so.1` names an interface.
+    let is_release = version.split('.').next().is_some_and(|major| major.len() > 1);
+    if is_release {
+        return Ok(version.to_owned());
+    }
+    let bytes = fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    Ok(Hasher::new("reenact v1 libcuda").bytes(&bytes).finish().to_string())
 }
 
 /// Digests the library of mathematical functions, where the kernel compiler finds it.
@@ -89,6 +117,34 @@ fn missing(named: Option<&Path>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const MAPS: &str = "7f00-7f10 r-xp 00000000 08:01 1 /usr/lib/libc.so.6\n\
+        7f10-7f20 rw-p 00000000 00:00 0\n\
+        7f20-7f30 r-xp 00000000 08:01 2 /opt/cuda compat/libcuda.so.570.86.10\n";
+
+    #[test]
+    fn the_drivers_library_is_named_by_the_file_that_is_loaded() {
+        let file = loaded(MAPS).unwrap();
+        assert_eq!(file, Path::new("/opt/cuda compat/libcuda.so.570.86.10"));
+        assert_eq!(identify(&file).unwrap(), "570.86.10");
+        assert_eq!(loaded("7f00-7f10 r-xp 00000000 08:01 1 /usr/lib/libc.so.6\n"), None);
+    }
+
+    #[test]
+    fn a_library_without_a_version_is_named_by_its_content() {
+        let place = env::temp_dir().join(format!("reenact-libcuda-{}", std::process::id()));
+        fs::create_dir_all(&place).unwrap();
+        let file = place.join("libcuda.so.1.1");
+        let name = |content: &str| {
+            fs::write(&file, content).unwrap();
+            identify(&file).unwrap()
+        };
+        let (one, other) = (name("one"), name("other"));
+        assert_ne!(one, other);
+        assert_eq!(one, name("one"));
+        fs::remove_dir_all(&place).unwrap();
+        assert!(identify(&file).is_err());
+    }
 
     #[test]
     fn what_is_missing_is_named() {

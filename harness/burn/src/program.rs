@@ -60,7 +60,7 @@ impl<T: Training> Program for Burn<T> {
         check(self.0.as_ref(), &hyper, data)?;
         // burn draws parameters when they are first used, and not before.
         let build = || self.0.model(&hyper, &devices.training).num_params() as u64;
-        devices.compute(|| own(BUILDING, build)).map(Some)
+        devices.train(BUILDING, || own(BUILDING, build)).map(Some)
     }
 
     fn start(

@@ -18,6 +18,7 @@ use crate::device::{self, Devices};
 use crate::gradient::{StepGradients, Treatment, Wanted};
 use crate::inventory::{Inventory, Plan, canonical};
 use crate::print::Prints;
+use crate::program::BUILDING;
 use crate::restore::{self, Restore};
 use crate::rule::{Rule, Slot};
 use crate::stream::hold_seeded;
@@ -77,7 +78,7 @@ impl<T: Training> BurnTrainer<T> {
         let rule = Rule::new(&spec.optimizer);
         let stream = hold_seeded(&devices.training, initial_seed(spec.root_seed));
         let build = || beginning::build(training.as_ref(), &hyper, &files, &devices.training);
-        let (model, inventory) = devices.compute(build)?;
+        let (model, inventory) = devices.train(BUILDING, build)?;
         drop(stream);
         let slots = vec![None; inventory.items.len()];
         let plan = Plan::new(&inventory, &rule, &slots).map_err(|error| engine(0, error))?;
@@ -140,7 +141,8 @@ impl<T: Training> BurnTrainer<T> {
         let seed = variation.stream_seed.unwrap_or(derived);
         let _stream = hold_seeded(&self.devices.training, seed);
         let devices = self.devices.clone();
-        devices.compute(|| self.learn_here(step, batches, variation, traced))
+        let during = format!("in step {step}");
+        devices.train(&during, || self.learn_here(step, batches, variation, traced))
     }
 
     fn learn_here(
@@ -342,7 +344,7 @@ impl<T: Training> Trainer for BurnTrainer<T> {
 
     fn capture(&mut self, step: u64) -> Result<State, TrainerError> {
         let devices = self.devices.clone();
-        devices.compute(|| self.capture_here(step))
+        devices.train("while its state was taken", || self.capture_here(step))
     }
 
     fn selections(&mut self) -> Result<Vec<KernelSelection>, TrainerError> {
@@ -355,7 +357,7 @@ impl<T: Training> Trainer for BurnTrainer<T> {
 
     fn restore(&mut self, state: &State) -> Result<(), TrainerError> {
         let devices = self.devices.clone();
-        devices.compute(|| self.restore_here(state))
+        devices.train("while its state was restored", || self.restore_here(state))
     }
 
     fn resumes_anywhere(&self) -> bool {
@@ -367,7 +369,7 @@ impl<T: Training> Trainer for BurnTrainer<T> {
         let held_out = program::own("while it opened its held-out data", open)??;
         let Some(held_out) = held_out else { return Ok(Vec::new()) };
         let devices = self.devices.clone();
-        devices.compute(|| self.evaluate_here(held_out.as_ref()))
+        devices.train("while it evaluated", || self.evaluate_here(held_out.as_ref()))
     }
 }
 

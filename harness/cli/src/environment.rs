@@ -9,6 +9,7 @@ use reenact_core::trainer::Engine;
 
 use crate::failure::Failure;
 
+/// The lock file that this was built from; empty if the build could not tell.
 const LOCK: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/Cargo.lock"));
 
 /// Describes this process with the engine that it uses.
@@ -17,10 +18,17 @@ pub(crate) fn describe(engine: Engine) -> Result<Environment, Failure> {
         engine,
         reenact: env!("CARGO_PKG_VERSION").into(),
         rustc: env!("REENACT_RUSTC").into(),
-        lock: Hasher::new("reenact v1 lock file").bytes(LOCK).finish(),
+        lock: lock_digest(LOCK),
         binary: binary_digest()?,
         system: system(),
     })
+}
+
+fn lock_digest(lock: &[u8]) -> Digest {
+    if lock.is_empty() {
+        return Environment::NO_LOCK;
+    }
+    Hasher::new("reenact v1 lock file").bytes(lock).finish()
 }
 
 /// Returns the digest of the running binary.
@@ -39,4 +47,17 @@ fn system() -> String {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
     format!("{os} {} {arch}", release.trim()).replace("  ", " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_build_knows_its_lock_file_and_says_where_one_does_not() {
+        let lock = std::str::from_utf8(LOCK).unwrap();
+        assert!(lock.contains("name = \"reenact\""), "another lock file: {lock:.200}");
+        assert_ne!(lock_digest(LOCK), Environment::NO_LOCK);
+        assert_eq!(lock_digest(b""), Environment::NO_LOCK);
+    }
 }

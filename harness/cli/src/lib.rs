@@ -18,6 +18,11 @@ mod progress;
 mod signal;
 mod worker;
 
+// Part of the build script, and tested here: a build script has no tests.
+#[cfg(test)]
+#[path = "../build/lock.rs"]
+mod lock;
+
 pub mod exit;
 
 pub use app::App;

@@ -184,13 +184,16 @@ fn show_claim(report: &Report, claim: &Claim) {
 
 /// Says what the two builds still have in common.
 fn shared_toolchain(report: &Report, claim: &Claim) -> String {
-    let same = |of: fn(&Environment) -> String| {
-        let ours = of(&report.auditor);
-        let all = claim.environments.iter().all(|(_, found)| of(found) == ours);
-        if all { "the same" } else { "another" }
+    let same = |of: fn(&Environment, &Environment) -> Option<bool>| {
+        let mut each = claim.environments.iter().map(|(_, found)| of(found, &report.auditor));
+        match each.try_fold(true, |all, same| Some(all && same?)) {
+            Some(true) => "the same",
+            Some(false) => "another",
+            None => "an unknown",
+        }
     };
-    let compiler = same(|found| found.rustc.clone());
-    let lock = same(|found| found.lock.to_string());
+    let compiler = same(|found, here| Some(found.rustc == here.rustc));
+    let lock = same(Environment::same_lock);
     format!("({compiler} compiler, {lock} Cargo.lock)")
 }
 

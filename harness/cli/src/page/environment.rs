@@ -87,7 +87,7 @@ fn facts(trainers: &[(u64, Environment)], auditor: &Environment) -> Vec<Fact> {
     facts.extend([
         plain("reenact", &|found| found.reenact.clone()),
         plain("compiler", &|found| found.rustc.clone()),
-        plain("Cargo.lock", &|found| found.lock.to_string()),
+        plain("Cargo.lock", &|found| found.lock_text()),
         plain("binary", &|found| found.binary.to_string()),
         plain("system", &|found| found.system.clone()),
     ]);

@@ -17,7 +17,8 @@ pub struct Environment {
     pub reenact: String,
     /// Compiler that built the binary.
     pub rustc: String,
-    /// Digest of the `Cargo.lock` that the binary was built from.
+    /// Digest of the `Cargo.lock` that the binary was built from, or
+    /// [`Environment::NO_LOCK`].
     pub lock: Digest,
     /// Digest of the binary itself.
     pub binary: Digest,
@@ -26,6 +27,22 @@ pub struct Environment {
 }
 
 impl Environment {
+    /// Stands for a lock file that the build could not tell. It says nothing, so two
+    /// environments that have it were not built from the same.
+    pub const NO_LOCK: Digest = Digest([0; 32]);
+
+    /// Writes the digest of the lock file, or that there is none.
+    pub fn lock_text(&self) -> String {
+        if self.lock == Self::NO_LOCK { "unknown".into() } else { self.lock.to_string() }
+    }
+
+    /// Says whether both were built from the same versions of every library; none if
+    /// one of the two cannot tell.
+    pub fn same_lock(&self, other: &Self) -> Option<bool> {
+        let known = self.lock != Self::NO_LOCK && other.lock != Self::NO_LOCK;
+        known.then(|| self.lock == other.lock)
+    }
+
     /// Returns what differs of the facts that decide the bits, as
     /// `name: there / here`.
     pub fn class_differences(&self, other: &Self) -> Vec<String> {
@@ -46,4 +63,27 @@ fn differences(a: &BTreeMap<String, String>, b: &BTreeMap<String, String>) -> Ve
         .filter(|name| a.get(*name) != b.get(*name))
         .map(|name| format!("{}: {} / {}", plain(name), show(a.get(name)), show(b.get(name))))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_lock(lock: Digest) -> Environment {
+        let engine = Engine { class: BTreeMap::new(), notes: BTreeMap::new() };
+        let (reenact, rustc, system) = (String::new(), String::new(), String::new());
+        Environment { engine, reenact, rustc, lock, binary: Digest::default(), system }
+    }
+
+    #[test]
+    fn unknown_locks_are_not_the_same() {
+        let (one, other) = (with_lock(Digest([1; 32])), with_lock(Digest([2; 32])));
+        let unknown = with_lock(Environment::NO_LOCK);
+        assert_eq!(one.same_lock(&one), Some(true));
+        assert_eq!(one.same_lock(&other), Some(false));
+        assert_eq!(unknown.same_lock(&unknown), None);
+        assert_eq!(unknown.same_lock(&one), None);
+        assert_eq!(unknown.lock_text(), "unknown");
+        assert_eq!(one.lock_text(), Digest([1; 32]).to_string());
+    }
 }

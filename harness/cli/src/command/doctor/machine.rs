@@ -49,9 +49,9 @@ impl Machine {
             keep(&mut engines, wanted)?;
         }
         Ok(Self {
+            lock: build.lock_text(),
             reenact: build.reenact,
             rustc: build.rustc,
-            lock: build.lock.to_string(),
             binary: build.binary.to_string(),
             system: build.system,
             threads: load::available_threads(),
