@@ -296,7 +296,9 @@ fn honest(
                     "two replays disagree; this machine does not compute reproducibly".into(),
                 );
             }
-            SegmentOutcome::Refused { problem } | SegmentOutcome::Failed { problem } => {
+            SegmentOutcome::Refused { problem }
+            | SegmentOutcome::Failed { problem }
+            | SegmentOutcome::Changed { problem } => {
                 return refuse(problem);
             }
         };

@@ -26,7 +26,8 @@ use crate::format::Environment;
 /// 1: the first (2026-11). Later in 1, as fields that may be missing: where the
 /// nonce came from, which independence was required, what a ledger knew of
 /// earlier audits, the chance of escape up to now, the kernels that a replay had to
-/// choose itself, and the tolerance of an audit across classes of device.
+/// choose itself, and the tolerance of an audit across classes of device; and the outcome
+/// `changed` of a segment.
 pub const REPORT_FORMAT: u32 = 1;
 
 /// Numbers of tampered segments for which the chance of escape is reported.
@@ -160,6 +161,12 @@ pub enum SegmentOutcome {
     /// The replay failed for a reason that is not in the recording.
     Failed {
         /// Why.
+        problem: String,
+    },
+    /// What the examination had found whole was gone, altered or closed to the replay:
+    /// deleted, cut, overwritten, or its permissions taken.
+    Changed {
+        /// What was found instead.
         problem: String,
     },
 }
@@ -369,6 +376,10 @@ impl SegmentReport {
             SegmentOutcome::Failed { problem } => {
                 (Weight::Inconclusive, format!("it could not be replayed: {problem}"))
             }
+            SegmentOutcome::Changed { problem } => (
+                Weight::Inconclusive,
+                format!("the recording changed while it was audited: {problem}"),
+            ),
         };
         Some((weight, format!("{place}: {reason}")))
     }
