@@ -6,6 +6,8 @@ mod common;
 mod bad_input;
 mod beacon;
 mod bit_flip;
+#[cfg(target_os = "linux")]
+mod changed;
 mod commands;
 mod doctor;
 mod drill;

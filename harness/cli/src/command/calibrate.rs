@@ -305,7 +305,7 @@ fn honest(
         if let Some(found) = replay.divergence {
             return refuse(format!("what has to be equal is not: {}", found.explain()));
         }
-        initial_state_agrees &= replay.initial.is_empty();
+        initial_state_agrees &= replay.begins_as_declared();
         segments.extend(replay.deviation);
     }
     Ok(HonestRun { commitment: recording.commitment, initial_state_agrees, segments })

@@ -51,6 +51,7 @@ fn replay(index: u64, divergence: Option<Divergence>) -> SegmentReport {
         closing_root: StateRoot::default(),
         divergence,
         initial: Vec::new(),
+        initial_unread: None,
         course,
         deviation: None,
     };
@@ -77,7 +78,7 @@ fn divergence() -> Divergence {
         ulp_max: None,
     };
     let closing = vec![TensorDifference { name: HOSTILE.into(), difference }];
-    Divergence { step: Some(step), closing }
+    Divergence { step: Some(step), closing, closing_unread: None }
 }
 
 /// Reports four segments: 1 is clean, 2 divergent, the others not drawn.

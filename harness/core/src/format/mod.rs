@@ -22,6 +22,7 @@ mod checkpoint;
 mod commitment;
 mod environment;
 mod event;
+mod frame_place;
 mod header;
 mod history;
 mod journal;

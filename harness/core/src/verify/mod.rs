@@ -32,6 +32,7 @@ mod explanation;
 mod finding;
 mod independence;
 mod nonce_source;
+mod outcome;
 mod power;
 mod recall;
 mod recording;

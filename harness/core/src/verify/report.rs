@@ -342,12 +342,14 @@ impl SegmentReport {
     fn wrong_start(&self) -> Option<(Weight, String)> {
         let SegmentOutcome::Replayed { replay } = &self.outcome else { return None };
         let names: Vec<&str> = replay.initial.iter().map(|found| found.name.as_str()).collect();
+        let what = match &replay.initial_unread {
+            Some(why) => format!("its root differs, and it cannot be compared any more: {why}"),
+            None => format!("{} differs", list(&names)),
+        };
         let reason = format!(
-            "step 0: the recorded initial state is not the one that the spec's seed gives: {} \
-             differs",
-            list(&names)
+            "step 0: the recorded initial state is not the one that the spec's seed gives: {what}"
         );
-        (!names.is_empty()).then_some((Weight::Divergent, reason))
+        (!replay.begins_as_declared()).then_some((Weight::Divergent, reason))
     }
 
     fn weigh(&self) -> Option<(Weight, String)> {
