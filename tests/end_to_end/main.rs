@@ -25,5 +25,6 @@ mod rehearsal;
 mod selections;
 mod signed;
 mod tolerance;
+mod while_recorded;
 #[cfg(target_os = "linux")]
 mod workers;

@@ -17,6 +17,7 @@
 //! Nothing here uses the recording side: the two meet only in
 //! [`crate::format`].
 
+mod agreed;
 mod allowed_signers;
 mod boundary;
 mod cause;

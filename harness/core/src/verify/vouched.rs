@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::allowed_signers::AllowedSigners;
 use super::finding::{Finding, Place};
 use crate::format::{
-    COMMITMENT_BYTES_MAX, Object, PublicKey, ReadRun, SIGNATURE_BYTES_MAX, Signature,
-    SignatureError, StoreError,
+    Object, PublicKey, ReadRun, SIGNATURE_BYTES_MAX, Signature, SignatureError, StoreError,
 };
 
 /// Says who vouches for a recording. A signature shows who held the key, not
@@ -47,10 +46,13 @@ impl fmt::Display for Vouched {
     }
 }
 
-/// Checks the signature over the stored bytes of the commitment, if there is
+/// Checks the signature over the bytes that were read as the commitment, if there is
 /// one. Returns who signed, as far as that can be told without knowing whom to
 /// trust, and what is wrong.
-pub(super) fn check_signature(run: &dyn ReadRun) -> (Vouched, Option<PublicKey>, Option<Finding>) {
+pub(super) fn check_signature(
+    run: &dyn ReadRun,
+    commitment: &Result<Vec<u8>, StoreError>,
+) -> (Vouched, Option<PublicKey>, Option<Finding>) {
     let place = Place::object(Object::Signature);
     let broken = |finding| (Vouched::Broken, None, finding);
     let text = match run.read(Object::Signature, SIGNATURE_BYTES_MAX) {
@@ -61,16 +63,20 @@ pub(super) fn check_signature(run: &dyn ReadRun) -> (Vouched, Option<PublicKey>,
         }
         Err(error) => return broken(Some(Finding::inconclusive(place, error))),
     };
-    let commitment = match run.read(Object::Commitment, COMMITMENT_BYTES_MAX) {
+    let commitment = match commitment {
         Ok(commitment) => commitment,
+        // A recorder has finished since; that there was no commitment before is a finding.
+        Err(StoreError::Missing { object }) if run.open(*object).is_ok() => {
+            return (Vouched::Unsigned, None, None);
+        }
         Err(StoreError::Missing { object }) => {
             let problem = "it is signed, but missing";
-            return broken(Some(Finding::divergent(Place::object(object), problem)));
+            return broken(Some(Finding::divergent(Place::object(*object), problem)));
         }
         // Reading the commitment is a finding of its own.
         Err(_) => return broken(None),
     };
-    match Signature::verify(&text, &commitment) {
+    match Signature::verify(&text, commitment) {
         Ok(signature) => {
             let key = signature.key();
             (Vouched::UnknownKey { key: key.fingerprint() }, Some(key), None)
