@@ -73,17 +73,23 @@ impl Directory {
         let refuse = |problem: String| {
             Err(StoreError::NoRecording { path: root.display().to_string(), problem })
         };
+        let unreadable =
+            |problem| Err(StoreError::Unreadable { path: root.display().to_string(), problem });
         match fs::metadata(root) {
-            Err(error) => return refuse(error.to_string()),
+            Err(error) if is_elsewhere(&error) => return refuse(error.to_string()),
+            Err(problem) => return unreadable(problem),
             Ok(found) if !found.is_dir() => return refuse("it is no folder".into()),
             Ok(_) => {}
         }
         // A commitment alone is a recording that withholds its journal.
-        let parts = [Object::Journal, Object::Commitment];
-        if parts.iter().all(|&object| path_of(root, object).symlink_metadata().is_err()) {
-            return refuse("it holds no journal".into());
+        for object in [Object::Journal, Object::Commitment] {
+            match path_of(root, object).symlink_metadata() {
+                Ok(_) => return Ok(Self { root: root.into(), behind: None }),
+                Err(error) if is_elsewhere(&error) => {}
+                Err(problem) => return unreadable(problem),
+            }
         }
-        Ok(Self { root: root.into(), behind: None })
+        refuse("it holds no journal".into())
     }
 
     /// Returns the folder.
@@ -104,6 +110,12 @@ impl Directory {
         let refuse = |problem| StoreError::Io { object: Object::Journal, problem };
         self.behind.as_mut().ok_or_else(|| refuse(closed()))
     }
+}
+
+/// Says whether the user has named a wrong place; else the place cannot be looked into.
+fn is_elsewhere(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidFilename, InvalidInput, NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | NotADirectory | InvalidFilename | InvalidInput)
 }
 
 /// Opens a plain file. Symbolic links are refused, and nothing blocks on a

@@ -83,6 +83,14 @@ pub enum StoreError {
         /// What is missing or wrong.
         problem: String,
     },
+    /// The folder of the recording cannot be looked into.
+    #[error("{path} cannot be read: {problem}")]
+    Unreadable {
+        /// Where.
+        path: String,
+        /// What the operating system said.
+        problem: std::io::Error,
+    },
     /// Another process records into the same place.
     #[error("{path} is in use by another recorder; wait for it to end")]
     Locked {
