@@ -16,6 +16,8 @@ mod honest;
 mod hostile;
 mod independence;
 mod insider;
+#[cfg(unix)]
+mod kept_elsewhere;
 mod killed;
 mod ledger;
 #[cfg(target_os = "linux")]

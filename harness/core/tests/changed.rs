@@ -6,7 +6,7 @@ mod common;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::{examined, matches, objects, planted, record, segment_reports, spec};
-use reenact_core::format::{Object, ReadAt, ReadRun, StoreError};
+use reenact_core::format::{Instead, Object, ReadAt, ReadRun, StoreError};
 use reenact_core::memory::MemoryRun;
 use reenact_core::verify::{
     Recording, Report, SegmentOutcome, SegmentReport, Verdict, open_recording,
@@ -45,7 +45,7 @@ impl Meddled {
         match self.deed {
             "delete" => return Err(StoreError::Missing { object }),
             "close" => return Err(denied()),
-            "link" => return Err(StoreError::NotAFile { object }),
+            "link" => return Err(StoreError::NotAFile { object, instead: Instead::Link }),
             "cut" => bytes.truncate(middle),
             "empty" => bytes.clear(),
             "overwrite" => bytes.iter_mut().skip(middle).for_each(|byte| *byte ^= 1),

@@ -25,8 +25,11 @@ mod event;
 mod frame_place;
 mod header;
 mod history;
+mod instead;
 mod journal;
 mod key;
+mod key_type;
+mod line_ends;
 mod object;
 mod pieces;
 mod selection;
@@ -41,8 +44,10 @@ pub use commitment::{COMMITMENT_BYTES_MAX, Commitment, CommitmentError};
 pub use environment::Environment;
 pub use event::{Event, StepLayouts};
 pub use history::{Contradiction, History, HistoryError};
+pub use instead::{Instead, POINTER_BYTES};
 pub use journal::{Frame, FrameReader, JOURNAL_FORMAT, JournalError, JournalWriter, Tail};
 pub use key::{KeyError, PublicKey, SecretKey};
+pub use line_ends::{CONVERTED, unconverted};
 pub use object::{Object, ReadAt, ReadRun, StoreError, WriteContent, WriteRun};
 pub use selection::{
     KernelSelection, RUN_SELECTION_BYTES_MAX, RUN_SELECTIONS_MAX, SelectionError, Selections,

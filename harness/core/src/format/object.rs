@@ -5,6 +5,7 @@
 use std::fmt;
 use std::io::Write;
 
+use super::Instead;
 use crate::state::StateRoot;
 
 /// Names one object of a recording. The path of each is fixed by its kind, so
@@ -46,10 +47,18 @@ pub enum StoreError {
         object: Object,
     },
     /// The object is something else than a plain file.
-    #[error("{object} is no plain file")]
+    #[error("{object} is {instead}")]
     NotAFile {
         /// The object.
         object: Object,
+        /// What lies there.
+        instead: Instead,
+    },
+    /// The folder of checkpoints is a link, so that nothing in it would be read.
+    #[error("{path} is a link, and links of a recording are not followed")]
+    LinkedCheckpoints {
+        /// Where.
+        path: String,
     },
     /// The operating system refused.
     #[error("{object}: {problem}")]

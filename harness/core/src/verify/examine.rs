@@ -9,7 +9,8 @@ use super::tally::Tally;
 use super::vouched::{Vouched, check_signature};
 use crate::data::samples_digest;
 use crate::format::{
-    Commitment, History, HistoryError, JournalError, Object, PublicKey, ReadRun, StoreError, Tail,
+    CONVERTED, Commitment, History, HistoryError, JournalError, Object, PublicKey, ReadRun,
+    StoreError, Tail, unconverted,
 };
 use crate::plain::plain;
 use crate::spec::{SPEC_BYTES_MAX, Spec};
@@ -116,7 +117,14 @@ fn read_commitment(
     };
     match Commitment::parse(text) {
         Ok(commitment) => Ok(Some((commitment, Commitment::digest_of_text(text)))),
-        Err(error) => Err(Box::new(Finding::divergent(Place::object(Object::Commitment), error))),
+        Err(error) => {
+            let place = Place::object(Object::Commitment);
+            let converted = unconverted(text).is_some_and(|text| Commitment::parse(&text).is_ok());
+            Err(Box::new(match converted {
+                true => Finding::inconclusive(place, CONVERTED),
+                false => Finding::divergent(place, error),
+            }))
+        }
     }
 }
 
@@ -128,7 +136,7 @@ fn unreadable(error: &StoreError, committed: bool) -> Finding {
             Finding::divergent(Place::object(object), "it is committed to, but missing")
         }
         StoreError::Missing { object }
-        | StoreError::NotAFile { object }
+        | StoreError::NotAFile { object, .. }
         | StoreError::TooLarge { object, .. }
         | StoreError::Io { object, .. } => Finding::inconclusive(Place::object(object), error),
         _ => Finding::inconclusive(Place::object(Object::Journal), error),
@@ -153,6 +161,9 @@ fn read_history(run: &dyn ReadRun, committed: bool) -> Checked<History> {
 fn read_spec(text: &[u8], expected: crate::digest::Digest) -> Checked<Spec> {
     let place = Place::object(Object::Spec);
     if Spec::digest_of_text(text) != expected {
+        if unconverted(text).is_some_and(|text| Spec::digest_of_text(&text) == expected) {
+            return Err(Box::new(Finding::inconclusive(place, CONVERTED)));
+        }
         let problem = "it is not the spec that the journal began with; it was altered";
         return Err(Box::new(Finding::divergent(place, problem)));
     }

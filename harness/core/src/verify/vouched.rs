@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::allowed_signers::AllowedSigners;
 use super::finding::{Finding, Place};
 use crate::format::{
-    Object, PublicKey, ReadRun, SIGNATURE_BYTES_MAX, Signature, SignatureError, StoreError,
+    CONVERTED, Object, PublicKey, ReadRun, SIGNATURE_BYTES_MAX, Signature, SignatureError,
+    StoreError, unconverted,
 };
 
 /// Says who vouches for a recording. A signature shows who held the key, not
@@ -81,8 +82,22 @@ pub(super) fn check_signature(
             let key = signature.key();
             (Vouched::UnknownKey { key: key.fingerprint() }, Some(key), None)
         }
+        Err(_) if is_converted(&text, commitment) => {
+            broken(Some(Finding::inconclusive(place, CONVERTED)))
+        }
+        Err(error @ SignatureError::Foreign { .. }) => {
+            broken(Some(Finding::inconclusive(place, error)))
+        }
         Err(error) => broken(Some(Finding::divergent(place, error))),
     }
+}
+
+/// Says whether the signature verifies with the line ends that it and the commitment had.
+fn is_converted(text: &[u8], commitment: &[u8]) -> bool {
+    let (signature, signed) = (unconverted(text), unconverted(commitment));
+    let (signature, signed) = (signature.as_deref(), signed.as_deref());
+    (signature.is_some() || signed.is_some())
+        && Signature::verify(signature.unwrap_or(text), signed.unwrap_or(commitment)).is_ok()
 }
 
 impl Vouched {
