@@ -142,3 +142,54 @@ fn a_journal_that_claims_much_costs_little() {
     let report = audit(&run, &[]).json();
     assert_ne!(report["verdict"]["kind"], "match");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_file_without_an_end_is_not_read_to_its_end() {
+    let folder = tempdir().unwrap();
+    let zero = Path::new("/dev/zero");
+    try_record(zero, &folder.path().join("run")).expect(USAGE).says(&["/dev/zero", "no spec has"]);
+    reenact(&["doctor", "/dev/zero"]).expect(USAGE).says(&["/dev/zero", "no spec has"]);
+    let run = folder.path().join("run");
+    let spec = toy_spec(folder.path(), &[]);
+    record(&spec, &run, &[]);
+    audit(&run, &["--allowed-signers", "/dev/zero"]).expect(USAGE).says(&["at most"]);
+    audit(&run, &["--calibration", "/dev/zero"]).expect(USAGE).says(&["no plain file"]);
+    let again = folder.path().join("again");
+    let ran = binary()
+        .arg("record")
+        .arg(&spec)
+        .args(["--key", "/dev/zero", "--out"])
+        .arg(&again)
+        .output();
+    Ran::from(&ran.unwrap()).expect(USAGE).says(&["no ed25519 key"]);
+    reenact(&["diff", "/dev/zero", "/dev/zero"]).expect(USAGE).says(&["no plain file"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_spec_may_come_out_of_a_pipe() {
+    let folder = tempdir().unwrap();
+    let spec = toy_spec(folder.path(), &[]);
+    let mut command = std::process::Command::new("sh");
+    command.arg("-c").arg("cat \"$1\" | \"$0\" record /dev/stdin --out \"$2\"");
+    command.arg(binary().get_program()).arg(&spec).arg(folder.path().join("run"));
+    Ran::from(&command.output().unwrap()).expect(MATCH);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_may_not_be_read_says_nothing_about_the_recording() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempdir().unwrap();
+    let run = folder.path().join("run");
+    record(&toy_spec(folder.path(), &[]), &run, &[]);
+    fs::set_permissions(&run, fs::Permissions::from_mode(0o000)).unwrap();
+    let may_all_the_same = fs::read_dir(&run).is_ok();
+    let ran = Ran::from(&binary().arg("audit").arg(&run).output().unwrap());
+    fs::set_permissions(&run, fs::Permissions::from_mode(0o755)).unwrap();
+    // Nothing is closed to root.
+    if !may_all_the_same {
+        ran.expect(INCONCLUSIVE).says(&["cannot be read", "ermission"]);
+    }
+}

@@ -6,6 +6,8 @@ mod common;
 mod bad_input;
 mod beacon;
 mod bit_flip;
+#[cfg(target_os = "linux")]
+mod changed;
 mod commands;
 mod doctor;
 mod drill;
@@ -16,6 +18,8 @@ mod honest;
 mod hostile;
 mod independence;
 mod insider;
+#[cfg(unix)]
+mod kept_elsewhere;
 mod killed;
 mod ledger;
 #[cfg(target_os = "linux")]
@@ -31,6 +35,7 @@ mod signed;
 #[cfg(unix)]
 mod stopped;
 mod tolerance;
+mod while_recorded;
 mod words;
 #[cfg(target_os = "linux")]
 mod workers;

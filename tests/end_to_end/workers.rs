@@ -16,7 +16,7 @@ fn long_run() -> (TempDir, PathBuf) {
     run_of(30_000)
 }
 
-fn run_of(steps_a_segment: u64) -> (TempDir, PathBuf) {
+pub(crate) fn run_of(steps_a_segment: u64) -> (TempDir, PathBuf) {
     let folder = tempdir().unwrap();
     let steps = format!("steps = {}", 2 * steps_a_segment);
     let every = format!("every = {steps_a_segment}");
@@ -26,7 +26,7 @@ fn run_of(steps_a_segment: u64) -> (TempDir, PathBuf) {
     (folder, run)
 }
 
-fn start_audit(run: &Path, jobs: &str, stall_seconds: &str) -> Child {
+pub(crate) fn start_audit(run: &Path, jobs: &str, stall_seconds: &str) -> Child {
     let mut command = binary();
     command.arg("audit").arg(run).args(["--json", "--sample", "all", "--jobs", jobs]);
     command.args(["--stall-seconds", stall_seconds]).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -34,7 +34,7 @@ fn start_audit(run: &Path, jobs: &str, stall_seconds: &str) -> Child {
 }
 
 /// Waits for a worker on this recording that is not in `known`.
-fn next_worker(run: &Path, known: &[u32]) -> u32 {
+pub(crate) fn next_worker(run: &Path, known: &[u32]) -> u32 {
     let started = Instant::now();
     let run = run.to_str().unwrap();
     while started.elapsed() < Duration::from_secs(60) {
@@ -50,7 +50,7 @@ fn next_worker(run: &Path, known: &[u32]) -> u32 {
     panic!("no worker appeared");
 }
 
-fn signal(id: u32, name: &str) {
+pub(crate) fn signal(id: u32, name: &str) {
     let status = Command::new("kill").args([name, &id.to_string()]).status().unwrap();
     assert!(status.success(), "the worker was gone before it could be signalled");
 }

@@ -72,7 +72,9 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Exists { .. } | StoreError::NoRecording { .. } => Self::usage(error),
-            StoreError::Io { ref problem, .. } => {
+            StoreError::LinkedCheckpoints { .. } => Self::usage(error)
+                .hint("make `checkpoints` a folder, or record into a folder on the other disk"),
+            StoreError::Io { ref problem, .. } | StoreError::Unreadable { ref problem, .. } => {
                 let hint = hint_for(problem.kind());
                 let failure = Self::inconclusive(&error);
                 hint.into_iter().fold(failure, Self::hint)

@@ -121,6 +121,7 @@ impl Within {
         }
         if !calibration.initial_state_agrees {
             replay.initial.clear();
+            replay.initial_unread = None;
         }
     }
 }
@@ -198,6 +199,11 @@ impl Crew {
                     found.extend(explanation.causes.iter().map(|each| each.cause.clone()));
                     report.explanation = Some(explanation);
                 }
+                Ok(Message::Outcome(SegmentOutcome::Changed { problem })) => {
+                    report.incidents.push(format!(
+                        "no cause was sought: the recording changed while it was audited: {problem}"
+                    ))
+                }
                 Ok(_) => report.incidents.push("the explaining worker wrote nonsense".into()),
                 Err(problem) => report.incidents.push(format!("the explaining worker: {problem}")),
             }
@@ -224,7 +230,12 @@ impl Crew {
                 report.outcome = SegmentOutcome::Unstable { first, second };
             }
             SegmentOutcome::Replayed { .. } => {}
-            other => report.outcome = other,
+            other => {
+                let unconfirmed = first.explain().unwrap_or_else(|| "at its start".into());
+                let said = format!("one replay left the recording, unconfirmed: {unconfirmed}");
+                report.incidents.push(said);
+                report.outcome = other;
+            }
         }
         report
     }

@@ -8,6 +8,7 @@ use reenact_core::format::{Object, ReadAt, ReadRun, StoreError, WriteContent, Wr
 
 use crate::behind::Behind;
 use crate::disk::{CHECKPOINTS, path_of};
+use crate::plain_file::{OpenObject, open_object};
 
 /// Reads and writes a recording in a folder.
 #[derive(Debug)]
@@ -42,12 +43,13 @@ impl Directory {
         if parts.iter().any(|&object| path_of(root, object).symlink_metadata().is_ok()) {
             return Err(StoreError::Exists { path: root.display().to_string() });
         }
-        Ok(())
+        check_checkpoints(root)
     }
 
     /// Opens a recording to go on with it.
     pub fn resume(root: &Path) -> Result<Self, StoreError> {
         Self::open(root)?;
+        check_checkpoints(root)?;
         let journal =
             open_object(root, Object::Journal, OpenOptions::new().read(true).append(true))?;
         Self::locked(root, journal)
@@ -73,17 +75,23 @@ impl Directory {
         let refuse = |problem: String| {
             Err(StoreError::NoRecording { path: root.display().to_string(), problem })
         };
+        let unreadable =
+            |problem| Err(StoreError::Unreadable { path: root.display().to_string(), problem });
         match fs::metadata(root) {
-            Err(error) => return refuse(error.to_string()),
+            Err(error) if is_elsewhere(&error) => return refuse(error.to_string()),
+            Err(problem) => return unreadable(problem),
             Ok(found) if !found.is_dir() => return refuse("it is no folder".into()),
             Ok(_) => {}
         }
         // A commitment alone is a recording that withholds its journal.
-        let parts = [Object::Journal, Object::Commitment];
-        if parts.iter().all(|&object| path_of(root, object).symlink_metadata().is_err()) {
-            return refuse("it holds no journal".into());
+        for object in [Object::Journal, Object::Commitment] {
+            match path_of(root, object).symlink_metadata() {
+                Ok(_) => return Ok(Self { root: root.into(), behind: None }),
+                Err(error) if is_elsewhere(&error) => {}
+                Err(problem) => return unreadable(problem),
+            }
         }
-        Ok(Self { root: root.into(), behind: None })
+        refuse("it holds no journal".into())
     }
 
     /// Returns the folder.
@@ -106,98 +114,31 @@ impl Directory {
     }
 }
 
-/// Opens a plain file. Symbolic links are refused, and nothing blocks on a
-/// named pipe.
-fn open_object(root: &Path, object: Object, options: &mut OpenOptions) -> Result<File, StoreError> {
-    if matches!(object, Object::Checkpoint(_)) {
-        let folder = root.join(CHECKPOINTS).symlink_metadata();
-        if folder.is_ok_and(|found| !found.is_dir()) {
-            return Err(StoreError::NotAFile { object });
+/// Refuses to write checkpoints through a link, where no audit would read them.
+fn check_checkpoints(root: &Path) -> Result<(), StoreError> {
+    let path = root.join(CHECKPOINTS);
+    match path.symlink_metadata() {
+        Ok(found) if found.is_symlink() => {
+            Err(StoreError::LinkedCheckpoints { path: path.display().to_string() })
         }
-    }
-    no_surprises(options);
-    let path = path_of(root, object);
-    let file = options.open(&path).map_err(|problem| refuse_open(object, &path, problem))?;
-    match file.metadata() {
-        Ok(found) if found.is_file() => Ok(file),
-        Ok(_) => Err(StoreError::NotAFile { object }),
-        Err(problem) => Err(StoreError::Io { object, problem }),
+        _ => Ok(()),
     }
 }
 
-#[cfg(unix)]
-fn no_surprises(options: &mut OpenOptions) {
-    use std::os::unix::fs::OpenOptionsExt;
-    options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
-}
-
-#[cfg(not(unix))]
-fn no_surprises(_: &mut OpenOptions) {}
-
-fn refuse_open(object: Object, path: &Path, problem: io::Error) -> StoreError {
-    // Systems have many words for a link, a socket or a folder.
-    if path.symlink_metadata().is_ok_and(|found| !found.is_file()) {
-        return StoreError::NotAFile { object };
-    }
-    match problem.kind() {
-        io::ErrorKind::NotFound => StoreError::Missing { object },
-        _ => StoreError::Io { object, problem },
-    }
-}
-
-/// Opens a single checkpoint file anywhere, to read it. It is named by the
-/// user, so links are followed.
-pub fn open_file(path: &Path) -> io::Result<Box<dyn ReadAt>> {
-    let file = File::open(path)?;
-    let found = file.metadata()?;
-    if !found.is_file() {
-        return Err(io::Error::other("it is no plain file"));
-    }
-    let object = Object::Checkpoint(Default::default());
-    Ok(Box::new(OpenObject { file, object, byte_len: found.len() }))
-}
-
-struct OpenObject {
-    file: File,
-    object: Object,
-    byte_len: u64,
-}
-
-impl ReadAt for OpenObject {
-    fn byte_len(&self) -> u64 {
-        self.byte_len
-    }
-
-    fn read_exact_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), StoreError> {
-        let refuse = |problem| StoreError::Io { object: self.object, problem };
-        read_exact_at(&self.file, buffer, offset).map_err(refuse)
-    }
-}
-
-#[cfg(unix)]
-fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
-}
-
-#[cfg(windows)]
-fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
-    while !buffer.is_empty() {
-        match std::os::windows::fs::FileExt::seek_read(file, buffer, offset)? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            read => {
-                buffer = &mut buffer[read..];
-                offset += read as u64;
-            }
-        }
-    }
-    Ok(())
+/// Says whether the user has named a wrong place; else the place cannot be looked into.
+fn is_elsewhere(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidFilename, InvalidInput, NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | NotADirectory | InvalidFilename | InvalidInput)
 }
 
 impl ReadRun for Directory {
     fn open(&self, object: Object) -> Result<Box<dyn ReadAt>, StoreError> {
-        let file = open_object(&self.root, object, OpenOptions::new().read(true))?;
-        let byte_len = file.metadata().map_err(|problem| StoreError::Io { object, problem })?.len();
-        Ok(Box::new(OpenObject { file, object, byte_len }))
+        let opened = open_object(&self.root, object, OpenOptions::new().read(true))?;
+        let opened = OpenObject::of(opened, object)?;
+        match opened.pointer()? {
+            Some(instead) => Err(StoreError::NotAFile { object, instead }),
+            None => Ok(Box::new(opened)),
+        }
     }
 
     fn place(&self) -> String {

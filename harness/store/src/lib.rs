@@ -12,10 +12,12 @@ mod directory;
 mod disk;
 mod entry;
 mod ledger;
+mod plain_file;
 mod queue;
 mod space;
 
-pub use directory::{Directory, open_file};
+pub use directory::Directory;
 pub use entry::Entry;
 pub use ledger::{LEDGER_FORMAT, Ledger, LedgerError, Summary};
+pub use plain_file::open_file;
 pub use space::free_bytes;

@@ -290,6 +290,7 @@ fn replay(
         within: within.clone(),
     };
     let mut reports = crew.replay(&segments, &bar)?;
+    reports.iter_mut().for_each(|report| report.settle(&findings));
     bar.finish_and_clear();
     let tolerance = calibrated.zip(within.as_ref());
     let tolerance = tolerance

@@ -295,14 +295,16 @@ fn honest(
             SegmentOutcome::Unstable { first, second } => {
                 return refuse(first.explain_instability(&second).into());
             }
-            SegmentOutcome::Refused { problem } | SegmentOutcome::Failed { problem } => {
+            SegmentOutcome::Refused { problem }
+            | SegmentOutcome::Failed { problem }
+            | SegmentOutcome::Changed { problem } => {
                 return refuse(problem);
             }
         };
         if let Some(found) = replay.divergence {
             return refuse(format!("what has to be equal is not: {}", found.explain()));
         }
-        initial_state_agrees &= replay.initial.is_empty();
+        initial_state_agrees &= replay.begins_as_declared();
         segments.extend(replay.deviation);
     }
     Ok(HonestRun { commitment: recording.commitment, initial_state_agrees, segments })

@@ -1,6 +1,7 @@
 //! Opening what a command is given: spec, program, data set, device.
 
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -82,11 +83,14 @@ fn spec_text(app: &App, path: &Path) -> Result<String, Failure> {
         }
         failure.hint(format!("give a TOML file, or one of {}", names.join(", ")))
     };
-    let size = fs::metadata(path).map_err(|error| refuse(error.to_string()))?.len();
-    if size > SPEC_BYTES_MAX as u64 {
-        return Err(refuse(format!("{size} bytes are too many for a spec")));
+    let limit = SPEC_BYTES_MAX as u64;
+    let mut bytes = Vec::new();
+    // It may be a pipe, of which nobody knows the length, or a device without an end.
+    let read = File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes));
+    read.map_err(|error| refuse(error.to_string()))?;
+    if bytes.len() as u64 > limit {
+        return Err(refuse(format!("it has more than {limit} bytes, which no spec has")));
     }
-    let bytes = fs::read(path).map_err(|error| refuse(error.to_string()))?;
     String::from_utf8(bytes).map_err(|_| refuse("it is no UTF-8 text".into()))
 }
 

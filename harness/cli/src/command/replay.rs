@@ -74,10 +74,17 @@ pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
 }
 
 fn work(app: &App, arguments: &Arguments) -> Result<Message, Failure> {
-    let store = Directory::open(&arguments.run)?;
-    let recording = open_recording(&store).map_err(Failure::inconclusive)?;
+    let store = match Directory::open(&arguments.run) {
+        Ok(store) => store,
+        Err(error) => return Ok(changed(&error)),
+    };
+    // The audit has read all of this before.
+    let recording = match open_recording(&store) {
+        Ok(recording) => recording,
+        Err(finding) => return Ok(changed(&finding)),
+    };
     if recording.commitment != arguments.commitment {
-        return Err(Failure::inconclusive("the recording was changed during the audit"));
+        return Ok(changed(&"its commitment is another one"));
     }
     let spec = &recording.spec;
     let mut setting = arguments.device.setting(spec, 1, arguments.attack.clone());
@@ -91,8 +98,8 @@ fn work(app: &App, arguments: &Arguments) -> Result<Message, Failure> {
     }
     let program = app.find(&spec.program.name)?;
     let data = load::data(program, spec, &setting)?;
-    if let Some(problem) = too_large(program, &recording, data.as_ref(), &setting)? {
-        return Ok(Message::Outcome(SegmentOutcome::Refused { problem }));
+    if let Some(refused) = too_large(program, &recording, data.as_ref(), &setting)? {
+        return Ok(refused);
     }
     let mut trainer = start(program, spec, data.clone(), &setting)?;
     let segment = recording.segment(arguments.segment);
@@ -107,7 +114,10 @@ fn work(app: &App, arguments: &Arguments) -> Result<Message, Failure> {
         let known = arguments.known.as_ref();
         let search = known.map_or_else(Search::full, |Known(found)| Search::brief(found));
         let found = explain(&recording, trainer, data, segment, step, &search, &mut progress);
-        return found.map(Message::Explanation).map_err(Failure::inconclusive);
+        return match found {
+            Err(error) if error.is_a_change() => Ok(changed(&error)),
+            found => found.map(Message::Explanation).map_err(Failure::inconclusive),
+        };
     }
     let trainer = trainer.as_mut();
     let replayed = match arguments.within {
@@ -117,13 +127,12 @@ fn work(app: &App, arguments: &Arguments) -> Result<Message, Failure> {
     if let Some(path) = chosen.filter(|_| !chosen_before) {
         load::keep_selections(path, &trainer.selections()?)?;
     }
-    Ok(Message::Outcome(match replayed {
-        Ok(replay) => SegmentOutcome::Replayed { replay: Box::new(replay) },
-        Err(error) if error.is_in_the_recording() => {
-            SegmentOutcome::Refused { problem: error.to_string() }
-        }
-        Err(error) => SegmentOutcome::Failed { problem: error.to_string() },
-    }))
+    Ok(Message::Outcome(SegmentOutcome::of(replayed)))
+}
+
+/// What the audit has found whole cannot be used now.
+fn changed(problem: &dyn std::fmt::Display) -> Message {
+    Message::Outcome(SegmentOutcome::Changed { problem: problem.to_string() })
 }
 
 /// A spec may ask for a model of any size; one that the recording does not hold
@@ -133,14 +142,19 @@ fn too_large(
     recording: &Recording<'_>,
     data: &dyn DataSet,
     setting: &Setting,
-) -> Result<Option<String>, Failure> {
+) -> Result<Option<Message>, Failure> {
     let Some(parameters) = program.parameter_count(&recording.spec, data, setting)? else {
         return Ok(None);
     };
-    let fits = recording.can_hold(parameters).map_err(Failure::inconclusive)?;
-    Ok((!fits).then(|| {
-        format!("the spec declares {parameters} parameters, more than the recorded states hold")
-    }))
+    Ok(match recording.can_hold(parameters) {
+        Err(error) => Some(changed(&error)),
+        Ok(true) => None,
+        Ok(false) => Some(Message::Outcome(SegmentOutcome::Refused {
+            problem: format!(
+                "the spec declares {parameters} parameters, more than the recorded states hold"
+            ),
+        })),
+    })
 }
 
 pub(super) fn send(message: &Message) -> Result<(), Failure> {

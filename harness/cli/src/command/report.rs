@@ -278,7 +278,9 @@ fn segment_mark(report: &SegmentReport) -> String {
             }
         }
         SegmentOutcome::Replayed { .. } | SegmentOutcome::Refused { .. } => styled(BAD, "✗"),
-        SegmentOutcome::Unstable { .. } | SegmentOutcome::Failed { .. } => styled(UNSURE, "?"),
+        SegmentOutcome::Unstable { .. }
+        | SegmentOutcome::Failed { .. }
+        | SegmentOutcome::Changed { .. } => styled(UNSURE, "?"),
     }
 }
 

@@ -101,11 +101,13 @@ pub(super) fn judge(
     let segments: Vec<Segment> = first.iter().map(|report| report.segment).collect();
     let second = crew.replay(&segments, &ProgressBar::hidden())?;
     for (report, second) in first.iter_mut().zip(second) {
-        if let (SegmentOutcome::Replayed { replay: first }, SegmentOutcome::Replayed { replay }) =
-            (&report.outcome, second.outcome)
-            && *first != replay
-        {
-            report.outcome = SegmentOutcome::Unstable { first: first.clone(), second: replay };
+        let SegmentOutcome::Replayed { replay: first } = &report.outcome else { continue };
+        match second.outcome {
+            SegmentOutcome::Replayed { replay } if *first != replay => {
+                report.outcome = SegmentOutcome::Unstable { first: first.clone(), second: replay };
+            }
+            SegmentOutcome::Replayed { .. } => {}
+            unconfirmed => report.outcome = unconfirmed,
         }
     }
     let tolerance = Tolerance::new(basis, calibration, &mut first);

@@ -87,6 +87,11 @@ fn one(found: &SegmentReport) -> Markup {
                     "It could not be replayed here, which says nothing about the recording: "
                     (figure::prose(problem))
                 },
+                SegmentOutcome::Changed { problem } => p {
+                    "The recording changed while it was audited, so this segment could not be \
+                     judged: "
+                    (figure::prose(problem))
+                },
             }
             @for incident in &found.incidents { p.quiet { "Incident: " (incident) } }
         }

@@ -28,7 +28,9 @@ impl Mark {
                 if replay.deviation.is_some() { Self::Within } else { Self::Clean }
             }
             SegmentOutcome::Replayed { .. } | SegmentOutcome::Refused { .. } => Self::Divergent,
-            SegmentOutcome::Unstable { .. } | SegmentOutcome::Failed { .. } => Self::Unclear,
+            SegmentOutcome::Unstable { .. }
+            | SegmentOutcome::Failed { .. }
+            | SegmentOutcome::Changed { .. } => Self::Unclear,
         }
     }
 

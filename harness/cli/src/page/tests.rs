@@ -52,6 +52,7 @@ fn replay(index: u64, divergence: Option<Divergence>) -> SegmentReport {
         divergence,
         initial: Vec::new(),
         declares_inputs: true,
+        initial_unread: None,
         course,
         deviation: None,
     };
@@ -78,7 +79,7 @@ fn divergence() -> Divergence {
         ulp_max: None,
     };
     let closing = vec![TensorDifference { name: HOSTILE.into(), difference }];
-    Divergence { step: Some(step), closing }
+    Divergence { step: Some(step), closing, closing_unread: None }
 }
 
 /// Reports four segments: 1 is clean, 2 divergent, the others not drawn.

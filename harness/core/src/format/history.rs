@@ -6,7 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use super::journal::{FrameReader, JournalError, Tail, event_at};
+use super::frame_place::FramePlace;
+use super::journal::{FrameReader, JournalError, Tail};
 use super::{Environment, Event, Frame, KernelSelection, ReadAt, Selections, StepLayouts};
 use crate::digest::Digest;
 use crate::state::StateRoot;
@@ -20,7 +21,7 @@ const LAYOUTS_MAX: usize = 64;
 /// Holds what a journal says. Traces stay in the file; their places are kept.
 pub struct History {
     source: Box<dyn ReadAt>,
-    steps: Vec<u64>,
+    steps: Vec<FramePlace>,
     layouts: Vec<(u64, StepLayouts)>,
     /// Digest of the spec.
     pub spec: Digest,
@@ -94,7 +95,7 @@ impl History {
             frames: reader.frames(),
             whole_bytes: reader.whole_bytes(),
             tail: reader.tail(),
-            steps: fold.steps.into_iter().map(|(at, _)| at).collect(),
+            steps: fold.steps.into_iter().map(|(place, _)| place).collect(),
             layouts: fold.layouts,
             spec: fold.spec,
             environments: fold.environments,
@@ -120,7 +121,7 @@ impl History {
     /// Reads the trace of a step; none if it was not recorded.
     pub fn step(&self, step: u64) -> Result<Option<StepTrace>, JournalError> {
         match self.steps.get(step as usize) {
-            Some(&at) => read_step(self.source.as_ref(), at).map(Some),
+            Some(place) => place.step(self.source.as_ref()).map(Some),
             None => Ok(None),
         }
     }
@@ -146,26 +147,15 @@ impl History {
     }
 }
 
-fn read_step(source: &dyn ReadAt, at: u64) -> Result<StepTrace, JournalError> {
-    match event_at(source, at)? {
-        Event::Step(trace) => Ok(trace),
-        _ => Err(JournalError::Frame {
-            sequence: 0,
-            at,
-            problem: "it was changed while it was read".into(),
-        }),
-    }
-}
-
 /// Something recorded, with the number of the environment that recorded it.
 type By<T> = (T, usize);
 
 struct Fold {
     spec: Digest,
     environments: Vec<(u64, Environment)>,
-    steps: Vec<By<u64>>,
+    steps: Vec<By<FramePlace>>,
     /// Places of the steps that resumptions replace, from this step on.
-    replaced: (u64, Vec<By<u64>>),
+    replaced: (u64, Vec<By<FramePlace>>),
     layouts: Vec<(u64, StepLayouts)>,
     checkpoints: BTreeMap<u64, By<StateRoot>>,
     /// Checkpoints that resumptions replace.
@@ -229,7 +219,7 @@ impl Fold {
         match &frame.event {
             Event::RunStarted { .. } => Err("a run starts only once".into()),
             Event::Layouts(layouts) => self.take_layouts(layouts),
-            Event::Step(trace) => self.take_step(source, trace, frame.at),
+            Event::Step(trace) => self.take_step(source, trace, FramePlace::of(frame)),
             Event::Checkpoint { step, root } => self.take_checkpoint(*step, *root),
             Event::RunResumed { step, environment } => self.take_resumed(*step, environment),
             Event::RunInterrupted { step } => {
@@ -275,7 +265,12 @@ impl Fold {
         added.map_err(|error| error.to_string())
     }
 
-    fn take_step(&mut self, source: &dyn ReadAt, trace: &StepTrace, at: u64) -> Result<(), String> {
+    fn take_step(
+        &mut self,
+        source: &dyn ReadAt,
+        trace: &StepTrace,
+        place: FramePlace,
+    ) -> Result<(), String> {
         self.expect_next(trace.step)?;
         let fits = self.layouts.last().is_some_and(|(_, layouts)| {
             layouts.state.tensors().len() == trace.state.len()
@@ -285,13 +280,13 @@ impl Fold {
             return Err("its fingerprints do not fit the tensors declared before it".into());
         }
         let (first, places) = &self.replaced;
-        if let Some(&(earlier_at, by)) = places.get((trace.step - first) as usize) {
-            let earlier = read_step(source, earlier_at).map_err(|error| error.to_string())?;
+        if let Some(&(earlier_place, by)) = places.get((trace.step - first) as usize) {
+            let earlier = earlier_place.step(source).map_err(|error| error.to_string())?;
             if earlier != *trace {
                 self.contradict(trace.step, "step", by);
             }
         }
-        self.steps.push((at, self.now()));
+        self.steps.push((place, self.now()));
         Ok(())
     }
 

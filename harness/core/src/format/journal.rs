@@ -15,7 +15,7 @@
 use super::event::{DOMAINS, Event, PAYLOAD_BYTES_MAX};
 use super::pieces::Pieces;
 use super::{History, ReadAt, StoreError};
-use crate::codec::{CodecError, VALUE_BYTES_MAX};
+use crate::codec::CodecError;
 use crate::digest::{Digest, Hasher};
 
 /// Format version of the journal.
@@ -25,8 +25,8 @@ pub const JOURNAL_FORMAT: u32 = 1;
 
 const MAGIC: &[u8; 16] = b"reenact journal\n";
 const HEADER_BYTES: u64 = 20;
-const FRAME_HEAD_BYTES: usize = 14;
-const CHAIN_BYTES: usize = 32;
+pub(super) const FRAME_HEAD_BYTES: usize = 14;
+pub(super) const CHAIN_BYTES: usize = 32;
 /// Limits the zeros that are read to tell a power failure from an alteration.
 const ZEROS_BYTES_MAX: u64 = 1 << 24;
 
@@ -109,7 +109,7 @@ fn chain_start() -> Digest {
     Hasher::new("reenact v1 journal header").fixed(&header()).finish()
 }
 
-fn chain_next(previous: Digest, kind: u16, head_and_payload: &[&[u8]]) -> Digest {
+pub(super) fn chain_next(previous: Digest, kind: u16, head_and_payload: &[&[u8]]) -> Digest {
     let mut hasher = Hasher::new(DOMAINS[usize::from(kind)]);
     hasher.fixed(&previous.0);
     for part in head_and_payload {
@@ -164,23 +164,6 @@ impl JournalWriter {
     pub fn frames(&self) -> u64 {
         self.sequence
     }
-}
-
-/// Reads the event of a frame that [`FrameReader`] has found at `at`.
-pub(super) fn event_at(source: &dyn ReadAt, at: u64) -> Result<Event, JournalError> {
-    let mut head = [0; FRAME_HEAD_BYTES];
-    source.read_exact_at(at, &mut head)?;
-    let payload_bytes = u32::from_le_bytes([head[0], head[1], head[2], head[3]]) as usize;
-    let kind = u16::from_le_bytes([head[4], head[5]]);
-    let (_, sequence) = head.split_last_chunk().expect("a head has 14 bytes");
-    let sequence = u64::from_le_bytes(*sequence);
-    let refuse = |problem| JournalError::Frame { sequence, at, problem };
-    if payload_bytes > VALUE_BYTES_MAX {
-        return Err(refuse("it was changed while it was read".into()));
-    }
-    let mut payload = vec![0; payload_bytes];
-    source.read_exact_at(at + FRAME_HEAD_BYTES as u64, &mut payload)?;
-    Event::decode(kind, &payload).map_err(|error| refuse(error.to_string()))
 }
 
 /// Reads a journal frame by frame; memory does not grow with its length.

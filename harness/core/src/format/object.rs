@@ -5,6 +5,7 @@
 use std::fmt;
 use std::io::Write;
 
+use super::Instead;
 use crate::state::StateRoot;
 
 /// Names one object of a recording. The path of each is fixed by its kind, so
@@ -52,10 +53,18 @@ pub enum StoreError {
         object: Object,
     },
     /// The object is something else than a plain file.
-    #[error("{object} is no plain file")]
+    #[error("{object} is {instead}")]
     NotAFile {
         /// The object.
         object: Object,
+        /// What lies there.
+        instead: Instead,
+    },
+    /// The folder of checkpoints is a link, so that nothing in it would be read.
+    #[error("{path} is a link, and links of a recording are not followed")]
+    LinkedCheckpoints {
+        /// Where.
+        path: String,
     },
     /// The operating system refused.
     #[error("{object}: {problem}")]
@@ -88,6 +97,14 @@ pub enum StoreError {
         path: String,
         /// What is missing or wrong.
         problem: String,
+    },
+    /// The folder of the recording cannot be looked into.
+    #[error("{path} cannot be read: {problem}")]
+    Unreadable {
+        /// Where.
+        path: String,
+        /// What the operating system said.
+        problem: std::io::Error,
     },
     /// Another process records into the same place.
     #[error("{path} is in use by another recorder; wait for it to end")]

@@ -8,6 +8,7 @@ use ssh_key::public::KeyData;
 use ssh_key::{Algorithm, HashAlg, LineEnding, SshSig};
 
 use super::key::{PublicKey, SecretKey};
+use super::key_type::key_type;
 
 /// Limits a signature; one has some 300 bytes.
 pub const SIGNATURE_BYTES_MAX: u64 = 4096;
@@ -33,6 +34,14 @@ pub enum SignatureError {
     /// It is no SSHSIG at all.
     #[error("it is no SSH signature")]
     Form,
+    /// It is a signature of another kind than those that are verified here.
+    #[error("it was made with {found}, which is not verified here: sign with {instead}")]
+    Foreign {
+        /// What made it.
+        found: String,
+        /// What to use.
+        instead: &'static str,
+    },
     /// The signature is read, but not by the rules of the format.
     #[error("{what} is `{found}`; `{expected}` is expected")]
     Other {
@@ -82,6 +91,12 @@ impl Signature {
         text: &[u8],
         data: &[u8],
     ) -> Result<Self, SignatureError> {
+        if let Some(found) = key_type(text).filter(|found| found != PublicKey::TYPE) {
+            return Err(SignatureError::Foreign {
+                found: format!("a key of type {found}"),
+                instead: "a key of `ssh-keygen -t ed25519`",
+            });
+        }
         let found = SshSig::from_pem(text).map_err(|_| SignatureError::Form)?;
         let (key, signature) = parts(namespace, &found)?;
         let written = encode(namespace, &key, &signature).ok_or(SignatureError::Form)?;
@@ -131,14 +146,15 @@ fn parts(namespace: &'static str, found: &SshSig) -> Result<(PublicKey, [u8; 64]
         let found = found.chars().take(64).flat_map(char::escape_default).collect();
         Err(SignatureError::Other { what, found, expected })
     };
-    let KeyData::Ed25519(key) = found.public_key() else {
-        return other("its key", found.public_key().algorithm().as_str(), PublicKey::TYPE);
-    };
+    let KeyData::Ed25519(key) = found.public_key() else { return Err(SignatureError::Form) };
     if found.namespace() != namespace {
         return other("its namespace", found.namespace(), namespace);
     }
     if found.hash_alg() != HashAlg::Sha512 {
-        return other("its hash", found.hash_alg().as_str(), "sha512");
+        return Err(SignatureError::Foreign {
+            found: format!("the hash {}", found.hash_alg().as_str()),
+            instead: "the usual one of `ssh-keygen -Y sign`, sha512",
+        });
     }
     let signature = found.signature_bytes().try_into().map_err(|_| SignatureError::Form)?;
     Ok((PublicKey::from_bytes(key.0), signature))
@@ -228,7 +244,11 @@ OI445Vw8fjYoMUGrWCdeRDiZ5RhQo41HfN3dtWuu5N8gg=
             let other = SshSig::new(key.public().key_data(), namespace, hash, bytes).unwrap();
             let text = other.to_pem(LineEnding::LF).unwrap();
             let refused = Signature::verify(text.as_bytes(), COMMITMENT);
-            assert!(matches!(refused, Err(SignatureError::Other { .. })), "{refused:?}");
+            let told = match hash {
+                HashAlg::Sha512 => matches!(refused, Err(SignatureError::Other { .. })),
+                _ => matches!(refused, Err(SignatureError::Foreign { .. })),
+            };
+            assert!(told, "{refused:?}");
         }
     }
 

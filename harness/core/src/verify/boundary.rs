@@ -70,7 +70,10 @@ fn broken(place: Place, error: CheckpointError) -> Box<Finding> {
         CheckpointError::Store(StoreError::Missing { .. }) => {
             Finding::divergent(place, "it is committed to, but missing")
         }
-        CheckpointError::Store(StoreError::Io { .. }) => Finding::inconclusive(place, error),
+        // What lies there instead says nothing of the bytes that belong there.
+        CheckpointError::Store(StoreError::Io { .. } | StoreError::NotAFile { .. }) => {
+            Finding::inconclusive(place, error)
+        }
         _ => Finding::divergent(place, error),
     })
 }

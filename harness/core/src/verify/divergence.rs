@@ -45,6 +45,10 @@ pub struct Divergence {
     pub step: Option<StepDivergence>,
     /// Tensors of the closing state that differ, each with both values.
     pub closing: Vec<TensorDifference>,
+    /// Why the recorded closing state could not be compared tensor by tensor, where its
+    /// committed root alone shows that it is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closing_unread: Option<String>,
 }
 
 /// Says how a step differs.

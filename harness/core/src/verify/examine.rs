@@ -1,5 +1,6 @@
 //! Checking a recording without replaying anything.
 
+use super::agreed::{Opened, agreed};
 use super::allowed_signers::AllowedSigners;
 use super::boundary::check_checkpoints;
 use super::finding::{Finding, Place, Weight};
@@ -8,8 +9,8 @@ use super::tally::Tally;
 use super::vouched::{Vouched, check_signature};
 use crate::data::samples_digest;
 use crate::format::{
-    COMMITMENT_BYTES_MAX, Commitment, History, HistoryError, JournalError, Object, PublicKey,
-    ReadRun, StoreError, Tail,
+    CONVERTED, Commitment, History, HistoryError, JournalError, Object, PublicKey, ReadRun,
+    StoreError, Tail, unconverted,
 };
 use crate::plain::{one_line, plain};
 use crate::spec::{SPEC_BYTES_MAX, Spec};
@@ -44,8 +45,9 @@ impl Examination<'_> {
 /// samples are those that the spec derives. `progress` is told how many of how
 /// many checkpoints are read.
 pub fn examine<'a>(run: &'a dyn ReadRun, progress: &mut dyn FnMut(u64, u64)) -> Examination<'a> {
-    let (mut findings, recording) = examine_recording(run, progress);
-    let (vouched, signed_by, problem) = check_signature(run);
+    let Opened { read, commitment } = open(run);
+    let (mut findings, recording) = examine_recording(read, progress);
+    let (vouched, signed_by, problem) = check_signature(run, &commitment);
     // A journal that cannot be read may be of a format that is signed otherwise.
     let unread = |found: &Finding| {
         found.weight == Weight::Inconclusive && found.place == Place::object(Object::Journal)
@@ -56,10 +58,10 @@ pub fn examine<'a>(run: &'a dyn ReadRun, progress: &mut dyn FnMut(u64, u64)) -> 
 }
 
 fn examine_recording<'a>(
-    run: &'a dyn ReadRun,
+    read: Checked<(Recording<'a>, Commitment)>,
     progress: &mut dyn FnMut(u64, u64),
 ) -> (Vec<Finding>, Option<Recording<'a>>) {
-    let (recording, commitment) = match open(run) {
+    let (recording, commitment) = match read {
         Ok(opened) => opened,
         Err(finding) => return (vec![*finding], None),
     };
@@ -77,46 +79,65 @@ fn examine_recording<'a>(
 /// Reads a recording as far as a replay needs it: spec, journal and commitment,
 /// which have to belong together. Checkpoints are checked as they are used.
 pub fn open_recording(run: &dyn ReadRun) -> Result<Recording<'_>, Box<Finding>> {
-    open(run).map(|(recording, _)| recording)
+    open(run).read.map(|(recording, _)| recording)
 }
 
 pub(super) type Checked<T> = Result<T, Box<Finding>>;
 
-fn open(run: &dyn ReadRun) -> Checked<(Recording<'_>, Commitment)> {
-    // The journal first: it says which format this is.
-    let committed = run.open(Object::Commitment).is_ok();
+/// Reads spec, journal and commitment, which a recorder may be writing.
+fn open(run: &dyn ReadRun) -> Opened<'_> {
+    agreed(run, read_once)
+}
+
+/// Reads everything once, in an order that a running recorder does not break: it commits
+/// to a journal that is complete, so that the journal is read after the commitment.
+fn read_once<'a>(
+    run: &'a dyn ReadRun,
+    commitment: &Result<Vec<u8>, StoreError>,
+) -> Checked<(Recording<'a>, Commitment)> {
+    // The journal is judged first: it says which format this is.
+    let committed = commitment.is_ok();
     let history = read_history(run, committed)?;
-    let commitment = read_commitment(run)?;
+    let commitment = read_commitment(commitment)?;
     let text = run
         .read(Object::Spec, SPEC_BYTES_MAX as u64)
-        .map_err(|error| Box::new(unreadable(error, committed)))?;
+        .map_err(|error| Box::new(unreadable(&error, committed)))?;
     let spec = read_spec(&text, history.spec)?;
     let Some((commitment, digest)) = commitment else { return Err(Box::new(unfinished(&history))) };
     check_head(&history, &commitment)?;
     Ok((Recording { run, spec, history, commitment: digest }, commitment))
 }
 
-fn read_commitment(run: &dyn ReadRun) -> Checked<Option<(Commitment, crate::digest::Digest)>> {
-    let text = match run.read(Object::Commitment, COMMITMENT_BYTES_MAX) {
+fn read_commitment(
+    text: &Result<Vec<u8>, StoreError>,
+) -> Checked<Option<(Commitment, crate::digest::Digest)>> {
+    let text = match text {
         Ok(text) => text,
         Err(StoreError::Missing { .. }) => return Ok(None),
         Err(error) => return Err(Box::new(unreadable(error, false))),
     };
-    match Commitment::parse(&text) {
-        Ok(commitment) => Ok(Some((commitment, Commitment::digest_of_text(&text)))),
-        Err(error) => Err(Box::new(Finding::divergent(Place::object(Object::Commitment), error))),
+    match Commitment::parse(text) {
+        Ok(commitment) => Ok(Some((commitment, Commitment::digest_of_text(text)))),
+        Err(error) => {
+            let place = Place::object(Object::Commitment);
+            let converted = unconverted(text).is_some_and(|text| Commitment::parse(&text).is_ok());
+            Err(Box::new(match converted {
+                true => Finding::inconclusive(place, CONVERTED),
+                false => Finding::divergent(place, error),
+            }))
+        }
     }
 }
 
 /// What a commitment vouches for and is not there was withheld; our own
 /// trouble with reading is not the trainer's fault.
-fn unreadable(error: StoreError, committed: bool) -> Finding {
-    match error {
+fn unreadable(error: &StoreError, committed: bool) -> Finding {
+    match *error {
         StoreError::Missing { object } if committed => {
             Finding::divergent(Place::object(object), "it is committed to, but missing")
         }
         StoreError::Missing { object }
-        | StoreError::NotAFile { object }
+        | StoreError::NotAFile { object, .. }
         | StoreError::TooLarge { object, .. }
         | StoreError::Io { object, .. } => Finding::inconclusive(Place::object(object), error),
         _ => Finding::inconclusive(Place::object(Object::Journal), error),
@@ -125,10 +146,10 @@ fn unreadable(error: StoreError, committed: bool) -> Finding {
 
 fn read_history(run: &dyn ReadRun, committed: bool) -> Checked<History> {
     let place = Place::object(Object::Journal);
-    let source = run.open(Object::Journal).map_err(|error| unreadable(error, committed))?;
+    let source = run.open(Object::Journal).map_err(|error| unreadable(&error, committed))?;
     History::read(source).map_err(|error| {
         Box::new(match error {
-            HistoryError::Journal(JournalError::Store(error)) => unreadable(error, committed),
+            HistoryError::Journal(JournalError::Store(error)) => unreadable(&error, committed),
             HistoryError::Journal(JournalError::TooOld { .. } | JournalError::TooNew { .. }) => {
                 Finding::inconclusive(place, error)
             }
@@ -141,6 +162,9 @@ fn read_history(run: &dyn ReadRun, committed: bool) -> Checked<History> {
 fn read_spec(text: &[u8], expected: crate::digest::Digest) -> Checked<Spec> {
     let place = Place::object(Object::Spec);
     if Spec::digest_of_text(text) != expected {
+        if unconverted(text).is_some_and(|text| Spec::digest_of_text(&text) == expected) {
+            return Err(Box::new(Finding::inconclusive(place, CONVERTED)));
+        }
         let problem = "it is not the spec that the journal began with; it was altered";
         return Err(Box::new(Finding::divergent(place, problem)));
     }
@@ -157,7 +181,10 @@ fn unfinished(history: &History) -> Finding {
     } else {
         format!("its journal ends after {steps} steps; go on with `record --resume`")
     };
-    let problem = format!("the run has no commitment, so nothing can be drawn from it: {state}");
+    let problem = format!(
+        "the run has no commitment, so nothing can be drawn from it: {state}. While it is being \
+         recorded, wait until it is done"
+    );
     Finding::inconclusive(Place::object(Object::Commitment), problem)
 }
 

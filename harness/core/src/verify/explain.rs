@@ -22,9 +22,16 @@ impl Replay {
 impl Divergence {
     /// Says in one sentence where the replay first leaves the recording.
     pub fn explain(&self) -> String {
-        match &self.step {
+        let place = match &self.step {
             Some(step) => step.explain(),
             None => "every recorded step is reproduced, but the closing state is another".into(),
+        };
+        match &self.closing_unread {
+            Some(why) => format!(
+                "{place}; that the closing state is not the committed one is known by its root \
+                 alone, as the recording changed while it was audited: {why}"
+            ),
+            None => place,
         }
     }
 }

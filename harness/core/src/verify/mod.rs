@@ -17,6 +17,7 @@
 //! Nothing here uses the recording side: the two meet only in
 //! [`crate::format`].
 
+mod agreed;
 mod allowed_signers;
 mod audited;
 mod boundary;
@@ -36,6 +37,7 @@ mod finish;
 mod independence;
 mod instability;
 mod nonce_source;
+mod outcome;
 mod power;
 mod recall;
 mod recording;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::replay::ReplayError;
 use crate::digest::Digest;
 use crate::format::{Checkpoint, CheckpointError, History, Object, ReadRun};
 use crate::spec::Spec;
@@ -44,8 +45,29 @@ impl Recording<'_> {
 
     /// Says whether a model of so many parameters, of at least one byte each,
     /// can be the recorded one.
-    pub fn can_hold(&self, parameters: u64) -> Result<bool, CheckpointError> {
-        Ok(parameters <= self.checkpoint(0)?.byte_len())
+    ///
+    /// # Errors
+    /// The first checkpoint cannot be read, or is not the committed one any more.
+    pub fn can_hold(&self, parameters: u64) -> Result<bool, ReplayError> {
+        let refuse = |problem| ReplayError::Checkpoint { step: 0, problem };
+        let first = self.checkpoint(0).map_err(refuse)?;
+        if parameters <= first.byte_len() {
+            return Ok(true);
+        }
+        let root = self.history.checkpoints.get(&0).copied().unwrap_or_default();
+        match first.root().map_err(refuse)? == root {
+            true => Ok(false),
+            false => Err(ReplayError::Changed(Object::Checkpoint(root))),
+        }
+    }
+
+    /// Says whether a checkpoint that is too large to be loaded is the committed one.
+    /// Nobody hashes terabytes for that: which tensors a step left is in the journal.
+    pub(super) fn is_as_committed(&self, step: u64, found: &Checkpoint) -> bool {
+        match step.checked_sub(1).and_then(|before| self.history.layouts(before)) {
+            Some(layouts) => layouts.state == **found.layout(),
+            None => found.root().ok().as_ref() == self.history.checkpoints.get(&step),
+        }
     }
 
     /// Opens the checkpoint that opens `step`.

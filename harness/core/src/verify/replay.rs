@@ -7,7 +7,7 @@ use super::divergence::{Divergence, StepDivergence};
 use super::recording::{Recording, Segment};
 use super::tolerance::SegmentDeviation;
 use super::unrecorded::Unrecorded;
-use crate::format::{CheckpointError, JournalError, Object, StepLayouts, StoreError};
+use crate::format::{CheckpointError, JournalError, Object, StepLayouts};
 use crate::state::{Layout, State, StateRoot, TensorDifference, state_differences};
 use crate::trainer::{StepTrace, Trainer, TrainerError};
 
@@ -33,6 +33,10 @@ pub struct Replay {
     /// Without that, `initial` accuses nobody.
     #[serde(default)]
     pub declares_inputs: bool,
+    /// Why the recorded initial state could not be compared tensor by tensor, where its
+    /// committed root alone shows that it is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initial_unread: Option<String>,
     /// What it did step by step, thinned out.
     #[serde(default)]
     pub course: Course,
@@ -49,7 +53,12 @@ impl Replay {
     /// Says whether everything agreed: bit for bit, or within the tolerance where
     /// one is measured.
     pub fn agrees(&self) -> bool {
-        !self.leaves_recording() && self.initial.is_empty()
+        !self.leaves_recording() && self.begins_as_declared()
+    }
+
+    /// Says whether the recorded initial state is the one that the spec's seed gives.
+    pub fn begins_as_declared(&self) -> bool {
+        self.initial.is_empty() && self.initial_unread.is_none()
     }
 
     /// Says whether it leaves the recording, wherever it began.
@@ -58,10 +67,25 @@ impl Replay {
         self.divergence.is_some() || beyond
     }
 
-    /// Says whether another replay computed the same, with whatever kernels.
+    /// Says whether another replay computed the same, with whatever kernels. Where one
+    /// of them could not read a recorded state any more, what both computed decides.
     pub fn repeats(&self, other: &Self) -> bool {
-        let unrecorded = self.unrecorded.clone();
-        *self == Self { unrecorded, ..other.clone() }
+        let mut other = Self { unrecorded: self.unrecorded.clone(), ..other.clone() };
+        let mut own = self.clone();
+        if own.initial_unread.is_some() || other.initial_unread.is_some() {
+            if own.begins_as_declared() != other.begins_as_declared() {
+                return false;
+            }
+            other.initial.clone_from(&own.initial);
+            other.initial_unread.clone_from(&own.initial_unread);
+        }
+        if let (Some(own), Some(other)) = (&mut own.divergence, &mut other.divergence)
+            && (own.closing_unread.is_some() || other.closing_unread.is_some())
+        {
+            other.closing.clone_from(&own.closing);
+            other.closing_unread.clone_from(&own.closing_unread);
+        }
+        own == other
     }
 }
 
@@ -82,8 +106,20 @@ pub enum ReplayError {
     /// The journal cannot be read.
     #[error("journal: {0}")]
     Journal(#[from] JournalError),
-    /// The recording was changed while it was audited.
-    #[error("{0} was changed during the audit")]
+    /// A committed state is larger than its program can have made it.
+    #[error(
+        "checkpoint of step {step}: its tensors have {bytes} bytes; at most {limit} are loaded"
+    )]
+    TooLarge {
+        /// The step that it opens.
+        step: u64,
+        /// Its size.
+        bytes: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// A stored state is whole, but not the committed one.
+    #[error("{0} does not hold the committed state any more")]
     Changed(Object),
     /// The journal lacks a step.
     #[error("the journal holds no step {0}")]
@@ -91,16 +127,18 @@ pub enum ReplayError {
 }
 
 impl ReplayError {
-    /// Says whether the recording is to blame: it claims a state that its own
-    /// program cannot hold, or that is not there.
-    pub fn is_in_the_recording(&self) -> bool {
-        match self {
-            Self::Trainer(TrainerError::Restore(_)) | Self::NoStep(_) => true,
-            Self::Checkpoint { problem, .. } => {
-                !matches!(problem, CheckpointError::Store(StoreError::Io { .. }))
-            }
-            Self::Trainer(_) | Self::Journal(_) | Self::Changed(_) => false,
-        }
+    /// Says whether the recording is to blame: what it commits to cannot be what its own
+    /// program leaves.
+    pub(super) fn is_in_the_recording(&self) -> bool {
+        matches!(
+            self,
+            Self::Trainer(TrainerError::Restore(_)) | Self::NoStep(_) | Self::TooLarge { .. }
+        )
+    }
+
+    /// Says whether a file is to blame that was whole when the recording was examined.
+    pub fn is_a_change(&self) -> bool {
+        matches!(self, Self::Checkpoint { .. } | Self::Journal(_) | Self::Changed(_))
     }
 }
 
@@ -115,14 +153,15 @@ pub fn replay(
 ) -> Result<Replay, ReplayError> {
     let initial_state = trainer.capture(0)?;
     let limit = state_limit(&initial_state);
-    let initial = initial_differences(recording, &initial_state, limit)?;
-    trainer.restore(&load(recording, segment.step_start, limit)?)?;
+    let (initial, initial_unread) = initial_differences(recording, &initial_state, limit)?;
+    trainer.restore(&opening(recording, segment, initial_state, limit)?)?;
     let (first, course) = take_steps(recording, trainer, segment, StepDivergence::of, progress)?;
     let closing_state = trainer.capture(segment.step_end)?;
     let closing_root = closing_state.root();
-    let closing = closing_differences(recording, &closing_state, closing_root, segment, limit)?;
-    let diverges = first.is_some() || !closing.is_empty();
-    let divergence = diverges.then_some(Divergence { step: first, closing });
+    let (closing, closing_unread) =
+        closing_differences(recording, &closing_state, closing_root, segment, limit)?;
+    let diverges = first.is_some() || !closing.is_empty() || closing_unread.is_some();
+    let divergence = diverges.then_some(Divergence { step: first, closing, closing_unread });
     let unrecorded = Unrecorded::of(&recording.history.selections, trainer.selections()?);
     let deviation = None;
     Ok(Replay {
@@ -131,6 +170,7 @@ pub fn replay(
         divergence,
         initial,
         declares_inputs: trainer.declares_inputs(),
+        initial_unread,
         course,
         unrecorded,
         deviation,
@@ -168,17 +208,17 @@ pub(super) fn take_steps(
     Ok((first, course.finish()))
 }
 
+/// Names the tensors that differ from a recorded state, or says why that cannot be told.
+type Unlike = (Vec<TensorDifference>, Option<String>);
+
 /// The run has to begin where its seed says; a run that began with other
 /// weights could be honest from there on.
 pub(super) fn initial_differences(
     recording: &Recording<'_>,
     derived: &State,
     limit: u64,
-) -> Result<Vec<TensorDifference>, ReplayError> {
-    if recording.history.checkpoints.get(&0) == Some(&derived.root()) {
-        return Ok(Vec::new());
-    }
-    Ok(state_differences(&load(recording, 0, limit)?, derived))
+) -> Result<Unlike, ReplayError> {
+    unlike(recording, 0, derived, derived.root(), limit)
 }
 
 fn closing_differences(
@@ -187,11 +227,49 @@ fn closing_differences(
     root: StateRoot,
     segment: Segment,
     limit: u64,
-) -> Result<Vec<TensorDifference>, ReplayError> {
-    if recording.history.checkpoints.get(&segment.step_end) == Some(&root) {
-        return Ok(Vec::new());
+) -> Result<Unlike, ReplayError> {
+    unlike(recording, segment.step_end, replayed, root, limit)
+}
+
+/// Compares with a committed state. Its root alone decides whether the two are equal:
+/// whoever deletes or alters the file while it is audited takes back only where they
+/// differ.
+fn unlike(
+    recording: &Recording<'_>,
+    step: u64,
+    found: &State,
+    root: StateRoot,
+    limit: u64,
+) -> Result<Unlike, ReplayError> {
+    if recording.history.checkpoints.get(&step) == Some(&root) {
+        return Ok(Unlike::default());
     }
-    Ok(state_differences(&load(recording, segment.step_end, limit)?, replayed))
+    match load(recording, step, limit) {
+        Ok(recorded) => Ok((state_differences(&recorded, found), None)),
+        Err(error) if error.is_a_change() => Ok((Vec::new(), Some(error.to_string()))),
+        Err(error) => Err(error),
+    }
+}
+
+/// Returns the state to begin with. That of step 0 is there twice, if it is the derived
+/// one.
+fn opening(
+    recording: &Recording<'_>,
+    segment: Segment,
+    derived: State,
+    limit: u64,
+) -> Result<State, ReplayError> {
+    let first = segment.step_start == 0;
+    match load(recording, segment.step_start, limit) {
+        Err(error)
+            if first
+                && error.is_a_change()
+                && recording.history.checkpoints.get(&0) == Some(&derived.root()) =>
+        {
+            Ok(derived)
+        }
+        loaded => loaded,
+    }
 }
 
 /// Limits a state by the initial one.
@@ -203,7 +281,15 @@ pub(super) fn state_limit(initial: &State) -> u64 {
 /// used.
 pub(super) fn load(recording: &Recording<'_>, step: u64, limit: u64) -> Result<State, ReplayError> {
     let refuse = |problem| ReplayError::Checkpoint { step, problem };
-    let state = recording.checkpoint(step).and_then(|found| found.load(limit)).map_err(refuse)?;
+    let checkpoint = recording.checkpoint(step).map_err(refuse)?;
+    let state = match checkpoint.load(limit) {
+        Err(CheckpointError::TooLarge { bytes, limit })
+            if recording.is_as_committed(step, &checkpoint) =>
+        {
+            return Err(ReplayError::TooLarge { step, bytes, limit });
+        }
+        loaded => loaded.map_err(refuse)?,
+    };
     match recording.history.checkpoints.get(&step) {
         Some(root) if *root == state.root() => Ok(state),
         root => Err(ReplayError::Changed(Object::Checkpoint(root.copied().unwrap_or_default()))),

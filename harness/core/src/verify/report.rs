@@ -27,8 +27,9 @@ use crate::format::Environment;
 /// 1: the first (2026-11). Later in 1, as fields that may be missing: where the
 /// nonce came from, which independence was required, what a ledger knew of
 /// earlier audits, the chance of escape up to now, the kernels that a replay had to
-/// choose itself, the tolerance of an audit across classes of device, and the rule of
-/// the draw (a report without one was drawn by rule 1), who decided on the sample, and what was audited.
+/// choose itself, the tolerance of an audit across classes of device, the rule of
+/// the draw (a report without one was drawn by rule 1), who decided on the sample, what was
+/// audited, and the outcome `changed` of a segment.
 pub const REPORT_FORMAT: u32 = 1;
 
 /// Numbers of tampered segments for which the chance of escape is reported.
@@ -169,6 +170,12 @@ pub enum SegmentOutcome {
     /// The replay failed for a reason that is not in the recording.
     Failed {
         /// Why.
+        problem: String,
+    },
+    /// What the examination had found whole was gone, altered or closed to the replay:
+    /// deleted, cut, overwritten, or its permissions taken.
+    Changed {
+        /// What was found instead.
         problem: String,
     },
 }
@@ -351,12 +358,14 @@ impl SegmentReport {
     fn wrong_start(&self) -> Option<(Weight, String)> {
         let SegmentOutcome::Replayed { replay } = &self.outcome else { return None };
         let names: Vec<&str> = replay.initial.iter().map(|found| found.name.as_str()).collect();
+        let what = match &replay.initial_unread {
+            Some(why) => format!("its root differs, and it cannot be compared any more: {why}"),
+            None => format!("{} differs", list(&names)),
+        };
         let differ = format!(
-            "step 0: the recorded initial state is not the one that the spec's seed gives: {} \
-             differs",
-            list(&names)
+            "step 0: the recorded initial state is not the one that the spec's seed gives: {what}"
         );
-        (!names.is_empty()).then(|| match replay.declares_inputs {
+        (!replay.begins_as_declared()).then(|| match replay.declares_inputs {
             true => (Weight::Divergent, differ),
             false => (Weight::Inconclusive, format!("{differ}; {UNDECLARED}")),
         })
@@ -385,6 +394,10 @@ impl SegmentReport {
             SegmentOutcome::Failed { problem } => {
                 (Weight::Inconclusive, format!("it could not be replayed: {problem}"))
             }
+            SegmentOutcome::Changed { problem } => (
+                Weight::Inconclusive,
+                format!("the recording changed while it was audited: {problem}"),
+            ),
         };
         Some((weight, format!("{place}: {reason}")))
     }

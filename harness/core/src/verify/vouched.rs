@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::allowed_signers::AllowedSigners;
 use super::finding::{Finding, Place};
 use crate::format::{
-    COMMITMENT_BYTES_MAX, Object, PublicKey, ReadRun, SIGNATURE_BYTES_MAX, Signature,
-    SignatureError, StoreError,
+    CONVERTED, Object, PublicKey, ReadRun, SIGNATURE_BYTES_MAX, Signature, SignatureError,
+    StoreError, unconverted,
 };
 
 /// Says who vouches for a recording. A signature shows who held the key, not
@@ -47,10 +47,13 @@ impl fmt::Display for Vouched {
     }
 }
 
-/// Checks the signature over the stored bytes of the commitment, if there is
+/// Checks the signature over the bytes that were read as the commitment, if there is
 /// one. Returns who signed, as far as that can be told without knowing whom to
 /// trust, and what is wrong.
-pub(super) fn check_signature(run: &dyn ReadRun) -> (Vouched, Option<PublicKey>, Option<Finding>) {
+pub(super) fn check_signature(
+    run: &dyn ReadRun,
+    commitment: &Result<Vec<u8>, StoreError>,
+) -> (Vouched, Option<PublicKey>, Option<Finding>) {
     let place = Place::object(Object::Signature);
     let broken = |finding| (Vouched::Broken, None, finding);
     let text = match run.read(Object::Signature, SIGNATURE_BYTES_MAX) {
@@ -61,22 +64,40 @@ pub(super) fn check_signature(run: &dyn ReadRun) -> (Vouched, Option<PublicKey>,
         }
         Err(error) => return broken(Some(Finding::inconclusive(place, error))),
     };
-    let commitment = match run.read(Object::Commitment, COMMITMENT_BYTES_MAX) {
+    let commitment = match commitment {
         Ok(commitment) => commitment,
+        // A recorder has finished since; that there was no commitment before is a finding.
+        Err(StoreError::Missing { object }) if run.open(*object).is_ok() => {
+            return (Vouched::Unsigned, None, None);
+        }
         Err(StoreError::Missing { object }) => {
             let problem = "it is signed, but missing";
-            return broken(Some(Finding::divergent(Place::object(object), problem)));
+            return broken(Some(Finding::divergent(Place::object(*object), problem)));
         }
         // Reading the commitment is a finding of its own.
         Err(_) => return broken(None),
     };
-    match Signature::verify(&text, &commitment) {
+    match Signature::verify(&text, commitment) {
         Ok(signature) => {
             let key = signature.key();
             (Vouched::UnknownKey { key: key.fingerprint() }, Some(key), None)
         }
+        Err(_) if is_converted(&text, commitment) => {
+            broken(Some(Finding::inconclusive(place, CONVERTED)))
+        }
+        Err(error @ SignatureError::Foreign { .. }) => {
+            broken(Some(Finding::inconclusive(place, error)))
+        }
         Err(error) => broken(Some(Finding::divergent(place, error))),
     }
+}
+
+/// Says whether the signature verifies with the line ends that it and the commitment had.
+fn is_converted(text: &[u8], commitment: &[u8]) -> bool {
+    let (signature, signed) = (unconverted(text), unconverted(commitment));
+    let (signature, signed) = (signature.as_deref(), signed.as_deref());
+    (signature.is_some() || signed.is_some())
+        && Signature::verify(signature.unwrap_or(text), signed.unwrap_or(commitment)).is_ok()
 }
 
 impl Vouched {

@@ -164,6 +164,7 @@ pub(crate) fn audit(run: &MemoryRun, segments: Option<&[u64]>) -> Report {
         findings.extend(examine_data(recording, data(&recording.spec).as_ref(), &mut |_| ()));
         let all: Vec<u64> = (0..recording.segment_count()).collect();
         reports = segment_reports(recording, segments.unwrap_or(&all));
+        reports.iter_mut().for_each(|report| report.settle(&findings));
     }
     let place = run.place();
     Report::conclude(place, vouched, recording.as_ref(), None, findings, reports, environment())
@@ -177,13 +178,7 @@ pub(crate) fn segment_reports(recording: &Recording<'_>, segments: &[u64]) -> Ve
 fn segment_report(recording: &Recording<'_>, index: u64) -> SegmentReport {
     let mut trainer = replayer(recording);
     let segment = recording.segment(index);
-    let outcome = match replay(recording, trainer.as_mut(), segment, &mut |_| ()) {
-        Ok(replay) => SegmentOutcome::Replayed { replay: Box::new(replay) },
-        Err(error) if error.is_in_the_recording() => {
-            SegmentOutcome::Refused { problem: error.to_string() }
-        }
-        Err(error) => SegmentOutcome::Failed { problem: error.to_string() },
-    };
+    let outcome = SegmentOutcome::of(replay(recording, trainer.as_mut(), segment, &mut |_| ()));
     SegmentReport { segment, outcome, explanation: None, incidents: Vec::new() }
 }
 

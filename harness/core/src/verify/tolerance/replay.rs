@@ -26,7 +26,7 @@ pub fn replay_within(
 ) -> Result<Replay, ReplayError> {
     let initial_state = trainer.capture(0)?;
     let limit = state_limit(&initial_state);
-    let initial = initial_differences(recording, &initial_state, limit)?;
+    let (initial, initial_unread) = initial_differences(recording, &initial_state, limit)?;
     let opening = load(recording, segment.step_start, limit)?;
     trainer.restore(&opening)?;
     let compare = StepDivergence::of_what_is_exact;
@@ -38,9 +38,14 @@ pub fn replay_within(
     Ok(Replay {
         segment,
         closing_root: closing.root(),
-        divergence: diverges.then_some(Divergence { step: first, closing: unequal }),
+        divergence: diverges.then_some(Divergence {
+            step: first,
+            closing: unequal,
+            closing_unread: None,
+        }),
         initial,
         declares_inputs: trainer.declares_inputs(),
+        initial_unread,
         course,
         // Those of another class of device are none of this one's.
         unrecorded: Unrecorded::default(),
