@@ -39,8 +39,14 @@ impl Entry {
         Remembered {
             audited_at_seconds: self.audited_at_seconds,
             here: self.place == place,
-            contradicted: self.contradicted,
+            ended: true,
+            accused: self.contradicted || self.verdict == "divergent",
+            reason: None,
+            lay_at: None,
             seen: self.seen,
+            commitment: self.commitment,
+            open: Vec::new(),
+            debts: Vec::new(),
             sample: self.sample().filter(|_| self.agreed),
         }
     }
