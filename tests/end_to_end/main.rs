@@ -9,16 +9,21 @@ mod bit_flip;
 mod commands;
 mod doctor;
 mod drill;
+#[cfg(unix)]
+mod evasion;
 mod honest;
 #[cfg(unix)]
 mod hostile;
 mod independence;
 mod insider;
 mod killed;
+#[cfg(unix)]
 mod ledger;
 #[cfg(target_os = "linux")]
 mod memory;
 mod page;
+#[cfg(unix)]
+mod proven;
 mod rehearsal;
 mod selections;
 mod signed;

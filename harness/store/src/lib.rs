@@ -15,5 +15,5 @@ mod ledger;
 mod queue;
 
 pub use directory::{Directory, open_file};
-pub use entry::Entry;
+pub use entry::{BEGUN, Closing, Divergent, Entry, Owed, Paid};
 pub use ledger::{LEDGER_FORMAT, Ledger, LedgerError, Summary};

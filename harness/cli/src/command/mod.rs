@@ -13,6 +13,8 @@ mod ledger;
 mod ledger_file;
 mod load;
 mod memory;
+mod past;
+mod place;
 mod probe;
 mod record;
 mod rehearsal;

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use clap::Args;
 use reenact_core::spec::Sampling;
-use reenact_core::verify::{Beacon, Challenge, Nonce, NonceSource, Recording, segments_for};
+use reenact_core::verify::{Beacon, Challenge, Debt, Nonce, NonceSource, Recording, segments_for};
 
 use crate::failure::Failure;
 
@@ -77,6 +77,17 @@ pub(crate) struct Drawn {
     pub(crate) segments: Vec<u64>,
     pub(crate) challenge: Option<Challenge>,
     pub(crate) nonce_source: Option<NonceSource>,
+}
+
+impl Drawn {
+    /// Adds what is due from earlier audits. A list of segments stays as it is.
+    pub(super) fn owe(&mut self, debts: &[Debt]) {
+        if self.challenge.is_some() {
+            self.segments.extend(debts.iter().map(|debt| debt.segment));
+            self.segments.sort_unstable();
+            self.segments.dedup();
+        }
+    }
 }
 
 impl Selection {
