@@ -1,6 +1,7 @@
 //! History cannot be rewritten: the ledger remembers what audits saw.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -14,48 +15,48 @@ use crate::common::{
 };
 
 /// A folder with a spec, a place for a run and a ledger.
-struct Place {
-    folder: TempDir,
-    run: PathBuf,
-    ledger: PathBuf,
+pub(crate) struct Place {
+    pub(crate) folder: TempDir,
+    pub(crate) run: PathBuf,
+    pub(crate) ledger: PathBuf,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempdir().unwrap();
         let (run, ledger) = (folder.path().join("run"), folder.path().join("state/ledger"));
         Self { folder, run, ledger }
     }
 
-    fn recorded() -> Self {
+    pub(crate) fn recorded() -> Self {
         let place = Self::new();
         place.record("7");
         place
     }
 
     /// Records with this root seed, whatever was there before.
-    fn record(&self, seed: &str) {
+    pub(crate) fn record(&self, seed: &str) {
         let _ = fs::remove_dir_all(&self.run);
         let seed = format!("root_seed = {seed}");
         record(&toy_spec(self.folder.path(), &[("root_seed = 7", &seed)]), &self.run, &[]);
     }
 
-    fn audit(&self, more: &[&str]) -> Ran {
+    pub(crate) fn audit(&self, more: &[&str]) -> Ran {
         self.audit_of(&self.run, more)
     }
 
-    fn audit_of(&self, run: &Path, more: &[&str]) -> Ran {
+    pub(crate) fn audit_of(&self, run: &Path, more: &[&str]) -> Ran {
         audit(run, &[&["--ledger", self.ledger.to_str().unwrap()], more].concat())
     }
 
     /// Runs `reenact ledger`.
-    fn ledger(&self, action: &str, run: Option<&Path>, more: &[&str]) -> Ran {
+    pub(crate) fn ledger(&self, action: &str, run: Option<&Path>, more: &[&str]) -> Ran {
         let mut command = binary();
         command.args(["ledger", action]).args(run).arg("--ledger").arg(&self.ledger);
         Ran::from(&command.args(more).output().unwrap())
     }
 
-    fn entries(&self, run: &Path) -> Vec<Value> {
+    pub(crate) fn entries(&self, run: &Path) -> Vec<Value> {
         let shown = self.ledger("show", Some(run), &["--json"]).expect(MATCH).json();
         shown.as_array().unwrap().clone()
     }
@@ -188,10 +189,11 @@ fn chances_of_escape_multiply() {
         assert_eq!(report["escape"][0]["probability"], 0.6);
         (1000.0 * report["escape"][0]["probability_so_far"].as_f64().unwrap()).round()
     };
-    assert_eq!(so_far(&["--sample", "3", "--nonce", "a"]), 600.0);
+    assert_eq!(so_far(&["--sample", "3"]), 600.0);
     assert_eq!(so_far(&["--sample", "3"]), 360.0);
-    // The same draw again shows nothing new, nor does a choice by hand.
-    assert_eq!(so_far(&["--sample", "3", "--nonce", "a"]), 360.0);
+    // Who gives a nonce may have told the trainer: seven nights of dates are no chance.
+    assert_eq!(so_far(&["--sample", "3", "--nonce", "2026-11-23"]), 360.0);
+    // A choice by hand shows nothing new either.
     let chosen = place.audit(&["--segment", "0,1"]).expect(MATCH).json();
     assert_eq!(chosen["escape"].as_array().unwrap().len(), 0);
     assert_eq!(so_far(&["--sample", "3"]), 216.0);
@@ -218,17 +220,35 @@ fn a_recording_that_cannot_be_read_is_remembered_without_a_head() {
     assert_eq!(audits_before(&place.audit(&[]).expect(MATCH).json()), 2);
 }
 
-/// Audits with the ledger where it usually is, and with one that was named.
-fn both(place: &Place, ledger: &Path) -> (Ran, Ran) {
-    let mut usual = binary();
-    usual.env("REENACT_LEDGER", ledger).args(["audit", "--json", "--sample", "all"]);
-    let usual = Ran::from(&usual.arg(&place.run).output().unwrap());
-    let named = audit(&place.run, &["--ledger", ledger.to_str().unwrap()]);
-    (usual, named)
+/// Audits with the ledger that a variable names.
+fn in_variable(place: &Place, ledger: &Path) -> Ran {
+    let mut command = binary();
+    command.env("REENACT_LEDGER", ledger).args(["audit", "--json", "--segments", "all"]);
+    Ran::from(&command.arg(&place.run).output().unwrap())
+}
+
+/// Audits with the ledger where it usually is.
+fn usual(place: &Place, ledger: &Path) -> Ran {
+    let state = place.folder.path().join("usual");
+    let _ = fs::remove_dir_all(&state);
+    fs::create_dir_all(state.join("reenact")).unwrap();
+    symlink(ledger, state.join("reenact/ledger.sqlite")).unwrap();
+    with_state(place, &state)
+}
+
+fn with_state(place: &Place, state: &Path) -> Ran {
+    let mut command = binary();
+    command.env_remove("REENACT_LEDGER").env("XDG_STATE_HOME", state);
+    command.args(["audit", "--json", "--segments", "all"]);
+    Ran::from(&command.arg(&place.run).output().unwrap())
+}
+
+fn named(place: &Place, ledger: &Path) -> Ran {
+    audit(&place.run, &["--ledger", ledger.to_str().unwrap()])
 }
 
 #[test]
-fn trouble_with_the_ledger_changes_no_verdict() {
+fn trouble_with_a_ledger_that_is_there_is_no_match() {
     let place = Place::recorded();
     place.audit(&[]).expect(MATCH);
     let newer = place.folder.path().join("newer");
@@ -246,13 +266,25 @@ fn trouble_with_the_ledger_changes_no_verdict() {
         (&unwritable, "cannot be made"),
         (&folder, "cannot be read or written"),
     ] {
-        let (usual, named) = both(&place, ledger);
-        let usual = usual.expect(MATCH).says(&["note:", says]);
-        let problem = usual.json()["past"]["problem"].as_str().unwrap().to_owned();
-        assert!(problem.contains(says), "{problem}");
-        let named = named.expect(INCONCLUSIVE).says(&["error:", says, "--no-ledger"]);
-        assert_eq!(named.stdout, "", "nothing was replayed");
+        // The usual one is a link here, which leads nowhere where none can be made.
+        let trouble = [
+            (in_variable(&place, ledger), says),
+            (named(&place, ledger), says),
+            (usual(&place, ledger), ""),
+        ];
+        for (ran, says) in trouble {
+            let ran = ran.expect(INCONCLUSIVE).says(&["error:", says, "--no-ledger"]);
+            assert_eq!(ran.stdout, "", "nothing was replayed");
+        }
     }
+    // Where there was none, and none can be begun, nothing is forgotten by that.
+    let mut homeless = binary();
+    for name in ["REENACT_LEDGER", "XDG_STATE_HOME", "HOME"] {
+        homeless.env_remove(name);
+    }
+    homeless.args(["audit", "--json", "--segments", "all"]).arg(&place.run);
+    let ran = Ran::from(&homeless.output().unwrap()).expect(MATCH).says(&["note:", "HOME"]);
+    assert!(ran.json()["past"]["problem"].as_str().unwrap().contains("HOME"));
 }
 
 #[test]
@@ -309,10 +341,12 @@ fn the_ledger_says_what_it_does_not_know() {
     let forgotten = place.ledger("forget", Some(&place.run), &["--json"]).expect(MATCH).json();
     assert_eq!(forgotten["forgotten"].as_array().unwrap().len(), 1);
     assert!(place.ledger("list", None, &[]).expect(MATCH).stdout.contains("No audit"));
-    for (action, does) in [("list", "List"), ("show", "Show every"), ("forget", "Delete")] {
+    for (action, does) in
+        [("list", "List"), ("show", "Show every"), ("forget", "Delete"), ("close", "Close a")]
+    {
         let help = reenact(&["ledger", action, "--help"]).expect(MATCH).stdout;
         assert!(
-            help.starts_with(does) && help.contains("Examples:") && help.contains("--json"),
+            help.starts_with(does) && help.contains("Example") && help.contains("--json"),
             "{help}"
         );
     }

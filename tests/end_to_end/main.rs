@@ -11,6 +11,8 @@ mod changed;
 mod commands;
 mod doctor;
 mod drill;
+#[cfg(unix)]
+mod evasion;
 #[cfg(target_os = "linux")]
 mod full_disk;
 mod honest;
@@ -21,12 +23,15 @@ mod insider;
 #[cfg(unix)]
 mod kept_elsewhere;
 mod killed;
+#[cfg(unix)]
 mod ledger;
 #[cfg(target_os = "linux")]
 mod memory;
 mod page;
 #[cfg(unix)]
 mod plain_text;
+#[cfg(unix)]
+mod proven;
 mod recording;
 mod rehearsal;
 mod sample;

@@ -10,6 +10,7 @@ mod command;
 mod cost;
 mod environment;
 mod failure;
+mod interruption;
 mod json;
 mod key_file;
 mod output;

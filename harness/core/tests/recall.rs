@@ -7,11 +7,12 @@ use common::{
     trainer,
 };
 use reenact_core::digest::Digest;
-use reenact_core::format::{Object, ReadRun};
+use reenact_core::format::{Environment, Object, ReadRun};
 use reenact_core::memory::MemoryRun;
 use reenact_core::record::Recorder;
 use reenact_core::verify::{
-    Challenge, Finding, Recall, Remembered, Report, Seen, Verdict, Weight, recall,
+    Challenge, Debt, Escape, Finding, Grade, NonceSource, Open, Proven, Recall, Remembered, Report,
+    Seen, SegmentOutcome, Verdict, Weight, recall,
 };
 
 /// Records so many steps and is killed.
@@ -32,7 +33,19 @@ fn recalled(run: &MemoryRun, remembered: &[Remembered]) -> Recall {
 /// What an audit of this recording, here and now, would leave.
 fn audit_of(run: &MemoryRun, at: u64) -> Remembered {
     let seen = recalled(run, &[]).seen;
-    Remembered { audited_at_seconds: at, here: true, contradicted: false, seen, sample: None }
+    Remembered {
+        audited_at_seconds: at,
+        here: true,
+        ended: true,
+        accused: false,
+        reason: None,
+        lay_at: None,
+        seen,
+        commitment: examined(run).recording.map(|recording| recording.commitment),
+        sample: None,
+        open: Vec::new(),
+        debts: Vec::new(),
+    }
 }
 
 #[track_caller]
@@ -144,7 +157,7 @@ fn the_right_recording_may_come_back() {
     // Someone replaced it, an audit said so, and it was restored.
     let (honest, other) = (record(&spec()), record(&spec_with(|spec| spec.root_seed += 1)));
     let before = audit_of(&honest, 1);
-    let accusing = Remembered { contradicted: true, ..audit_of(&other, 2) };
+    let accusing = Remembered { accused: true, ..audit_of(&other, 2) };
     assert_eq!(recalled(&honest, &[before.clone(), accusing.clone()]).finding, None);
     accused(&recalled(&other, &[before, accusing]));
 }
@@ -164,6 +177,7 @@ fn concluded(run: &MemoryRun, nonce: &str, count: u64, remembered: &[Remembered]
         segments,
         environment(),
     );
+    report.nonce_source = Some(NonceSource::Fresh);
     report.remember(&recall(run, Some(&recording), remembered));
     report
 }
@@ -220,5 +234,166 @@ fn heads_need_not_be_honest() {
         let seen = Some(Seen { frames, head: Digest([4; 32]) });
         let found = recalled(&run, &[Remembered { seen, ..audit_of(&run, u64::MAX) }]);
         accused(&found);
+    }
+}
+
+/// What an audit of this recording leaves that diverges.
+fn accusing(run: &MemoryRun, at: u64) -> (Report, Remembered) {
+    let (count, before) = (common::whole(run).segment_count(), audit_of(run, at));
+    let report = concluded(run, "all", count, &[]);
+    let named = |proven: Proven| Open { id: proven.id(before.seen), proven };
+    let open = report.proven().into_iter().map(named).collect();
+    (report, Remembered { accused: true, open, ..before })
+}
+
+#[test]
+fn a_proven_divergence_stays() {
+    let (_, run) = common::planted("weight-edit@6*1", &record(&spec()));
+    let (report, before) = accusing(&run, 1_795_406_700);
+    assert_eq!(report.verdict, Verdict::Divergent);
+    assert!(!before.open.is_empty() && report.unjudged().is_empty());
+    let unended = Remembered { ended: false, accused: false, open: Vec::new(), ..before.clone() };
+    for here in [true, false] {
+        let known = [Remembered { here, ..before.clone() }, before.clone(), unended.clone()];
+        let found = recalled(&run, &known);
+        assert_eq!(found.open.len(), before.open.len(), "each is held once");
+        let (first, open) = (&found.open[0], &before.open[0]);
+        assert_eq!((first.weight, first.place.step), (Weight::Divergent, open.proven.step));
+        let segment = format!("segment {} (", open.proven.segment.unwrap());
+        let close = format!("`reenact ledger close {} --reason TEXT`", open.id);
+        for part in ["2026-11-23 04:05 UTC", "bit-exact", &segment, &close] {
+            assert!(first.problem.contains(part), "{part}: {}", first.problem);
+        }
+        assert_eq!((found.past.audits, found.past.unended), (2, 1));
+    }
+    // It is this recording's alone, and gone when it is closed; but it is told.
+    assert_eq!(recalled(&record(&spec()), &[before.clone()]).open, []);
+    let closed = Remembered { open: Vec::new(), reason: Some("it was".into()), ..before };
+    let found = recalled(&run, &[closed]);
+    assert_eq!(found.open, []);
+    assert!(found.notes[0].problem.contains("2026-11-23 04:05 UTC"), "{:?}", found.notes);
+    assert!(found.notes[0].problem.ends_with("divergent (it was)"), "{:?}", found.notes);
+}
+
+#[test]
+fn the_name_of_a_divergence_says_what_it_is_and_not_when_it_was_found() {
+    let (_, run) = common::planted("weight-edit@6*1", &record(&spec()));
+    let (_, once) = accusing(&run, 1);
+    let (_, again) = accusing(&run, 2);
+    assert_eq!(once.open, again.open);
+    let Open { id, proven } = &once.open[0];
+    let seen = once.seen;
+    assert!(id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
+    let others = [
+        Proven { segment: None, ..proven.clone() },
+        Proven { step: Some(u64::MAX), ..proven.clone() },
+        Proven { stage: None, step: None, ..proven.clone() },
+        Proven { grade: Grade::Tolerance, ..proven.clone() },
+    ];
+    assert!(others.iter().all(|other| other.id(seen) != *id));
+    assert_ne!(proven.id(None), *id);
+}
+
+#[test]
+fn a_restored_recording_is_not_accused_but_the_story_is_told() {
+    // The altered copy was audited first, then the right one is put back.
+    let honest = record(&spec());
+    let (_, altered) = common::planted("weight-edit@6*1", &honest);
+    let (_, before) = accusing(&altered, 1_795_406_700);
+    let found = recalled(&honest, std::slice::from_ref(&before));
+    assert_eq!((&found.finding, found.open.len()), (&None, 0));
+    let note = &found.notes[0];
+    assert_eq!((found.notes.len(), note.weight), (1, Weight::Note));
+    assert!(note.problem.contains("2026-11-23 04:05 UTC found another recording here"), "{note}");
+    // Elsewhere it is none of its business; and what binds still binds.
+    let elsewhere = Remembered { here: false, ..before.clone() };
+    assert_eq!(recalled(&honest, &[elsewhere]).notes, []);
+    let other = record(&spec_with(|spec| spec.root_seed += 1));
+    accused(&recalled(&other, &[audit_of(&honest, 1), before]));
+}
+
+#[test]
+fn what_could_not_be_judged_is_due() {
+    let run = record(&spec());
+    let owed = |segment| Debt {
+        audit: "a".into(),
+        since_seconds: 5,
+        segment,
+        why: "two workers failed".into(),
+    };
+    let before = Remembered { debts: vec![owed(2), owed(1), owed(99)], ..audit_of(&run, 1) };
+    let elsewhere = Remembered { here: false, debts: vec![owed(2)], ..before.clone() };
+    let found = recalled(&run, &[before.clone(), elsewhere]);
+    assert_eq!(found.past.due, [1, 2], "each once, and only what there is");
+    // Another recording owes nothing of it.
+    let other = record(&spec_with(|spec| spec.root_seed += 1));
+    let here = Remembered { accused: true, ..before };
+    assert_eq!(recalled(&other, &[here]).debts, []);
+}
+
+#[test]
+fn what_is_due_is_replayed_beside_the_draw_and_counts_in_no_chance() {
+    let run = record(&spec());
+    let recording = common::whole(&run);
+    let alone = concluded(&run, "a", 1, &[]);
+    let challenge = alone.challenge.clone().unwrap();
+    let due = (0..recording.segment_count()).find(|index| !challenge.draw().contains(index));
+    let mut replayed = challenge.draw();
+    replayed.extend(due);
+    replayed.sort_unstable();
+    let segments = common::segment_reports(&recording, &replayed);
+    let (place, vouched) = (run.place(), Default::default());
+    let (some, none) = (Some(&recording), Vec::new());
+    let report =
+        Report::conclude(place, vouched, some, Some(challenge), none, segments, environment());
+    assert_eq!((report.verdict, report.due), (alone.verdict, Vec::from_iter(due)));
+    let chances = |escape: &[Escape]| escape.iter().map(|e| e.probability).collect::<Vec<_>>();
+    assert_eq!(chances(&report.escape), chances(&alone.escape));
+}
+
+#[test]
+fn what_does_not_settle_a_segment_leaves_it_due() {
+    let run = record(&spec());
+    let recording = common::whole(&run);
+    let mut segments = common::segment_reports(&recording, &[0, 1, 2]);
+    let problem = "the disk failed".to_owned();
+    segments[1].outcome = SegmentOutcome::Failed { problem };
+    segments[2].outcome = SegmentOutcome::Refused { problem: "it is withheld".into() };
+    let conclude = |segments, of: Environment| {
+        let (place, vouched) = (run.place(), Default::default());
+        Report::conclude(place, vouched, Some(&recording), None, Vec::new(), segments, of)
+    };
+    let report = conclude(segments, environment());
+    assert_eq!(report.unjudged(), [(1, "the disk failed"), (2, "it is withheld")]);
+    // A divergence that another class of machine excuses is neither proven nor settled.
+    let (_, run) = common::planted("weight-edit@6*1", &run);
+    let recording = common::whole(&run);
+    let all: Vec<u64> = (0..recording.segment_count()).collect();
+    let segments = common::segment_reports(&recording, &all);
+    let mut other = environment();
+    other.engine.class.insert("simd".into(), "another".into());
+    let report = Report::conclude(
+        run.place(),
+        Default::default(),
+        Some(&recording),
+        None,
+        Vec::new(),
+        segments,
+        other,
+    );
+    assert_eq!(report.verdict, Verdict::Inconclusive);
+    assert_eq!(report.proven(), []);
+    assert!(!report.unjudged().is_empty());
+}
+
+#[test]
+fn a_nonce_that_was_given_lowers_no_chance() {
+    let run = record(&spec());
+    let mut report = concluded(&run, "given", 1, &[]);
+    let before = [with_sample(&run, "a", 1)];
+    for (source, so_far) in [(NonceSource::Given, 0.75), (NonceSource::Fresh, 0.75 * 0.75)] {
+        report.nonce_source = Some(source);
+        report.remember(&recall(&run, Some(&common::whole(&run)), &before));
+        assert_eq!(report.escape[0].probability_so_far, Some(so_far));
     }
 }

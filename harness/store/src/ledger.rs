@@ -1,114 +1,49 @@
 //! The ledger: what audits saw, so that it cannot be rewritten later.
 //!
-//! One SQLite file with one table, a row an audit. Every write is one
-//! transaction, so a process that is killed loses at most the row that it was
-//! writing; processes that write at once wait for each other. Digests are kept
-//! as hex, so that any SQLite shell shows what the ledger knows.
+//! One SQLite file: a row an audit, and rows for what it proved and what it owes. Every
+//! write is one transaction, so a process that is killed loses at most what it was writing;
+//! processes that write at once wait for each other. Digests are kept as hex, so that any
+//! SQLite shell shows what the ledger knows.
+//!
+//! Whoever may read the file can lock writers out. An audit that cannot write goes on with
+//! a copy in memory and leaves its rows in files beside the ledger, which the next one takes
+//! in: [`waiting`].
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reenact_core::digest::Digest;
-use reenact_core::verify::{DrawRule, Seen};
-use rusqlite::types::Type;
-use rusqlite::{Connection, OpenFlags, Row, Transaction, TransactionBehavior, named_params};
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, OpenFlags, Row, Transaction, TransactionBehavior};
 
-use crate::entry::Entry;
+use crate::entry::{Closing, Entry};
 
-/// Format version of the ledger, its `PRAGMA user_version`.
-///
-/// 1: the first (2026-11).
-/// 2: the rule of the draw (2026-11). A ledger of format 1 is brought to it when
-/// it is opened; its samples were drawn by rule 1.
-pub const LEDGER_FORMAT: i64 = 2;
+mod error;
+mod row;
+mod schema;
+mod waiting;
 
-/// What brings a ledger of each format, from 1 on, to the next.
-const UPGRADES: [&str; 1] = ["ALTER TABLE audit ADD COLUMN rule INTEGER NOT NULL DEFAULT 1;"];
+pub use error::LedgerError;
+use row::natural;
+pub use schema::LEDGER_FORMAT;
+use schema::{APPLICATION_ID, is_new, number};
+use waiting::Waiting;
 
-/// Tells a ledger from other SQLite files: "reen".
-const APPLICATION_ID: i64 = 0x7265_656e;
-/// How long to wait for another process that writes.
-const BUSY: Duration = Duration::from_secs(20);
+/// How long to wait for another process that writes. Whoever holds a lock for longer does
+/// it on purpose, or for hours.
+const BUSY: Duration = Duration::from_millis(if cfg!(test) { 500 } else { 5000 });
 
-const CREATE: &str = "
-CREATE TABLE audit (
-    id INTEGER PRIMARY KEY,
-    place TEXT NOT NULL,
-    name TEXT,
-    spec TEXT,
-    frames INTEGER,
-    head TEXT,
-    commitment TEXT,
-    audited_at_seconds INTEGER NOT NULL,
-    verdict TEXT NOT NULL,
-    drawn INTEGER NOT NULL,
-    total INTEGER NOT NULL,
-    nonce TEXT,
-    rule INTEGER NOT NULL DEFAULT 1,
-    agreed INTEGER NOT NULL,
-    contradicted INTEGER NOT NULL
-) STRICT;
-CREATE INDEX audit_by_place ON audit (place);
-CREATE INDEX audit_by_spec ON audit (spec);
-";
-
-const INSERT: &str = "
-INSERT INTO audit (place, name, spec, frames, head, commitment, audited_at_seconds, verdict,
-                   drawn, total, nonce, rule, agreed, contradicted)
-VALUES (:place, :name, :spec, :frames, :head, :commitment, :audited_at_seconds, :verdict,
-        :drawn, :total, :nonce, :rule, :agreed, :contradicted)";
-
-/// Says why the ledger cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum LedgerError {
-    /// Its folder cannot be made.
-    #[error("the folder of the ledger {path} cannot be made: {problem}")]
-    Folder {
-        /// The file of the ledger.
-        path: String,
-        /// What the system says.
-        problem: std::io::Error,
-    },
-    /// SQLite cannot read or write it.
-    #[error("the ledger {path} cannot be read or written: {problem}")]
-    Sqlite {
-        /// The file of the ledger.
-        path: String,
-        /// What SQLite says.
-        problem: rusqlite::Error,
-    },
-    /// It was written by a newer reenact.
-    #[error(
-        "the ledger {path} has format {found}, newer than {LEDGER_FORMAT}: use a newer reenact"
-    )]
-    TooNew {
-        /// The file of the ledger.
-        path: String,
-        /// What it says.
-        found: i64,
-    },
-    /// It is a database, but no ledger.
-    #[error("{path} is a database of something else, and no ledger: name another file")]
-    Foreign {
-        /// The file.
-        path: String,
-    },
-    /// A value in it cannot be.
-    #[error("the ledger {path} is damaged ({problem}): move it away, and a new one is begun")]
-    Damaged {
-        /// The file of the ledger.
-        path: String,
-        /// What is wrong.
-        problem: String,
-    },
-}
+const BY_NAME: &str = "EXISTS (SELECT 1 FROM json_each(audit.names) \
+                       WHERE value IN (SELECT value FROM json_each(?1)))";
 
 /// Remembers audits in a file.
 #[derive(Debug)]
 pub struct Ledger {
     path: PathBuf,
     connection: Connection,
+    /// Whether the connection is a copy in memory, as the file is locked.
+    is_aside: bool,
 }
 
 /// Sums up what the ledger knows of one place.
@@ -116,32 +51,29 @@ pub struct Ledger {
 pub struct Summary {
     /// Number of audits.
     pub audits: u64,
+    /// Number of divergences that were proven and that nobody has closed.
+    pub open: u64,
+    /// Number of segments that are due.
+    pub due: u64,
     /// The last one.
     pub last: Entry,
 }
 
 impl Ledger {
-    /// Opens a ledger to add to it, and begins one if there is none.
+    /// Opens a ledger to add to it, and begins one if there is none. Only its owner can
+    /// read one that is begun: whoever may read it can also lock it.
     ///
     /// # Errors
     /// Also if nothing can be written into it: an audit shall not learn that
     /// after hours of replay.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)
-                .map_err(|problem| LedgerError::Folder { path: shown(path), problem })?;
+        begin(path)?;
+        let mut ledger = Self::connect(path)?;
+        ledger.check_format()?;
+        match ledger.prepare(true) {
+            Err(error) if error.is_lock() => ledger.step_aside()?,
+            prepared => prepared?,
         }
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-        let mut ledger = Self::connect(path, flags)?;
-        ledger.write(|transaction| match is_new(transaction)? {
-            true => transaction.execute_batch(&format!(
-                "{CREATE}
-                 PRAGMA application_id = {APPLICATION_ID};
-                 PRAGMA user_version = {LEDGER_FORMAT};"
-            )),
-            false => Ok(()),
-        })?;
-        ledger.upgrade()?;
         Ok(ledger)
     }
 
@@ -152,39 +84,30 @@ impl Ledger {
         {
             return Ok(None);
         }
-        let mut ledger = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        if is_new(&ledger.connection).map_err(|problem| ledger.refuse(problem))? {
+        let ledger = Self::connect(path)?;
+        let waiting = waiting::all(path)?;
+        if waiting.is_empty()
+            && is_new(&ledger.connection).map_err(|problem| ledger.refuse(problem))?
+        {
             return Ok(None);
         }
-        ledger.upgrade()?;
-        Ok(Some(ledger))
+        drop(ledger);
+        Self::open(path).map(Some)
     }
 
-    fn connect(path: &Path, flags: OpenFlags) -> Result<Self, LedgerError> {
+    fn connect(path: &Path) -> Result<Self, LedgerError> {
         let refuse = |problem| LedgerError::Sqlite { path: shown(path), problem };
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
         let connection = Connection::open_with_flags(path, flags).map_err(refuse)?;
         connection.busy_timeout(BUSY).map_err(refuse)?;
-        Ok(Self { path: path.into(), connection })
+        Ok(Self { path: path.into(), connection, is_aside: false })
     }
 
-    /// Brings a ledger of an earlier format to today's, and refuses what is none.
-    fn upgrade(&mut self) -> Result<(), LedgerError> {
-        let found = self.check_format()?;
-        if found == LEDGER_FORMAT {
+    /// Refuses what is no ledger, or none that this version can read.
+    fn check_format(&self) -> Result<(), LedgerError> {
+        if is_new(&self.connection).map_err(|problem| self.refuse(problem))? {
             return Ok(());
         }
-        self.write(|transaction| {
-            // Another process may have done it since.
-            let found = number(transaction, "user_version")?.max(1);
-            for upgrade in UPGRADES.iter().skip((found - 1) as usize) {
-                transaction.execute_batch(upgrade)?;
-            }
-            transaction.pragma_update(None, "user_version", LEDGER_FORMAT)
-        })
-    }
-
-    /// Returns the format, if it can be read.
-    fn check_format(&self) -> Result<i64, LedgerError> {
         let pragma = |name| number(&self.connection, name).map_err(|problem| self.refuse(problem));
         let (application, found) = (pragma("application_id")?, pragma("user_version")?);
         let path = shown(&self.path);
@@ -192,65 +115,144 @@ impl Ledger {
             return Err(LedgerError::Foreign { path });
         }
         match found {
-            1..=LEDGER_FORMAT => Ok(found),
+            1..=LEDGER_FORMAT => Ok(()),
             newer if newer > LEDGER_FORMAT => Err(LedgerError::TooNew { path, found }),
             _ => Err(LedgerError::Damaged { path, problem: format!("its format is {found}") }),
         }
     }
 
-    /// Adds an audit.
-    pub fn add(&mut self, entry: &Entry) -> Result<(), LedgerError> {
-        let text = |digest: Option<Digest>| digest.map(|digest| digest.to_string());
+    /// Makes or mends the tables and takes in what waits. A ledger in which nothing has to
+    /// be done is not written.
+    fn prepare(&mut self, removes: bool) -> Result<(), LedgerError> {
+        let waiting = waiting::all(&self.path)?;
+        let format = number(&self.connection, "user_version");
+        if format.map_err(|problem| self.refuse(problem))? == LEDGER_FORMAT && waiting.is_empty() {
+            return Ok(());
+        }
         self.write(|transaction| {
-            transaction.execute(
-                INSERT,
-                named_params! {
-                    ":place": entry.place,
-                    ":name": entry.name,
-                    ":spec": text(entry.spec),
-                    ":frames": entry.seen.map(|seen| integer(seen.frames)),
-                    ":head": text(entry.seen.map(|seen| seen.head)),
-                    ":commitment": text(entry.commitment),
-                    ":audited_at_seconds": integer(entry.audited_at_seconds),
-                    ":verdict": entry.verdict,
-                    ":drawn": integer(entry.drawn),
-                    ":total": integer(entry.total),
-                    ":nonce": entry.nonce.as_ref().map(ToString::to_string),
-                    ":rule": integer(entry.rule.into()),
-                    ":agreed": entry.agreed,
-                    ":contradicted": entry.contradicted,
-                },
-            )
+            schema::prepare(transaction)?;
+            waiting.iter().try_for_each(|Waiting { entry, .. }| row::put(transaction, entry))
         })?;
+        for Waiting { path, .. } in waiting.iter().filter(|_| removes) {
+            // Another process may have been faster; what is left is taken in again.
+            let _ = fs::remove_file(path);
+        }
         Ok(())
     }
 
-    /// Returns the audits of a place, and of every recording of the same spec
-    /// elsewhere, as the run may have been moved; oldest first.
-    pub fn of_run(&self, place: &str, spec: Option<Digest>) -> Result<Vec<Entry>, LedgerError> {
-        let spec = spec.map(|spec| spec.to_string());
-        let query = "SELECT * FROM audit WHERE place = ?1 OR spec = ?2 ORDER BY id";
-        self.read(query, (place, spec), entry)
+    /// Goes on with a copy in memory.
+    fn step_aside(&mut self) -> Result<(), LedgerError> {
+        let copied = (|| {
+            let mut copy = Connection::open_in_memory()?;
+            let step = Backup::new(&self.connection, &mut copy)?.step(-1)?;
+            Ok((copy, step))
+        })();
+        let (copy, step) = copied.map_err(|problem| self.refuse(problem))?;
+        if step != StepResult::Done {
+            return Err(self.locked());
+        }
+        self.connection = copy;
+        self.is_aside = true;
+        self.prepare(false)
     }
 
-    /// Returns the audits of a place, oldest first.
-    pub fn of_place(&self, place: &str) -> Result<Vec<Entry>, LedgerError> {
-        self.of_run(place, None)
+    /// Adds an audit that begins or has ended. Returns the file in which it waits, if the
+    /// ledger is locked.
+    pub fn put(&mut self, entry: &Entry) -> Result<Option<PathBuf>, LedgerError> {
+        if !self.is_aside {
+            match self.write(|transaction| row::put(transaction, entry)) {
+                Err(error) if error.is_lock() => self.step_aside()?,
+                written => return written.map(|()| None),
+            }
+        }
+        let path = waiting::add(&self.path, entry)?;
+        self.write(|transaction| row::put(transaction, entry))?;
+        Ok(Some(path))
+    }
+
+    /// Returns the audits of a place, by any of its names, and of every recording of the
+    /// same spec elsewhere, as the run may have been moved; oldest first.
+    pub fn of_run(
+        &self,
+        names: &[String],
+        spec: Option<Digest>,
+    ) -> Result<Vec<Entry>, LedgerError> {
+        let spec = spec.map(|spec| spec.to_string());
+        self.entries(&format!("{BY_NAME} OR spec = ?2"), (row::names(names), spec))
+    }
+
+    /// Returns the audits of a place, by any of its names, oldest first.
+    pub fn of_place(&self, names: &[String]) -> Result<Vec<Entry>, LedgerError> {
+        self.of_run(names, None)
+    }
+
+    /// Returns the audits that have proven a divergence, oldest first.
+    pub fn of_divergence(&self, id: &str) -> Result<Vec<Entry>, LedgerError> {
+        self.entries("key IN (SELECT audit FROM divergence WHERE id = ?1)", [id])
+    }
+
+    fn entries(
+        &self,
+        which: &str,
+        parameters: impl rusqlite::Params,
+    ) -> Result<Vec<Entry>, LedgerError> {
+        let query = format!("SELECT * FROM audit WHERE {which} ORDER BY id");
+        self.read(&query, parameters, |row| row::entry(&self.connection, row))
     }
 
     /// Sums up every place.
     pub fn summaries(&self) -> Result<Vec<Summary>, LedgerError> {
         // Of a group, SQLite returns the row that has the maximum.
-        let query =
-            "SELECT *, COUNT(*) AS audits, MAX(id) FROM audit GROUP BY place ORDER BY place";
+        let query = "
+            SELECT *, COUNT(*) AS audits, MAX(audit.id),
+                   SUM((SELECT COUNT(*) FROM divergence
+                        WHERE audit = key AND closed_at_seconds IS NULL)) AS open,
+                   SUM((SELECT COUNT(*) FROM debt
+                        WHERE audit = key AND paid_at_seconds IS NULL)) AS due
+            FROM audit GROUP BY place ORDER BY place";
         self.read(query, (), |row| {
-            Ok(Summary { audits: natural(row, "audits")?, last: entry(row)? })
+            let of = |column| natural(row, column);
+            let (audits, open, due) = (of("audits")?, of("open")?, of("due")?);
+            Ok(Summary { audits, open, due, last: row::entry(&self.connection, row)? })
         })
     }
 
-    /// Deletes the audits of a place, and returns how many there were.
-    pub fn forget(&mut self, place: &str) -> Result<usize, LedgerError> {
-        self.write(|transaction| transaction.execute("DELETE FROM audit WHERE place = ?1", [place]))
+    /// Deletes the audits of a place, by any of its names, and returns how many there were.
+    /// Those that have proven something that is open, or drew what is still due, are kept
+    /// without a place: they are about a recording, wherever it lies.
+    pub fn forget(&mut self, names: &[String]) -> Result<usize, LedgerError> {
+        self.change(|transaction| {
+            let names = row::names(names);
+            let found: i64 = transaction.query_row(
+                &format!("SELECT COUNT(*) FROM audit WHERE {BY_NAME}"),
+                [&names],
+                |row| row.get(0),
+            )?;
+            for statement in FORGET {
+                transaction.execute(&statement.replace("BY_NAME", BY_NAME), [&names])?;
+            }
+            transaction.execute_batch(SWEEP)?;
+            Ok(usize::try_from(found).unwrap_or_default())
+        })
+    }
+
+    /// Closes a divergence, wherever it was proven, and returns how many proofs of it were
+    /// open. What proves it once more opens it again.
+    pub fn close(&mut self, id: &str, closing: &Closing) -> Result<usize, LedgerError> {
+        let Closing { at_seconds, by, reason } = closing;
+        let update = "
+            UPDATE divergence SET closed_at_seconds = ?2, closed_by = ?3, closed_because = ?4
+            WHERE id = ?1 AND closed_at_seconds IS NULL";
+        let at_seconds = row::integer(*at_seconds);
+        self.change(|transaction| transaction.execute(update, (id, at_seconds, by, reason)))
+    }
+
+    /// Writes what has to stand in the file itself.
+    fn change<T>(
+        &mut self,
+        write: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, LedgerError> {
+        if self.is_aside { Err(self.locked()) } else { self.write(write) }
     }
 
     /// Writes in one transaction, which waits for others at its start: one that
@@ -281,6 +283,11 @@ impl Ledger {
         read().map_err(|problem| self.refuse(problem))
     }
 
+    fn locked(&self) -> LedgerError {
+        let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+        self.refuse(rusqlite::Error::SqliteFailure(busy, None))
+    }
+
     fn refuse(&self, problem: rusqlite::Error) -> LedgerError {
         use rusqlite::Error::{
             FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType,
@@ -295,75 +302,46 @@ impl Ledger {
     }
 }
 
+/// Takes these names from the audits that have them. Who lay there loses its place.
+const FORGET: [&str; 2] = [
+    "UPDATE audit SET place = '', names = '[]'
+     WHERE place IN (SELECT value FROM json_each(?1))",
+    "UPDATE audit SET names = (
+         SELECT json_group_array(value) FROM json_each(audit.names)
+         WHERE value NOT IN (SELECT value FROM json_each(?1)))
+     WHERE BY_NAME",
+];
+
+/// Deletes the audits without a name that have nothing more to say.
+const SWEEP: &str = "
+DELETE FROM audit WHERE names = '[]'
+    AND NOT EXISTS (SELECT 1 FROM divergence WHERE audit = key AND closed_at_seconds IS NULL)
+    AND NOT EXISTS (SELECT 1 FROM debt WHERE audit = key AND paid_at_seconds IS NULL);
+DELETE FROM divergence WHERE audit NOT IN (SELECT key FROM audit);
+DELETE FROM debt WHERE audit NOT IN (SELECT key FROM audit);
+";
+
+/// Makes the file and its folder, if they are not there.
+fn begin(path: &Path) -> Result<(), LedgerError> {
+    let refuse = |problem| LedgerError::Folder { path: shown(path), problem };
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        let mut builder = fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.recursive(true).create(folder).map_err(refuse)?;
+    }
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(refuse(error)),
+        _ => Ok(()),
+    }
+}
+
 fn shown(path: &Path) -> String {
     path.display().to_string()
-}
-
-fn number(connection: &Connection, pragma: &str) -> rusqlite::Result<i64> {
-    connection.pragma_query_value(None, pragma, |row| row.get(0))
-}
-
-/// Says whether a database holds nothing yet and belongs to nobody.
-fn is_new(connection: &Connection) -> rusqlite::Result<bool> {
-    let count = "SELECT COUNT(*) FROM sqlite_schema";
-    let tables: i64 = connection.query_row(count, (), |row| row.get(0))?;
-    let (application, format) =
-        (number(connection, "application_id")?, number(connection, "user_version")?);
-    Ok((tables, application, format) == (0, 0, 0))
-}
-
-/// SQLite has no integers above this, and no ledger has such numbers.
-fn integer(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-fn natural(row: &Row<'_>, column: &'static str) -> rusqlite::Result<u64> {
-    let number: i64 = row.get(column)?;
-    let index = row.as_ref().column_index(column)?;
-    u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(index, number))
-}
-
-/// Reads a value that is kept as text.
-fn parsed<T>(row: &Row<'_>, column: &'static str) -> rusqlite::Result<Option<T>>
-where
-    T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>,
-{
-    let text: Option<String> = row.get(column)?;
-    let Some(text) = text else { return Ok(None) };
-    let index = row.as_ref().column_index(column)?;
-    let refuse =
-        |error| rusqlite::Error::FromSqlConversionFailure(index, Type::Text, Box::new(error));
-    text.parse().map(Some).map_err(refuse)
-}
-
-fn rule(row: &Row<'_>) -> rusqlite::Result<DrawRule> {
-    let index = row.as_ref().column_index("rule")?;
-    let refuse =
-        |error| rusqlite::Error::FromSqlConversionFailure(index, Type::Integer, Box::new(error));
-    natural(row, "rule")?.try_into().map_err(refuse)
-}
-
-fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
-    let head: Option<Digest> = parsed(row, "head")?;
-    let seen = match head {
-        Some(head) => Some(Seen { frames: natural(row, "frames")?, head }),
-        None => None,
-    };
-    Ok(Entry {
-        place: row.get("place")?,
-        name: row.get("name")?,
-        spec: parsed(row, "spec")?,
-        seen,
-        commitment: parsed(row, "commitment")?,
-        audited_at_seconds: natural(row, "audited_at_seconds")?,
-        verdict: row.get("verdict")?,
-        drawn: natural(row, "drawn")?,
-        total: natural(row, "total")?,
-        nonce: parsed(row, "nonce")?,
-        rule: rule(row)?,
-        agreed: row.get("agreed")?,
-        contradicted: row.get("contradicted")?,
-    })
 }
 
 #[cfg(test)]

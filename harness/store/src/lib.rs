@@ -17,7 +17,7 @@ mod queue;
 mod space;
 
 pub use directory::Directory;
-pub use entry::Entry;
+pub use entry::{BEGUN, Closing, Divergent, Entry, Owed, Paid};
 pub use ledger::{LEDGER_FORMAT, Ledger, LedgerError, Summary};
 pub use plain_file::open_file;
 pub use space::free_bytes;

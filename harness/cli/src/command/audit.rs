@@ -7,15 +7,15 @@ use clap::Args;
 use reenact_core::format::{Environment, ReadRun};
 use reenact_core::trainer::{Program, Setting};
 use reenact_core::verify::{
-    Examination, Finding, Independence, Place, Recording, Report, Segment, Verdict, Vouched,
-    Weight, examine_data,
+    Debt, Examination, Finding, Independence, Place, Recall, Recording, Report, Segment, Verdict,
+    Vouched, Weight, examine_data,
 };
 use reenact_store::Directory;
 
 use super::calibration_file::{Calibrated, CalibrationFile};
 use super::evidence;
 use super::load::{self, Device};
-use super::memory::Remembering;
+use super::memory::{Memory, Remembering};
 use super::report;
 use super::requirement::Requirement;
 use super::segments::{Drawn, Selection, fresh_nonce};
@@ -99,10 +99,6 @@ pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
     kept.iter().for_each(evidence::Kept::say);
     if let Some(problem) = report.past.as_ref().and_then(|past| past.problem.as_ref()) {
         let problem = Failure::inconclusive(problem);
-        // Whoever named a ledger counts on it; but no accusation is lost by it.
-        if arguments.remembering.is_counted_on() && report.verdict != Verdict::Divergent {
-            return Err(problem);
-        }
         output::note(format_args!("{} {}", styled(BOLD, "note:"), problem.said()));
     }
     Ok(match report.verdict {
@@ -146,11 +142,11 @@ pub(super) fn audit(app: &App, arguments: &Arguments) -> Result<Report, Failure>
     let examination = load::examined(&store, signers.as_ref(), arguments.json);
     let Examination { mut findings, recording, vouched, .. } = examination;
     memory.ask(&store, recording.as_ref())?;
-    findings.extend(memory.recall().and_then(|recall| recall.finding.clone()));
+    findings.extend(memory.recall().into_iter().flat_map(Recall::findings));
     let mut report = match &recording {
         Some(recording) => {
             let calibrated = calibrated.as_ref();
-            judge(app, arguments, recording, vouched, findings, calibrated)?
+            judge(app, arguments, recording, vouched, findings, calibrated, &mut memory)?
         }
         None => {
             let auditor = environment::describe(no_engine())?;
@@ -171,8 +167,9 @@ fn judge(
     vouched: Vouched,
     mut findings: Vec<Finding>,
     calibrated: Option<&Calibrated>,
+    memory: &mut Memory,
 ) -> Result<Report, Failure> {
-    let drawn = match arguments.selection.draw(recording, fresh_nonce) {
+    let mut drawn = match arguments.selection.draw(recording, fresh_nonce) {
         Ok(drawn) => drawn,
         // A run that was cut short has fewer segments than somebody counts on:
         // what already speaks against it is not lost for that.
@@ -181,6 +178,7 @@ fn judge(
         }
         Err(failure) => return Err(failure),
     };
+    drawn.owe(memory.debts());
     findings.extend(drawn.note.clone());
     let setting = arguments.device.setting(&recording.spec, 1, None);
     let program = match app.find(&recording.spec.program.name) {
@@ -208,6 +206,8 @@ fn judge(
         let claimed = Some(recording);
         return Ok(Report::conclude(place, vouched, claimed, None, findings, none, auditor));
     }
+    findings.extend(Debt::objection(memory.debts(), &drawn.segments));
+    memory.begin(&drawn, recording, findings.iter().any(speaks_against))?;
     let examined = (vouched.clone(), findings.clone());
     match replay(arguments, recording, drawn, (vouched, findings), auditor, within) {
         // What the examination found stands, though no temporary file can be written, say.

@@ -1,14 +1,25 @@
 //! What an audit asks of the ledger, and what it leaves there.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
-use reenact_core::verify::{Past, Recall, Recording, Remembered, Report, Verdict, recall};
-use reenact_store::{Directory, Entry, Ledger};
+use reenact_core::digest::Digest;
+use reenact_core::format::{Object, ReadRun};
+use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
+use reenact_core::verify::{
+    Debt, DrawRule, Past, Recall, Recording, Remembered, Report, Verdict, date, recall,
+};
+use reenact_store::{BEGUN, Directory, Divergent, Entry, Ledger, Owed, Paid};
 
-use super::ledger_file::{self, LedgerFile};
+use super::ledger_file::LedgerFile;
+use super::place::names;
+use super::segments::{Drawn, fresh_nonce};
 use crate::failure::Failure;
+use crate::{interruption, output};
+
+/// Why a segment is due that was drawn by an audit of which nothing more is known.
+const UNENDED: &str = "the audit began and never ended";
 
 /// Says whether an audit is remembered, and where.
 #[derive(Args, Clone, Debug, Default)]
@@ -20,13 +31,16 @@ pub(crate) struct Remembering {
     pub(super) no_ledger: bool,
 }
 
-/// Holds a ledger that is open for one audit, or why it is not.
+/// Holds a ledger that is open for one audit, or why there is none.
 pub(super) struct Memory {
-    place: String,
+    /// Names the audit.
+    key: String,
+    names: Vec<String>,
     ledger: Option<Ledger>,
     recall: Option<Recall>,
+    /// Name and digest of the spec, of a recording that may not be whole.
+    spec: Option<(String, Digest)>,
     problem: Option<String>,
-    counted_on: bool,
 }
 
 impl Remembering {
@@ -40,21 +54,24 @@ impl Remembering {
         Self { file: LedgerFile::named(path), no_ledger: false }
     }
 
-    /// Says whether the user named the ledger, and so counts on it.
-    pub(super) fn is_counted_on(&self) -> bool {
-        self.file.is_named()
-    }
-
-    /// Opens the ledger. Trouble with one that the user named ends the audit;
-    /// trouble with the usual one is noted.
+    /// Opens the ledger. Trouble with one that is there, or that the user named, ends the
+    /// audit: whoever can disturb it must not have accusations forgotten. Only where there
+    /// has been none, and none can be begun, that is noted.
     pub(super) fn open(&self, run: &Path) -> Result<Memory, Failure> {
-        let place = ledger_file::place(run);
-        let counted_on = self.is_counted_on();
-        let mut memory = Memory { place, ledger: None, recall: None, problem: None, counted_on };
+        let key = fresh_nonce()?.to_string()[..32].to_owned();
+        let (names, none) = (names(run), (None, None, None));
+        let (ledger, recall, spec) = none;
+        let mut memory = Memory { key, names, ledger, recall, spec, problem: None };
         if self.no_ledger {
             return Ok(memory);
         }
-        let opened = self.file.path().and_then(|path| {
+        let there = |path: &PathBuf| {
+            let found = path.symlink_metadata();
+            !found.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+        };
+        let path = self.file.path();
+        let counted_on = self.file.is_named() || matches!(&path, Ok(Some(path)) if there(path));
+        let opened = path.and_then(|path| {
             path.map(|path| Ledger::open(&path)).transpose().map_err(Failure::from)
         });
         match opened {
@@ -74,18 +91,10 @@ impl Memory {
         recording: Option<&Recording<'_>>,
     ) -> Result<(), Failure> {
         let Some(ledger) = &self.ledger else { return Ok(()) };
-        let spec = recording.map(|recording| recording.history.spec);
-        let entries = match ledger.of_run(&self.place, spec) {
-            Ok(entries) => entries,
-            Err(error) if self.counted_on => return Err(error.into()),
-            Err(error) => {
-                self.problem = Some(error.to_string());
-                self.ledger = None;
-                return Ok(());
-            }
-        };
+        self.spec = spec(store, recording);
+        let entries = ledger.of_run(&self.names, self.spec.as_ref().map(|(_, digest)| *digest))?;
         let remembered: Vec<Remembered> =
-            entries.iter().map(|entry| entry.remembered(&self.place)).collect();
+            entries.iter().map(|entry| entry.remembered(&self.names)).collect();
         let mut recall = recall(store, recording, &remembered);
         // A finished recording has waited for the disk; an unfinished one may
         // still lose its end to a power failure, and is none the worse for it.
@@ -101,45 +110,160 @@ impl Memory {
         self.recall.as_ref()
     }
 
+    /// Returns the segments that are due.
+    pub(super) fn debts(&self) -> &[Debt] {
+        self.recall.as_ref().map_or(&[], |recall| &recall.debts)
+    }
+
+    /// Writes down what was drawn before anything of it is replayed: whoever then stops the
+    /// audit has not undone the draw.
+    pub(super) fn begin(
+        &mut self,
+        drawn: &Drawn,
+        recording: &Recording<'_>,
+        accused: bool,
+    ) -> Result<(), Failure> {
+        if let (Some(first), Some(recall)) = (self.debts().first(), &self.recall) {
+            let count = recall.past.due.len();
+            let since = date(first.since_seconds);
+            let plural = if count == 1 { " is" } else { "s are" };
+            output::note(format_args!(
+                "{count} segment{plural} due: an audit of {since} drew and did not judge them"
+            ));
+        }
+        let Some(mut entry) = self.entry(Some(recording)) else { return Ok(()) };
+        let owed = |&segment| Owed { segment, why: UNENDED.into(), paid_at_seconds: None };
+        entry.debts = drawn.segments.iter().map(owed).collect();
+        entry.total = recording.segment_count();
+        if let Some(challenge) = &drawn.challenge {
+            entry.nonce = Some(challenge.nonce.clone());
+            entry.sampled = challenge.count;
+        }
+        entry.nonce_source = drawn.nonce_source.as_ref().map(|source| source.kind().into());
+        entry.accused |= accused;
+        self.put(&entry)?;
+        interruption::tell(format!(
+            "stopped: segments that were drawn and are not judged are due; the next audit of \
+             {} replays them first",
+            recording.run.place()
+        ));
+        Ok(())
+    }
+
     /// Tells the report what came before, and the ledger what it says.
     pub(super) fn close(mut self, report: &mut Report, recording: Option<&Recording<'_>>) {
-        if let (Some(ledger), Some(recall)) = (&mut self.ledger, &self.recall) {
+        if let Some(recall) = &self.recall {
             report.remember(recall);
-            let entry = entry(&self.place, recall, report, recording);
-            if let Err(error) = ledger.add(&entry) {
-                self.problem.get_or_insert_with(|| error.to_string());
+        }
+        if let Some(entry) = self.entry(recording) {
+            let entry = self.ended(entry, report);
+            if let Err(failure) = self.put(&entry) {
+                report.doubt(format!("this audit cannot be remembered: {}", failure.message));
+                self.problem.get_or_insert(failure.message);
             }
         }
+        interruption::forget();
         if self.problem.is_some() {
             report.past.get_or_insert_with(Past::default).problem = self.problem;
         }
     }
+
+    fn put(&mut self, entry: &Entry) -> Result<(), Failure> {
+        let Some(ledger) = &mut self.ledger else { return Ok(()) };
+        if let Some(path) = ledger.put(entry)?
+            && entry.verdict != BEGUN
+        {
+            output::note(format_args!(
+                "another process locks the ledger; this audit waits in {} and counts from there. \
+                 The next audit or `reenact ledger` takes it in",
+                path.display()
+            ));
+        }
+        Ok(())
+    }
+
+    /// Returns what is known when an audit begins; none if it is not remembered.
+    fn entry(&self, recording: Option<&Recording<'_>>) -> Option<Entry> {
+        let recall = self.recall.as_ref()?;
+        let contradicted = recall.finding.is_some();
+        let spec = self.spec.as_ref();
+        Some(Entry {
+            key: self.key.clone(),
+            place: self.names.last().cloned().unwrap_or_default(),
+            names: self.names.clone(),
+            name: spec.map(|(name, _)| name.clone()),
+            spec: spec.map(|(_, digest)| *digest),
+            seen: recall.seen,
+            commitment: recording.map(|recording| recording.commitment),
+            audited_at_seconds: now_seconds(),
+            verdict: BEGUN.into(),
+            reason: None,
+            drawn: 0,
+            total: 0,
+            nonce: None,
+            nonce_source: None,
+            rule: DrawRule::default(),
+            sampled: 0,
+            agreed: false,
+            contradicted,
+            accused: contradicted || !recall.open.is_empty(),
+            debts: Vec::new(),
+            divergences: Vec::new(),
+            pays: Vec::new(),
+        })
+    }
+
+    fn ended(&self, entry: Entry, report: &Report) -> Entry {
+        let left = report.unjudged();
+        let owed = |(segment, why): &(u64, &str)| {
+            let why = reenact_core::plain::plain(why);
+            Owed { segment: *segment, why, paid_at_seconds: None }
+        };
+        let settled = |segment: u64| {
+            report.segments.iter().any(|found| found.segment.index == segment)
+                && !left.iter().any(|(found, _)| *found == segment)
+        };
+        let paid = self.debts().iter().filter(|debt| settled(debt.segment));
+        let paid = paid.map(|debt| Paid { audit: debt.audit.clone(), segment: debt.segment });
+        let seen = entry.seen;
+        let divergences = report.proven().into_iter();
+        let divergences = divergences
+            .map(|proven| Divergent { id: proven.id(seen), proven, closing: None })
+            .collect();
+        let challenge = report.challenge.as_ref();
+        Entry {
+            verdict: kind(report.verdict).to_owned(),
+            reason: report.reasons.first().map(|reason| reenact_core::plain::plain(reason)),
+            drawn: report.segments.len() as u64,
+            total: report.claim.as_ref().map_or(0, |claim| claim.segments),
+            nonce: challenge.map(|challenge| challenge.nonce.clone()),
+            nonce_source: report.nonce_source.as_ref().map(|source| source.kind().into()),
+            rule: challenge.map(|challenge| challenge.rule).unwrap_or_default(),
+            sampled: challenge.map_or(0, |challenge| challenge.count),
+            agreed: report.sample_agreed(),
+            accused: report.verdict == Verdict::Divergent,
+            debts: left.iter().map(owed).collect(),
+            divergences,
+            pays: paid.collect(),
+            ..entry
+        }
+    }
 }
 
-fn entry(
-    place: &str,
-    recall: &Recall,
-    report: &Report,
-    recording: Option<&Recording<'_>>,
-) -> Entry {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let challenge = report.challenge.as_ref();
-    Entry {
-        place: place.to_owned(),
-        name: report.claim.as_ref().map(|claim| claim.name.clone()),
-        spec: report.claim.as_ref().map(|claim| claim.spec),
-        seen: recall.seen,
-        commitment: recording.map(|recording| recording.commitment),
-        // A clock before 1970 is wrong, but no reason not to remember.
-        audited_at_seconds: now.map_or(0, |now| now.as_secs()),
-        verdict: kind(report.verdict).to_owned(),
-        drawn: report.segments.len() as u64,
-        total: report.claim.as_ref().map_or(0, |claim| claim.segments),
-        nonce: challenge.map(|challenge| challenge.nonce.clone()),
-        rule: challenge.map(|challenge| challenge.rule).unwrap_or_default(),
-        agreed: report.sample_agreed(),
-        contradicted: recall.finding.is_some(),
+/// Returns name and digest of the spec, if it can be read: a run that is not finished has
+/// one, too.
+fn spec(store: &Directory, recording: Option<&Recording<'_>>) -> Option<(String, Digest)> {
+    if let Some(recording) = recording {
+        return Some((recording.spec.name.clone(), recording.history.spec));
     }
+    let text = store.read(Object::Spec, SPEC_BYTES_MAX as u64).ok()?;
+    let spec = Spec::parse(str::from_utf8(&text).ok()?).ok()?;
+    Some((spec.name, Spec::digest_of_text(&text)))
+}
+
+/// A clock before 1970 is wrong, but no reason not to remember.
+pub(super) fn now_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs())
 }
 
 fn kind(verdict: Verdict) -> &'static str {

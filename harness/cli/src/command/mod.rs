@@ -14,6 +14,8 @@ mod ledger;
 mod ledger_file;
 mod load;
 mod memory;
+mod past;
+mod place;
 mod probe;
 mod record;
 mod recorded;

@@ -6,10 +6,10 @@ use reenact_core::format::Environment;
 use reenact_core::state::TensorDifference;
 use reenact_core::verify::{
     Audited, Claim, Escape, Explanation, Grade, Independence, Report, SampledBy, SegmentOutcome,
-    SegmentReport, Verdict, Weight, date,
+    SegmentReport, Verdict, Weight,
 };
 
-use super::tolerance;
+use super::{past, tolerance};
 use crate::output::{BAD, BOLD, DIM, GOOD, UNSURE, WITHIN, line, lines, styled};
 use crate::page::{count, percent};
 
@@ -36,7 +36,7 @@ pub(super) fn show(report: &Report) {
     } else {
         fact("recording", &report.run);
         fact("vouched", &report.vouched);
-        show_past(report);
+        past::show(report);
     }
     show_notes(report);
 }
@@ -158,7 +158,7 @@ fn show_claim(report: &Report, claim: &Claim) {
     }
     fact("vouched", &report.vouched);
     show_sample(report);
-    show_past(report);
+    past::show(report);
     if let Some(required) = report.required {
         fact("required", format_args!("that the audit is {required}"));
     }
@@ -216,6 +216,7 @@ fn show_sample(report: &Report) {
             }
             if challenge.count < challenge.total {
                 report.escape.iter().take(ESCAPES_MAX).for_each(show_escape);
+                past::show_foreseen(report);
             }
         }
         None if !report.segments.is_empty() => {
@@ -239,19 +240,6 @@ fn show_escape(escape: &Escape) {
     };
     let (chance, tampered) = (percent(escape.probability), count(escape.tampered, "segment"));
     fact("escape", format_args!("{chance} if {tampered} had been tampered with{so_far}"));
-}
-
-/// Says what the ledger knew.
-fn show_past(report: &Report) {
-    let Some(past) = &report.past else { return };
-    match (&past.problem, past.first_at_seconds) {
-        (Some(problem), _) => fact("audits before", format_args!("unknown: {problem}")),
-        (None, Some(first)) => {
-            let known = format!("{}, the first on {}", past.audits, date(first));
-            fact("audits before", known);
-        }
-        (None, None) => fact("audits before", "none of this run that the ledger knows of"),
-    }
 }
 
 /// Draws each segment as one character.

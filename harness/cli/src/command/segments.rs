@@ -4,7 +4,7 @@ use clap::Args;
 use reenact_core::format::Object;
 use reenact_core::spec::Sampling;
 use reenact_core::verify::{
-    Beacon, BeyondRun, Challenge, Finding, Nonce, NonceSource, Place, Recording, SampledBy,
+    Beacon, BeyondRun, Challenge, Debt, Finding, Nonce, NonceSource, Place, Recording, SampledBy,
     sample_size,
 };
 
@@ -63,6 +63,17 @@ pub(crate) struct Drawn {
     pub(crate) sampled_by: SampledBy,
     /// What of the spec's policy is beyond the run.
     pub(crate) note: Option<Finding>,
+}
+
+impl Drawn {
+    /// Adds what is due from earlier audits. A list of segments stays as it is.
+    pub(super) fn owe(&mut self, debts: &[Debt]) {
+        if self.challenge.is_some() {
+            self.segments.extend(debts.iter().map(|debt| debt.segment));
+            self.segments.sort_unstable();
+            self.segments.dedup();
+        }
+    }
 }
 
 impl Selection {

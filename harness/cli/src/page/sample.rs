@@ -42,6 +42,14 @@ fn earlier(past: &Past) -> Markup {
                 "otherwise. " (figure::count(past.samples, "different sample"))
                 " of theirs agreed with the recording; samples of different nonces are "
                 "independent, so their chances of escape multiply."
+                @if past.unended > 0 {
+                    " " (figure::count(past.unended, "audit")) " began and never ended: what they "
+                    "drew is due."
+                }
+            },
+            (None, None) if past.unended > 0 => p {
+                (figure::count(past.unended, "audit")) " of this run began and never ended: what "
+                "they drew is due."
             },
             (None, None) => p { "The ledger knows of no audit of this run before this one." },
         }
@@ -70,6 +78,13 @@ fn derivation(report: &Report, challenge: &Challenge) -> Markup {
                 }
             }
             dt { "drawn" } dd { (figure::ranges(challenge.draw().into_iter())) }
+            @if !report.due.is_empty() {
+                dt { "due" }
+                dd {
+                    (figure::ranges(report.due.iter().copied())) ": drawn by an audit before that "
+                    "could not judge them, and replayed beside the draw; no chance counts them"
+                }
+            }
             dt { "again" } dd { code { (again) } }
         }
         p {
@@ -157,7 +172,8 @@ fn origin(source: &NonceSource) -> Markup {
                 dt { "source" }
                 dd {
                     "given by whoever started the audit. If the trainer knew it before the run was "
-                    "committed, the sample says nothing about the rest."
+                    "committed, the sample says nothing about the rest, and what stands below is no "
+                    "chance. It lowers none of later audits."
                 }
             }
             NonceSource::Beacon(Beacon { source, round, value }) => {

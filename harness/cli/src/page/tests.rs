@@ -115,6 +115,7 @@ pub(super) fn report() -> Report {
         past: None,
         findings: vec![finding],
         segments: vec![replay(1, None), replay(2, Some(divergence()))],
+        due: Vec::new(),
         escape: Vec::new(),
         independence: Some(Independence::SelfCheck),
         required: None,
@@ -203,7 +204,7 @@ fn a_beacon_and_the_audits_before_are_escaped_and_shown() {
     report.nonce_source = Some(NonceSource::Beacon(beacon));
     let (probability, probability_so_far) = (0.5, Some(0.125));
     report.escape = vec![Escape { tampered: 1, probability, probability_so_far }];
-    let past = Past { audits: 3, first_at_seconds: Some(86_400), samples: 2, problem: None };
+    let past = Past { audits: 3, first_at_seconds: Some(86_400), samples: 2, ..Past::default() };
     report.past = Some(past.clone());
     let page = render(&report);
     for part in ["3 audits", "1970-01-02", "50.0 %", "12.5 %", "<dd>7</dd>"] {

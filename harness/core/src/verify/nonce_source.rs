@@ -46,6 +46,27 @@ pub enum BeaconError {
     Whole(#[from] NonceError),
 }
 
+impl NonceSource {
+    /// Returns its name in stored texts.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Fresh => "fresh",
+            Self::Given => "given",
+            Self::Beacon(_) => "beacon",
+        }
+    }
+
+    /// Says whether nobody can have known the nonce before the commitment, as far as that
+    /// can be told. Only then is the chance of escape a chance: who knows the nonce tries
+    /// commitments until the draw leaves out what was tampered with.
+    pub const fn is_unforeseen(&self) -> bool {
+        match self {
+            Self::Fresh | Self::Beacon(_) => true,
+            Self::Given => false,
+        }
+    }
+}
+
 impl Beacon {
     /// Writes the announcement as a nonce. There is one text for it, so
     /// everybody who knows the announcement draws the same sample.

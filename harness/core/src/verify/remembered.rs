@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::challenge::Challenge;
+use super::debt::Debt;
+use super::proven::Open;
 use crate::digest::Digest;
 
 /// Names a state of a journal: how many frames it had, and the chain's value
@@ -22,13 +24,26 @@ pub struct Remembered {
     pub audited_at_seconds: u64,
     /// Whether it was of a recording at the same place.
     pub here: bool,
-    /// Whether it found that the recording was no continuation of what was
-    /// audited before. What it saw then obliges nobody.
-    pub contradicted: bool,
+    /// Whether it came to its end; one that was killed has no verdict.
+    pub ended: bool,
+    /// Whether it called the recording divergent, for whatever reason. What it saw then
+    /// obliges nobody: the right recording may be restored.
+    pub accused: bool,
+    /// What it gave as its first reason.
+    pub reason: Option<String>,
+    /// Where the recording lay then, if the same name leads elsewhere now.
+    pub lay_at: Option<String>,
     /// What it saw of the journal, if it could be read.
     pub seen: Option<Seen>,
-    /// What it drew, if every drawn segment was replayed and agreed.
+    /// The commitment that it saw, if there was one.
+    pub commitment: Option<Digest>,
+    /// What it drew, if every drawn segment was replayed and agreed, and nobody could
+    /// foresee the draw.
     pub sample: Option<Challenge>,
+    /// What it has proven, and nobody has closed.
+    pub open: Vec<Open>,
+    /// What it drew and nobody has judged.
+    pub debts: Vec<Debt>,
 }
 
 /// Says what a ledger knew before an audit.
@@ -40,6 +55,12 @@ pub struct Past {
     pub first_at_seconds: Option<u64>,
     /// Number of different samples that they drew, and whose replay agreed.
     pub samples: u64,
+    /// Number of audits of this run that began and never ended.
+    #[serde(default)]
+    pub unended: u64,
+    /// Segments that were due when this audit began.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub due: Vec<u64>,
     /// Why the ledger could not be read or written. Audits may be missing then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,

@@ -29,7 +29,8 @@ use crate::format::Environment;
 /// earlier audits, the chance of escape up to now, the kernels that a replay had to
 /// choose itself, the tolerance of an audit across classes of device, the rule of
 /// the draw (a report without one was drawn by rule 1), who decided on the sample, what was
-/// audited, and the outcome `changed` of a segment.
+/// audited, the outcome `changed` of a segment, and segments that were due from earlier
+/// audits.
 pub const REPORT_FORMAT: u32 = 1;
 
 /// Numbers of tampered segments for which the chance of escape is reported.
@@ -68,6 +69,10 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// The drawn segments and what their replay gave.
     pub segments: Vec<SegmentReport>,
+    /// Those that were replayed beside the drawn ones, as an audit before drew them and
+    /// could not judge them. No chance counts them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub due: Vec<u64>,
     /// Chance that tampering with so many segments escaped this audit; empty where the
     /// segments were chosen by hand, as a choice has no chance, and where some was found or
     /// not everything that was drawn was replayed.
@@ -204,10 +209,7 @@ impl Report {
         segments: Vec<SegmentReport>,
         auditor: Environment,
     ) -> Self {
-        if let Some(challenge) = &challenge {
-            let replayed = segments.iter().map(|report| report.segment.index);
-            assert!(replayed.eq(challenge.draw()), "what was drawn is what is reported");
-        }
+        let due = challenge.as_ref().map_or(Vec::new(), |found| beside(found, &segments));
         let claim = recording.map(Claim::of);
         let trained_by = claim.as_ref().map_or(&[][..], |claim| &claim.environments);
         let independence = claim.as_ref().map(|_| Independence::of(trained_by, auditor.binary));
@@ -233,6 +235,7 @@ impl Report {
             past: None,
             findings,
             segments,
+            due,
             escape,
             independence,
             required: None,
@@ -254,12 +257,14 @@ impl Report {
     }
 
     /// Adds what a ledger knew of the audits before this one. The verdict stays:
-    /// what [`recall`](super::recall()) objects to is a finding like any other.
+    /// what [`recall`](super::recall()) objects to is a finding like any other. A nonce
+    /// that was given lowers no chance, as the trainer may have known it.
     pub fn remember(&mut self, recall: &Recall) {
         self.past = Some(recall.past.clone());
         let Some(challenge) = &self.challenge else { return };
+        let counts = self.nonce_source.as_ref().is_some_and(NonceSource::is_unforeseen);
         for escape in &mut self.escape {
-            let samples = recall.samples.iter().chain([challenge]);
+            let samples = recall.samples.iter().chain([challenge].into_iter().filter(|_| counts));
             escape.probability_so_far = Some(escape_of_all(samples, escape.tampered));
         }
     }
@@ -278,6 +283,14 @@ impl Report {
             && self.verdict != Verdict::Divergent
             && self.segments.iter().all(agreed)
     }
+}
+
+/// Returns the segments that were replayed though the challenge did not draw them.
+fn beside(challenge: &Challenge, segments: &[SegmentReport]) -> Vec<u64> {
+    let drawn = challenge.draw();
+    let replayed: Vec<u64> = segments.iter().map(|report| report.segment.index).collect();
+    assert!(drawn.iter().all(|index| replayed.contains(index)), "what was drawn is reported");
+    replayed.into_iter().filter(|index| drawn.binary_search(index).is_err()).collect()
 }
 
 fn escapes(challenge: &Challenge) -> Vec<Escape> {
@@ -355,7 +368,7 @@ impl SegmentReport {
 
     /// Names the initial state if it is not the one that the spec's seed
     /// gives. A run that began with other weights may be honest from there on.
-    fn wrong_start(&self) -> Option<(Weight, String)> {
+    pub(super) fn wrong_start(&self) -> Option<(Weight, String)> {
         let SegmentOutcome::Replayed { replay } = &self.outcome else { return None };
         let names: Vec<&str> = replay.initial.iter().map(|found| found.name.as_str()).collect();
         let what = match &replay.initial_unread {
@@ -371,7 +384,7 @@ impl SegmentReport {
         })
     }
 
-    fn weigh(&self) -> Option<(Weight, String)> {
+    pub(super) fn weigh(&self) -> Option<(Weight, String)> {
         let Segment { index, step_start, step_end } = self.segment;
         let place = format!("segment {index} (steps {step_start} to {})", step_end - 1);
         let (weight, reason) = match &self.outcome {

@@ -1,32 +1,72 @@
 //! The ledger, and files that are none.
 
 use super::*;
+use crate::entry::{BEGUN, Divergent, Owed, Paid};
+use reenact_core::verify::{DrawRule, Grade, Proven, Seen, Stage};
 use tempfile::tempdir;
 
-fn entry(place: &str, at: u64) -> Entry {
+/// What an entry has that a test does not care about.
+pub(super) fn named(place: &str) -> Vec<String> {
+    vec![place.into()]
+}
+
+pub(super) fn entry(place: &str, at: u64) -> Entry {
     Entry {
+        key: format!("{} {at}", place.trim_start_matches('/')),
         place: place.into(),
+        names: named(place),
         name: Some("toy".into()),
         spec: Some(Digest([1; 32])),
         seen: Some(Seen { frames: 40 + at, head: Digest([2; 32]) }),
         commitment: Some(Digest([3; 32])),
         audited_at_seconds: at,
         verdict: "match".into(),
+        reason: None,
         drawn: 2,
         total: 6,
-        nonce: Some("a nonce".parse().unwrap()),
+        nonce: Some("2026-11-23".parse().unwrap()),
+        nonce_source: Some("fresh".into()),
         rule: DrawRule::LastAlways,
+        sampled: 2,
         agreed: true,
         contradicted: false,
+        accused: false,
+        debts: Vec::new(),
+        divergences: Vec::new(),
+        pays: Vec::new(),
     }
 }
 
+fn owed(segment: u64) -> Owed {
+    Owed { segment, why: "two workers failed".into(), paid_at_seconds: None }
+}
+
+/// An audit that drew two segments and has not ended.
+pub(super) fn begun(place: &str, at: u64) -> Entry {
+    let debts = vec![owed(1), owed(4)];
+    let (verdict, agreed, drawn) = (BEGUN.into(), false, 0);
+    Entry { verdict, agreed, drawn, debts, ..entry(place, at) }
+}
+
+/// An audit that has proven something.
+fn proving(place: &str, at: u64) -> Entry {
+    let (segment, step, stage) = (Some(3), Some(31), Some(Stage::LearningRate));
+    let (grade, words) = (Grade::BitExact, "segment 3 (steps 30 to 39): it differs".into());
+    let proven = Proven { segment, step, stage, grade, words };
+    let sum = Proven { segment: None, step: None, stage: None, ..proven.clone() };
+    let named = |id: &str, proven| Divergent { id: id.into(), proven, closing: None };
+    let divergences = vec![named("def", sum), named("abc", proven)];
+    let (verdict, agreed, accused) = ("divergent".into(), false, true);
+    Entry { verdict, agreed, accused, divergences, ..entry(place, at) }
+}
+
 fn unread(place: &str, at: u64) -> Entry {
-    let (name, spec, seen, commitment, nonce) = (None, None, None, None, None);
+    let (name, spec, seen, commitment, nonce, nonce_source) = (None, None, None, None, None, None);
     let (drawn, total, verdict) = (0, 0, "inconclusive".into());
     let unread =
         Entry { name, spec, seen, commitment, nonce, drawn, total, verdict, ..entry(place, at) };
-    Entry { agreed: false, contradicted: true, ..unread }
+    let (agreed, contradicted, accused) = (false, true, true);
+    Entry { agreed, contradicted, accused, nonce_source, sampled: 0, ..unread }
 }
 
 #[test]
@@ -35,11 +75,11 @@ fn what_is_added_is_there_when_it_is_opened_again() {
     let path = folder.path().join("new/folder/ledger.sqlite");
     let entries = [entry("/a", 1), unread("/a", 2)];
     for entry in &entries {
-        Ledger::open(&path).unwrap().add(entry).unwrap();
+        Ledger::open(&path).unwrap().put(entry).unwrap();
     }
     let ledger = Ledger::open_existing(&path).unwrap().unwrap();
-    assert_eq!(ledger.of_place("/a").unwrap(), entries);
-    assert_eq!(ledger.of_place("/b").unwrap(), []);
+    assert_eq!(ledger.of_place(&named("/a")).unwrap(), entries);
+    assert_eq!(ledger.of_place(&named("/b")).unwrap(), []);
 }
 
 #[test]
@@ -48,10 +88,10 @@ fn a_run_is_found_by_place_and_by_spec() {
     let mut ledger = Ledger::open(&folder.path().join("ledger")).unwrap();
     let other = Entry { spec: Some(Digest([7; 32])), ..entry("/other", 3) };
     let entries = [entry("/a", 1), entry("/b", 2), other, unread("/a", 4)];
-    entries.iter().for_each(|entry| ledger.add(entry).unwrap());
-    let found = ledger.of_run("/a", Some(Digest([1; 32]))).unwrap();
+    entries.iter().for_each(|entry| drop(ledger.put(entry).unwrap()));
+    let found = ledger.of_run(&named("/a"), Some(Digest([1; 32]))).unwrap();
     assert_eq!(found, [entries[0].clone(), entries[1].clone(), entries[3].clone()]);
-    let here: Vec<bool> = found.iter().map(|entry| entry.remembered("/a").here).collect();
+    let here: Vec<bool> = found.iter().map(|entry| entry.remembered(&named("/a")).here).collect();
     assert_eq!(here, [true, false, true]);
     let summaries = ledger.summaries().unwrap();
     let counts: Vec<u64> = summaries.iter().map(|summary| summary.audits).collect();
@@ -60,13 +100,15 @@ fn a_run_is_found_by_place_and_by_spec() {
 
 #[test]
 fn only_a_drawn_sample_that_agreed_is_remembered_as_one() {
-    assert_eq!(entry("/a", 1).remembered("/a").sample.unwrap().count, 2);
+    assert_eq!(entry("/a", 1).remembered(&named("/a")).sample.unwrap().count, 2);
     for not in [
         Entry { agreed: false, ..entry("/a", 1) },
         Entry { nonce: None, ..entry("/a", 1) },
         Entry { commitment: None, ..entry("/a", 1) },
+        Entry { nonce_source: Some("given".into()), ..entry("/a", 1) },
+        Entry { nonce_source: None, ..entry("/a", 1) },
     ] {
-        assert_eq!(not.remembered("/a").sample, None);
+        assert_eq!(not.remembered(&named("/a")).sample, None);
     }
 }
 
@@ -74,13 +116,16 @@ fn only_a_drawn_sample_that_agreed_is_remembered_as_one() {
 fn a_place_is_forgotten_and_no_other() {
     let folder = tempdir().unwrap();
     let mut ledger = Ledger::open(&folder.path().join("ledger")).unwrap();
-    for place in ["/a", "/b", "/a"] {
-        ledger.add(&entry(place, 1)).unwrap();
+    for (at, place) in ["/a", "/b", "/a"].into_iter().enumerate() {
+        ledger.put(&entry(place, at as u64)).unwrap();
     }
-    assert_eq!(ledger.forget("/a").unwrap(), 2);
-    assert_eq!(ledger.forget("/a").unwrap(), 0);
+    assert_eq!(ledger.forget(&named("/a")).unwrap(), 2);
+    assert_eq!(ledger.forget(&named("/a")).unwrap(), 0);
     assert_eq!(
-        (ledger.of_place("/a").unwrap().len(), ledger.of_place("/b").unwrap().len()),
+        (
+            ledger.of_place(&named("/a")).unwrap().len(),
+            ledger.of_place(&named("/b")).unwrap().len()
+        ),
         (0, 1)
     );
 }
@@ -90,15 +135,16 @@ fn a_write_that_fails_leaves_nothing() {
     let folder = tempdir().unwrap();
     let mut ledger = Ledger::open(&folder.path().join("ledger")).unwrap();
     let failed = ledger.write(|transaction| {
-        transaction.execute(
-            "INSERT INTO audit (place, audited_at_seconds, verdict, drawn, total, \
-            agreed, contradicted) VALUES ('/a', 1, 'match', 1, 1, 1, 0)",
-            (),
-        )?;
+        transaction.execute("INSERT INTO debt (audit, segment, why) VALUES ('a', 1, '')", ())?;
         transaction.execute("INSERT INTO audit (place) VALUES ('/b')", ())
     });
     assert!(matches!(failed, Err(LedgerError::Sqlite { .. })));
-    assert_eq!(ledger.summaries().unwrap(), []);
+    assert_eq!(rows(&ledger, "debt"), 0);
+}
+
+fn rows(ledger: &Ledger, table: &str) -> i64 {
+    let count = format!("SELECT COUNT(*) FROM {table}");
+    ledger.connection.query_row(&count, (), |row| row.get(0)).unwrap()
 }
 
 #[test]
@@ -111,7 +157,7 @@ fn many_that_write_at_once_lose_nothing() {
             scope.spawn(move || {
                 for at in 0..5 {
                     let place = format!("/{thread}");
-                    Ledger::open(path).unwrap().add(&entry(&place, at)).unwrap();
+                    Ledger::open(path).unwrap().put(&entry(&place, at)).unwrap();
                 }
             });
         }
@@ -131,20 +177,6 @@ fn there_need_not_be_one() {
     assert!(Ledger::open_existing(&path).unwrap().is_none());
     drop(Ledger::open(&path).unwrap());
     assert!(Ledger::open_existing(&path).unwrap().is_some());
-}
-
-#[test]
-fn a_ledger_of_the_first_format_is_read_and_continued() {
-    let folder = tempdir().unwrap();
-    let path = folder.path().join("ledger");
-    Ledger::open(&path).unwrap().add(&entry("/a", 1)).unwrap();
-    let first = "ALTER TABLE audit DROP COLUMN rule; PRAGMA user_version = 1";
-    Connection::open(&path).unwrap().execute_batch(first).unwrap();
-    let before = Entry { rule: DrawRule::Uniform, ..entry("/a", 1) };
-    let read = Ledger::open_existing(&path).unwrap().unwrap().of_place("/a").unwrap();
-    assert_eq!(read, std::slice::from_ref(&before), "its samples were drawn by the rule of then");
-    Ledger::open(&path).unwrap().add(&entry("/a", 2)).unwrap();
-    assert_eq!(Ledger::open(&path).unwrap().of_place("/a").unwrap(), [before, entry("/a", 2)]);
 }
 
 #[test]
@@ -178,15 +210,132 @@ fn files_that_are_no_ledger_are_told_apart() {
 
 #[test]
 fn values_that_cannot_be_are_named() {
-    let values =
-        [("head", "'xyz'"), ("frames", "-1"), ("nonce", "''"), ("drawn", "-9"), ("rule", "9")];
-    for (column, value) in values {
+    for (column, value) in
+        [("head", "'xyz'"), ("frames", "-1"), ("nonce", "''"), ("drawn", "-9"), ("rule", "9")]
+    {
         let folder = tempdir().unwrap();
         let path = folder.path().join("ledger");
         let mut ledger = Ledger::open(&path).unwrap();
-        ledger.add(&entry("/a", 1)).unwrap();
+        ledger.put(&entry("/a", 1)).unwrap();
         ledger.connection.execute(&format!("UPDATE audit SET {column} = {value}"), ()).unwrap();
-        let error = ledger.of_place("/a").unwrap_err();
+        let error = ledger.of_place(&named("/a")).unwrap_err();
         assert!(matches!(error, LedgerError::Damaged { .. }), "{column}: {error}");
     }
+}
+
+#[test]
+fn a_ledger_of_format_1_is_brought_to_todays() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("ledger");
+    let golden = include_str!("format_1.sql");
+    Connection::open(&path).unwrap().execute_batch(golden).unwrap();
+    let ledger = Ledger::open(&path).unwrap();
+    assert_eq!(number(&ledger.connection, "user_version").unwrap(), LEDGER_FORMAT);
+    let found = ledger.of_place(&named("/runs/toy")).unwrap();
+    let of = |take: fn(&Entry) -> String| found.iter().map(take).collect::<Vec<_>>().join(" ");
+    assert_eq!(of(|entry| entry.verdict.clone()), "match match match divergent divergent");
+    assert_eq!(of(|entry| entry.accused.to_string()), "false false false true true");
+    assert_eq!(of(|entry| entry.sampled.to_string()), "2 3 0 3 0");
+    assert_eq!(found[0].seen.unwrap().frames, 70);
+    assert_eq!(found[1].nonce.as_ref().unwrap().to_string(), "2026-11-23");
+    // Nobody knows any more whether the nonces were given.
+    assert!(found.iter().all(|entry| entry.remembered(&entry.names).sample.is_none()));
+    drop(ledger);
+    assert_eq!(Ledger::open(&path).unwrap().of_place(&named("/runs/toy")).unwrap(), found);
+}
+
+#[test]
+fn what_an_audit_wrote_when_it_began_is_replaced_when_it_ends() {
+    let folder = tempdir().unwrap();
+    let mut ledger = Ledger::open(&folder.path().join("ledger")).unwrap();
+    ledger.put(&begun("/a", 1)).unwrap();
+    let found = ledger.of_place(&named("/a")).unwrap();
+    assert_eq!(found, [begun("/a", 1)]);
+    let remembered = found[0].remembered(&named("/a"));
+    let due: Vec<u64> = remembered.debts.iter().map(|debt| debt.segment).collect();
+    assert_eq!((remembered.ended, due), (false, vec![1, 4]));
+    let ended = Entry { debts: vec![owed(4)], ..entry("/a", 1) };
+    // Whatever comes twice, or too late, changes nothing.
+    for again in [&ended, &begun("/a", 1), &entry("/a", 1), &ended] {
+        ledger.put(again).unwrap();
+        assert_eq!(ledger.of_place(&named("/a")).unwrap(), [ended.clone()]);
+    }
+    assert_eq!((rows(&ledger, "debt"), ledger.summaries().unwrap()[0].due), (1, 1));
+}
+
+#[test]
+fn a_debt_is_paid_by_the_audit_that_judges_the_segment() {
+    let folder = tempdir().unwrap();
+    let mut ledger = Ledger::open(&folder.path().join("ledger")).unwrap();
+    ledger.put(&begun("/a", 1)).unwrap();
+    let pays = vec![Paid { audit: "a 1".into(), segment: 4 }];
+    ledger.put(&Entry { pays, ..entry("/a", 9) }).unwrap();
+    let found = ledger.of_place(&named("/a")).unwrap();
+    let due: Vec<u64> = found[0].due().map(|owed| owed.segment).collect();
+    assert_eq!((due, found[0].debts[1].paid_at_seconds), (vec![1], Some(9)));
+    assert_eq!(found[0].remembered(&named("/a")).debts.len(), 1);
+}
+
+#[test]
+fn what_is_proven_stays_until_it_is_closed_and_is_opened_by_a_new_proof() {
+    let folder = tempdir().unwrap();
+    let mut ledger = Ledger::open(&folder.path().join("ledger")).unwrap();
+    ledger.put(&proving("/a", 1)).unwrap();
+    ledger.put(&proving("/b", 2)).unwrap();
+    assert_eq!(ledger.of_place(&named("/a")).unwrap(), [proving("/a", 1)]);
+    assert_eq!(ledger.summaries().unwrap()[0].open, 2);
+    let closing = Closing { at_seconds: 5, by: "me".into(), reason: "the card was bad".into() };
+    assert_eq!(ledger.close("abc", &closing).unwrap(), 2);
+    assert_eq!(ledger.close("abc", &closing).unwrap(), 0);
+    assert_eq!(ledger.close("none", &closing).unwrap(), 0);
+    let found = ledger.of_divergence("abc").unwrap();
+    assert_eq!(found.len(), 2);
+    let of = |entry: &Entry| entry.divergences.iter().find(|d| d.id == "abc").cloned().unwrap();
+    assert_eq!(of(&found[0]).closing, Some(closing));
+    assert_eq!(found[0].open().count(), 1);
+    ledger.put(&proving("/a", 7)).unwrap();
+    let found = ledger.of_place(&named("/a")).unwrap();
+    assert_eq!((found[0].open().count(), found[1].open().count()), (1, 2));
+}
+
+#[test]
+fn what_is_open_or_due_outlives_its_place() {
+    let folder = tempdir().unwrap();
+    let mut ledger = Ledger::open(&folder.path().join("ledger")).unwrap();
+    for entry in [&entry("/a", 1), &proving("/a", 2), &begun("/a", 3)] {
+        ledger.put(entry).unwrap();
+    }
+    assert_eq!(ledger.forget(&named("/a")).unwrap(), 3);
+    assert_eq!(ledger.of_place(&named("/a")).unwrap(), []);
+    let kept = ledger.of_run(&named("/b"), Some(Digest([1; 32]))).unwrap();
+    assert_eq!(kept.len(), 2, "{kept:?}");
+    let remembered = kept[0].remembered(&named(""));
+    assert!(!remembered.here && remembered.open.len() == 2 && remembered.lay_at.is_none());
+    // Closed, it is gone with the next that is forgotten.
+    let closing = Closing { at_seconds: 5, by: "me".into(), reason: "it was".into() };
+    for id in ["abc", "def"] {
+        ledger.close(id, &closing).unwrap();
+    }
+    ledger.forget(&named("/none")).unwrap();
+    assert_eq!((rows(&ledger, "audit"), rows(&ledger, "divergence")), (1, 0));
+}
+
+#[test]
+fn a_place_has_several_names() {
+    let folder = tempdir().unwrap();
+    let mut ledger = Ledger::open(&folder.path().join("ledger")).unwrap();
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let through = Entry { names: names(&["/latest", "/a"]), ..entry("/a", 1) };
+    ledger.put(&through).unwrap();
+    let now = names(&["/latest", "/b"]);
+    let found = ledger.of_place(&now).unwrap()[0].remembered(&now);
+    assert_eq!((found.here, found.lay_at.as_deref()), (true, Some("/a")));
+    assert_eq!(through.remembered(&named("/a")).lay_at, None);
+    // To forget a link that leads elsewhere now leaves alone what lies there.
+    assert_eq!(ledger.forget(&now).unwrap(), 1);
+    assert_eq!(ledger.of_place(&now).unwrap(), []);
+    assert_eq!(ledger.of_place(&named("/a")).unwrap()[0].names, names(&["/a"]));
+    ledger.put(&Entry { names: names(&["/latest", "/a"]), ..entry("/a", 2) }).unwrap();
+    assert_eq!(ledger.forget(&named("/a")).unwrap(), 2);
+    assert_eq!(rows(&ledger, "audit"), 0);
 }

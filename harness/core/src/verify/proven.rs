@@ -1,0 +1,106 @@
+//! Divergences that replays have proven.
+//!
+//! What an examination finds is found again each time. What a replay finds is found only
+//! where its segment is drawn again: without a memory, the next lucky draw would take the
+//! accusation back.
+
+use serde::{Deserialize, Serialize};
+
+use super::date::date;
+use super::divergence::Stage;
+use super::finding::{Finding, Place};
+use super::remembered::Seen;
+use super::report::{Report, SegmentOutcome, SegmentReport};
+use super::verdict::{Grade, Verdict};
+use crate::digest::Hasher;
+use crate::format::Object;
+use crate::plain::plain;
+
+/// Hex digits of an id: enough to tell what one ledger holds apart, and to be typed.
+const ID_DIGITS: usize = 12;
+
+/// Holds a divergence that two processes agree on and that is held against a recording.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proven {
+    /// Number of the segment; none where it is the start or the sum of all segments.
+    pub segment: Option<u64>,
+    /// The first step that differs, if one does.
+    pub step: Option<u64>,
+    /// The first stage of that step that differs.
+    pub stage: Option<Stage>,
+    /// Whether every bit was compared, or a tolerance was exceeded.
+    pub grade: Grade,
+    /// What the audit said.
+    pub words: String,
+}
+
+/// Holds one that nobody has closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Open {
+    /// Names it to people.
+    pub id: String,
+    /// What was proven.
+    pub proven: Proven,
+}
+
+impl Proven {
+    /// Names it: the same divergence of the same journal has the same name each time.
+    pub fn id(&self, seen: Option<Seen>) -> String {
+        let mut hasher = Hasher::new("reenact v1 proven divergence");
+        let (frames, head) = seen.map(|seen| (seen.frames, seen.head)).unwrap_or_default();
+        hasher.u64(frames).fixed(&head.0);
+        for number in [self.segment, self.step] {
+            hasher.u64(number.map_or(0, |_| 1)).u64(number.unwrap_or_default());
+        }
+        hasher.bytes(self.stage.map_or(String::new(), |stage| stage.to_string()).as_bytes());
+        hasher.bytes(self.grade.to_string().as_bytes());
+        hasher.finish().to_string()[..ID_DIGITS].to_owned()
+    }
+}
+
+impl Open {
+    /// Holds it against the recording.
+    pub(super) fn finding(&self, at_seconds: u64) -> Finding {
+        let Self { id, proven } = self;
+        let place = match proven.step {
+            Some(step) => Place::step(step),
+            None => Place::object(Object::Journal),
+        };
+        let stage = proven.stage.map_or(String::new(), |stage| format!(", stage {stage}"));
+        let problem = format!(
+            "an audit of {} has proven a divergence ({}{stage}): {}. It counts until somebody \
+             closes it and says why: `reenact ledger close {id} --reason TEXT`",
+            date(at_seconds),
+            proven.grade,
+            proven.words
+        );
+        Finding::divergent(place, problem)
+    }
+}
+
+impl Report {
+    /// Returns what its replays prove against the recording. A divergence that was weighed
+    /// and not held against it, as the machine may have caused it, is none of them.
+    pub fn proven(&self) -> Vec<Proven> {
+        if self.verdict != Verdict::Divergent {
+            return Vec::new();
+        }
+        let held = |reason: &str| self.reasons.iter().any(|found| found.starts_with(reason));
+        let grade = self.tolerance.as_ref().map_or(Grade::BitExact, |_| Grade::Tolerance);
+        let proof = |segment, step, stage, words: &str| {
+            held(words).then(|| Proven { segment, step, stage, grade, words: plain(words) })
+        };
+        let of_segment = |found: &SegmentReport| {
+            let SegmentOutcome::Replayed { replay } = &found.outcome else { return None };
+            let (_, words) = found.weigh()?;
+            let step = replay.divergence.as_ref().and_then(|found| found.step.as_ref());
+            let (step, stage) = (step.map(|found| found.step), step.map(|found| found.stage));
+            proof(Some(found.segment.index), step, stage, &words)
+        };
+        let start = self.segments.iter().find_map(SegmentReport::wrong_start);
+        let start = start.and_then(|(_, words)| proof(None, Some(0), None, &words));
+        let drift = self.tolerance.as_ref().and_then(|found| found.drift_objection());
+        let drift = drift.and_then(|words| proof(None, None, None, &words));
+        start.into_iter().chain(self.segments.iter().filter_map(of_segment)).chain(drift).collect()
+    }
+}
