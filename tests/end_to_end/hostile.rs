@@ -103,6 +103,7 @@ fn limited(arguments: &[&str], run: &Path) -> Ran {
         let limit = format!("ulimit -v {MEMORY_KIB_MAX} && exec \"$0\" \"$@\"");
         let program = command.get_program().to_owned();
         command = Command::new("sh");
+        command.env("REENACT_LEDGER", "");
         command.arg("-c").arg(limit).arg(program);
     }
     // Escape sequences are passed on, as they are to a terminal.

@@ -9,8 +9,11 @@
 //!                            # or abort, which ends the process as a crash does,
 //!                            # or panic, which is the program's mistake
 //! unsteady_step = 3
-//! unsteady_by = "process"    # or run (each time), threads, restore, data-dir
+//! unsteady_by = "process"    # or run (each time), threads, restore, data-dir, layout
 //! ```
+//!
+//! By `layout` it follows the steps since a state was last captured or restored, as kernels
+//! on a GPU follow how tensors lie in memory: that repeats from checkpoint to checkpoint.
 //!
 //! It is the one place in the core that asks for randomness: that two trainings
 //! differ is its whole purpose.
@@ -86,7 +89,7 @@ impl Unsteadiness {
             "process" => *OF_PROCESS,
             "threads" => setting.threads as u64,
             "data-dir" => fingerprint(setting.data_dir.as_os_str().as_encoded_bytes()).0,
-            "restore" => 0,
+            "restore" | "layout" => 0,
             _ => RandomState::new().hash_one(0),
         };
         let mut trainer = UnsteadyTrainer { inner, what: self, noise };
@@ -103,7 +106,7 @@ impl Unsteadiness {
 
 const PARTS: [&str; 8] =
     ["initial-weights", "batch", "loss", "gradient", "update", "closing-state", "abort", "panic"];
-const CAUSES: [&str; 5] = ["run", "process", "threads", "restore", "data-dir"];
+const CAUSES: [&str; 6] = ["run", "process", "threads", "restore", "data-dir", "layout"];
 
 struct UnsteadyTrainer {
     inner: Box<dyn Trainer>,
@@ -113,6 +116,10 @@ struct UnsteadyTrainer {
 }
 
 impl UnsteadyTrainer {
+    fn follows_layout(&self) -> bool {
+        self.what.by == "layout"
+    }
+
     fn noise_bits(&self) -> u32 {
         self.noise as u32 & TOUCHED_BITS
     }
@@ -153,6 +160,9 @@ impl Trainer for UnsteadyTrainer {
 
     fn vary(&mut self, step: u64, variation: &Variation) -> Result<StepTrace, TrainerError> {
         let mut trace = self.inner.vary(step, variation)?;
+        if self.follows_layout() {
+            self.noise += 1;
+        }
         if step != self.what.step {
             return Ok(trace);
         }
@@ -181,6 +191,9 @@ impl Trainer for UnsteadyTrainer {
 
     fn capture(&mut self, step: u64) -> Result<State, TrainerError> {
         let mut state = self.inner.capture(step)?;
+        if self.follows_layout() {
+            self.noise = 0;
+        }
         if self.what.part == "closing-state" && step > self.what.step {
             self.touch(&mut state);
         }
@@ -190,8 +203,14 @@ impl Trainer for UnsteadyTrainer {
     fn restore(&mut self, state: &State) -> Result<(), TrainerError> {
         if self.what.by == "restore" {
             self.noise = 1;
+        } else if self.follows_layout() {
+            self.noise = 0;
         }
         self.inner.restore(state)
+    }
+
+    fn resumes_anywhere(&self) -> bool {
+        !self.follows_layout() && self.inner.resumes_anywhere()
     }
 
     fn evaluate(&mut self) -> Result<Vec<Metric>, TrainerError> {

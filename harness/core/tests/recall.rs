@@ -389,9 +389,11 @@ fn what_does_not_settle_a_segment_leaves_it_due() {
 #[test]
 fn a_nonce_that_was_given_lowers_no_chance() {
     let run = record(&spec());
-    let mut report = concluded(&run, "given", 1, &[]);
-    let before = [with_sample(&run, "a", 1)];
-    for (source, so_far) in [(NonceSource::Given, 0.75), (NonceSource::Fresh, 0.75 * 0.75)] {
+    let mut report = concluded(&run, "given", 2, &[]);
+    let before = [with_sample(&run, "a", 2)];
+    let once = report.escape[0].probability;
+    assert!((once - 2.0 / 3.0).abs() < 1e-12, "one of the three before the last: {once}");
+    for (source, so_far) in [(NonceSource::Given, once), (NonceSource::Fresh, once * once)] {
         report.nonce_source = Some(source);
         report.remember(&recall(&run, Some(&common::whole(&run)), &before));
         assert_eq!(report.escape[0].probability_so_far, Some(so_far));

@@ -32,7 +32,7 @@ use waiting::Waiting;
 
 /// How long to wait for another process that writes. Whoever holds a lock for longer does
 /// it on purpose, or for hours.
-const BUSY: Duration = Duration::from_millis(if cfg!(test) { 500 } else { 5000 });
+const BUSY: Duration = Duration::from_millis(if cfg!(test) { 2000 } else { 5000 });
 
 const BY_NAME: &str = "EXISTS (SELECT 1 FROM json_each(audit.names) \
                        WHERE value IN (SELECT value FROM json_each(?1)))";

@@ -207,7 +207,7 @@ fn judge(
         return Ok(Report::conclude(place, vouched, claimed, None, findings, none, auditor));
     }
     findings.extend(Debt::objection(memory.debts(), &drawn.segments));
-    memory.begin(&drawn, recording, findings.iter().any(speaks_against))?;
+    memory.begin(&drawn, recording, findings.iter().any(speaks_against));
     let examined = (vouched.clone(), findings.clone());
     match replay(arguments, recording, drawn, (vouched, findings), auditor, within) {
         // What the examination found stands, though no temporary file can be written, say.

@@ -117,12 +117,7 @@ impl Memory {
 
     /// Writes down what was drawn before anything of it is replayed: whoever then stops the
     /// audit has not undone the draw.
-    pub(super) fn begin(
-        &mut self,
-        drawn: &Drawn,
-        recording: &Recording<'_>,
-        accused: bool,
-    ) -> Result<(), Failure> {
+    pub(super) fn begin(&mut self, drawn: &Drawn, recording: &Recording<'_>, accused: bool) {
         if let (Some(first), Some(recall)) = (self.debts().first(), &self.recall) {
             let count = recall.past.due.len();
             let since = date(first.since_seconds);
@@ -131,7 +126,7 @@ impl Memory {
                 "{count} segment{plural} due: an audit of {since} drew and did not judge them"
             ));
         }
-        let Some(mut entry) = self.entry(Some(recording)) else { return Ok(()) };
+        let Some(mut entry) = self.entry(Some(recording)) else { return };
         let owed = |&segment| Owed { segment, why: UNENDED.into(), paid_at_seconds: None };
         entry.debts = drawn.segments.iter().map(owed).collect();
         entry.total = recording.segment_count();
@@ -141,13 +136,15 @@ impl Memory {
         }
         entry.nonce_source = drawn.nonce_source.as_ref().map(|source| source.kind().into());
         entry.accused |= accused;
-        self.put(&entry)?;
+        // An accusation is worth more than its row; a match will not be given without.
+        if let Err(failure) = self.put(&entry) {
+            self.problem.get_or_insert(failure.message);
+        }
         interruption::tell(format!(
             "stopped: segments that were drawn and are not judged are due; the next audit of \
              {} replays them first",
             recording.run.place()
         ));
-        Ok(())
     }
 
     /// Tells the report what came before, and the ledger what it says.
@@ -157,9 +154,12 @@ impl Memory {
         }
         if let Some(entry) = self.entry(recording) {
             let entry = self.ended(entry, report);
-            if let Err(failure) = self.put(&entry) {
-                report.doubt(format!("this audit cannot be remembered: {}", failure.message));
-                self.problem.get_or_insert(failure.message);
+            match self.put(&entry) {
+                Ok(()) => self.problem = None,
+                Err(failure) => {
+                    report.doubt(format!("this audit cannot be remembered: {}", failure.message));
+                    self.problem.get_or_insert(failure.message);
+                }
             }
         }
         interruption::forget();

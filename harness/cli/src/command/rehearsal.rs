@@ -17,7 +17,7 @@ use reenact_core::format::KernelSelection;
 use reenact_core::record::{Forecast, Tensors};
 use reenact_core::spec::{DeviceClass, Spec};
 use reenact_core::trainer::{Program, Setting, TrainerError};
-use reenact_core::verify::{Departure, Part, Rehearsal, rehearse};
+use reenact_core::verify::{Departure, Part, Rehearsal, middle, rehearse};
 use serde::Serialize;
 use tempfile::TempDir;
 
@@ -92,7 +92,7 @@ impl Rehearsed {
         let bar = progress::bar("rehearsing", "steps", 3 * steps, quiet);
         let stage = Stage { program, spec, data, setting, steps, bar: &bar };
         let first = stage.take(&setting.selections, None)?;
-        let second = stage.take(&first.selections, Some(steps / 2))?;
+        let second = stage.take(&first.selections, Some(middle(steps)))?;
         let mut untried = None;
         let mut found = match Departure::between(&first, &second) {
             Some(departure) => Some(stage.blame(&first, departure)?),

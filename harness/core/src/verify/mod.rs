@@ -74,7 +74,7 @@ pub use power::segments_for;
 pub use proven::{Open, Proven};
 pub use recall::{Recall, recall};
 pub use recording::{Recording, Segment};
-pub use rehearsal::{Departure, Part, Rehearsal, Snapshot, StartPinned, rehearse};
+pub use rehearsal::{Departure, Part, Rehearsal, Snapshot, StartPinned, middle, rehearse};
 pub use remembered::{Past, Remembered, Seen};
 pub use replay::{Replay, ReplayError, replay};
 pub use report::{Claim, Escape, REPORT_FORMAT, Report, SegmentOutcome, SegmentReport};

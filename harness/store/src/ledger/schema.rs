@@ -5,9 +5,10 @@ use rusqlite::{Connection, Transaction};
 /// Format version of the ledger, its `PRAGMA user_version`.
 ///
 /// 1: the first (2026-11).
-/// 2: audits that began, what they proved, what they owe; every name of a place; where the
-/// nonce came from, and the rule of the draw (2026-11). Samples of before were drawn by rule 1.
-pub const LEDGER_FORMAT: i64 = 2;
+/// 2: the rule of the draw (2026-11). Samples of before were drawn by rule 1.
+/// 3: audits that began, what they proved, what they owe; every name of a place; where the
+/// nonce came from (2026-11).
+pub const LEDGER_FORMAT: i64 = 3;
 
 /// Tells a ledger from other SQLite files: "reen".
 pub(super) const APPLICATION_ID: i64 = 0x7265_656e;
@@ -62,34 +63,41 @@ CREATE TABLE debt (
 ) STRICT;
 ";
 
-/// What stands before and after [`CREATE`] to bring a ledger of format 1 to format 2. Where
+/// Brings a ledger of format 1 to format 2.
+const FROM_1: &str = "ALTER TABLE audit ADD COLUMN rule INTEGER NOT NULL DEFAULT 1;";
+
+/// What stands before and after [`CREATE`] to bring a ledger of format 2 to format 3. Where
 /// its nonces came from is not known.
-const FROM_1: [&str; 2] = [
+const FROM_2: [&str; 2] = [
     "
 DROP INDEX audit_by_place;
 DROP INDEX audit_by_spec;
-ALTER TABLE audit RENAME TO audit_of_format_1;
+ALTER TABLE audit RENAME TO audit_before;
 ",
     "
 INSERT INTO audit (id, key, place, names, name, spec, frames, head, commitment,
-                   audited_at_seconds, verdict, drawn, total, nonce, sampled, agreed,
+                   audited_at_seconds, verdict, drawn, total, nonce, rule, sampled, agreed,
                    contradicted, accused)
-SELECT id, 'format-1-' || id, place, json_array(place), name, spec, frames, head, commitment,
-       audited_at_seconds, verdict, drawn, total, nonce, iif(nonce IS NULL, 0, drawn), agreed,
+SELECT id, 'before-' || id, place, json_array(place), name, spec, frames, head, commitment,
+       audited_at_seconds, verdict, drawn, total, nonce, rule, iif(nonce IS NULL, 0, drawn), agreed,
        contradicted, contradicted OR verdict = 'divergent'
-FROM audit_of_format_1 ORDER BY id;
-DROP TABLE audit_of_format_1;
+FROM audit_before ORDER BY id;
+DROP TABLE audit_before;
 ",
 ];
 
 /// Makes the tables, or brings those of an older format to today's. Another process may
 /// have done either since it was found to be necessary.
 pub(super) fn prepare(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
-    let [before, after] = FROM_1;
+    let [before, after] = FROM_2;
+    let format = number(transaction, "user_version")?;
     if is_new(transaction)? {
         transaction.execute_batch(CREATE)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    } else if number(transaction, "user_version")? == 1 {
+    } else if format < LEDGER_FORMAT {
+        if format == 1 {
+            transaction.execute_batch(FROM_1)?;
+        }
         transaction.execute_batch(&[before, CREATE, after].concat())?;
     }
     transaction.pragma_update(None, "user_version", LEDGER_FORMAT)

@@ -240,8 +240,22 @@ fn a_ledger_of_format_1_is_brought_to_todays() {
     assert_eq!(found[1].nonce.as_ref().unwrap().to_string(), "2026-11-23");
     // Nobody knows any more whether the nonces were given.
     assert!(found.iter().all(|entry| entry.remembered(&entry.names).sample.is_none()));
+    assert!(found.iter().all(|entry| entry.rule == DrawRule::Uniform));
     drop(ledger);
     assert_eq!(Ledger::open(&path).unwrap().of_place(&named("/runs/toy")).unwrap(), found);
+}
+
+#[test]
+fn a_ledger_of_format_2_keeps_the_rules_of_its_draws() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("ledger");
+    let second = "ALTER TABLE audit ADD COLUMN rule INTEGER NOT NULL DEFAULT 1;
+                  UPDATE audit SET rule = 2 WHERE id = 2; PRAGMA user_version = 2;";
+    let golden = include_str!("format_1.sql");
+    Connection::open(&path).unwrap().execute_batch(&[golden, second].concat()).unwrap();
+    let found = Ledger::open(&path).unwrap().of_place(&named("/runs/toy")).unwrap();
+    let rules: Vec<u64> = found.iter().map(|entry| entry.rule.into()).collect();
+    assert_eq!(rules, [1, 2, 1, 1, 1]);
 }
 
 #[test]

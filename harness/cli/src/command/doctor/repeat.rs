@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use indicatif::ProgressBar;
-use reenact_core::verify::{Departure, Part, Rehearsal};
+use reenact_core::verify::{Departure, Part, Rehearsal, middle};
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
@@ -164,7 +164,7 @@ struct Doctor<'a> {
 impl Doctor<'_> {
     /// The first training is compared with all others.
     fn trials(&self, threads: usize) -> Result<Vec<Trial>, Failure> {
-        let restored_step = self.steps / 2;
+        let restored_step = middle(self.steps);
         let mut at_once = self.rehearse(threads, 2, Some(restored_step), None)?.into_iter();
         let mut next = || at_once.next().ok_or_else(too_few);
         let first = next()?;
