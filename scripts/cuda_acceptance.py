@@ -43,7 +43,7 @@ LIBDEVICE = "cuda/nvvm/libdevice/libdevice.10.bc"
 PACKED = ["reenact", LIBDEVICE, "cuda/License.txt"]
 # How often a replay with free kernels is repeated: a tuning may choose otherwise
 # each time, so that one try says little.
-FREE_TRIES = 3
+FREE_TRIES = 2
 LARGE_DISK_BYTES = 4 << 30
 # Tensors that are named where a replay diverges.
 NAMED_MAX = 3
@@ -229,8 +229,6 @@ def record_and_audit(session, figures, name, options=()):
                       "--json", *options).expect(0)
     made = ran.json()
     figures["rehearsal"] = rehearsal = made["rehearsal"]
-    if rehearsal and not rehearsal["reproducible"]:
-        raise Failed(f"its first steps do not repeat: {rehearsal['first']}")
     session.recordings[name] = Recording(
         folder, made["commitment"], made["steps"], made["segments"], ran.seconds)
     figures.update({
@@ -239,6 +237,9 @@ def record_and_audit(session, figures, name, options=()):
         "recording_bytes": sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())})
     audit_bit_exact(session, figures, folder, made["segments"])
     figures["audit_per_record"] = figures["audit_s"] / ran.seconds
+    # Said last: whether an audit matches is the question.
+    if rehearsal and not rehearsal["reproducible"]:
+        raise Failed(f"its first steps do not repeat: {rehearsal['first']}")
 
 
 def audit_bit_exact(session, figures, folder, segments):
@@ -461,19 +462,20 @@ def of(function, name):
     return lambda session, figures: function(session, figures, name)
 
 
-# Name, most seconds, function; in order of importance.
+# Name, most seconds, function; in order of importance. On an H100 a process that has to
+# choose its kernels takes some 40 seconds.
 PARTS = [
     ("doctor", 30, doctor),
     *[(f"audit {name}", 120, of(record_and_audit, name)) for name in PROGRAMS],
-    ("pinning digits-mlp", 60, of(pinning, "digits-mlp")),
-    ("pinning cicero-gpt", 90, of(pinning, "cicero-gpt")),
+    ("pinning digits-mlp", 120, of(pinning, "digits-mlp")),
+    ("pinning cicero-gpt", 120, of(pinning, "cicero-gpt")),
     (f"audit {LARGE}", 200, large),
-    ("cost of recording", 90, costs),
     ("kill and resume", 60, kill_and_resume),
     ("other class", 30, cross_class),
-    ("some attacks digits-mlp", 90, of(some_attacks, "digits-mlp")),
+    ("some attacks digits-mlp", 150, of(some_attacks, "digits-mlp")),
     ("attacks digits-mlp", 150, of(attacks, "digits-mlp")),
-    ("operations", 60, operations),
+    ("operations", 150, operations),
+    ("cost of recording", 200, costs),
     ("attacks digits-cnn", 150, of(attacks, "digits-cnn")),
     ("calibration", 120, calibrate),
 ]
