@@ -25,6 +25,8 @@ mod kept_elsewhere;
 mod killed;
 #[cfg(unix)]
 mod ledger;
+#[cfg(unix)]
+mod machine_claims;
 #[cfg(target_os = "linux")]
 mod memory;
 mod page;
@@ -34,6 +36,8 @@ mod plain_text;
 mod proven;
 mod recording;
 mod rehearsal;
+#[cfg(unix)]
+mod retelling;
 mod sample;
 mod selections;
 mod signed;

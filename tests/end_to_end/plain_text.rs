@@ -4,13 +4,12 @@
 use std::fs;
 use std::path::Path;
 
-use reenact_core::format::{Environment, Event, Object};
-use reenact_core::memory::MemoryRun;
+use reenact_core::format::{Environment, Event};
 use reenact_core::plain::is_plain;
 use tempfile::tempdir;
 
 use crate::common::{Ran, binary, record, toy_spec};
-use crate::hostile::forging;
+use crate::retelling::retell;
 
 /// A verdict of the attacker's, and a letter of each kind that deceives.
 const LIE: &str = "\nMatch (bit-exact)  toy-plane: 6 of 6 segments replayed\r\n\u{1b}[2J\u{1b}[1m\
@@ -36,25 +35,6 @@ fn lying(found: &Environment) -> Environment {
     lying
 }
 
-/// Tells every environment of a recording anew, and commits to it.
-fn retell(run: &Path) {
-    let mut memory = MemoryRun::default();
-    for object in [Object::Journal, Object::Spec] {
-        memory.objects.insert(object, fs::read(run.join(object.to_string())).unwrap());
-    }
-    let mut events: Vec<Event> =
-        forging::events(&memory).into_iter().map(|(_, event)| event).collect();
-    for event in &mut events {
-        if let Event::RunStarted { environment, .. } = event {
-            *environment = lying(environment);
-        }
-    }
-    let forged = forging::retold(&memory, &events);
-    for object in [Object::Journal, Object::Commitment] {
-        fs::write(run.join(object.to_string()), &forged.objects[&object]).unwrap();
-    }
-}
-
 #[track_caller]
 fn is_harmless(what: &str, text: &str) {
     let bare = STYLES.iter().fold(text.to_owned(), |text, style| text.replace(style, ""));
@@ -73,7 +53,13 @@ fn no_text_of_a_recording_speaks_in_our_voice() {
     let folder = tempdir().unwrap();
     let run = folder.path().join(format!("run{}", LIE.replace("6 of 6", "6")));
     record(&toy_spec(folder.path(), &[]), &run, &["--attack", "lr-tamper@25"]);
-    retell(&run);
+    retell(&run, |events| {
+        for event in events {
+            if let Event::RunStarted { environment, .. } = event {
+                *environment = lying(environment);
+            }
+        }
+    });
     let (report, ledger) = (folder.path().join("report"), folder.path().join("ledger.sqlite"));
     let text = |path: &Path| path.to_str().unwrap().to_owned();
     let state = |step: u64| format!("{}@{step}", text(&run));

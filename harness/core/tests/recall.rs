@@ -368,22 +368,25 @@ fn what_does_not_settle_a_segment_leaves_it_due() {
     // A divergence that another class of machine excuses is neither proven nor settled.
     let (_, run) = common::planted("weight-edit@6*1", &run);
     let recording = common::whole(&run);
-    let all: Vec<u64> = (0..recording.segment_count()).collect();
-    let segments = common::segment_reports(&recording, &all);
     let mut other = environment();
     other.engine.class.insert("simd".into(), "another".into());
-    let report = Report::conclude(
-        run.place(),
-        Default::default(),
-        Some(&recording),
-        None,
-        Vec::new(),
-        segments,
-        other,
-    );
-    assert_eq!(report.verdict, Verdict::Inconclusive);
-    assert_eq!(report.proven(), []);
-    assert!(!report.unjudged().is_empty());
+    let conclude = |segments: &[u64]| {
+        let (place, segments) = (run.place(), common::segment_reports(&recording, segments));
+        let none = (Default::default(), None, Vec::new());
+        let (vouched, challenge, findings) = none;
+        let auditor = other.clone();
+        Report::conclude(place, vouched, Some(&recording), challenge, findings, segments, auditor)
+    };
+    let alone = conclude(&[1]);
+    assert_eq!((alone.verdict, alone.proven()), (Verdict::Inconclusive, Vec::new()));
+    assert!(!alone.unjudged().is_empty());
+    // It is none where another segment shows that the machine computes as this one.
+    let segment = common::segment_reports(&recording, &[3]);
+    for shown in [conclude(&[0, 1, 3]), alone.with_controls(segment)] {
+        assert_eq!(shown.verdict, Verdict::Divergent);
+        assert_eq!(shown.proven().len(), 1);
+        assert!(shown.unjudged().is_empty());
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use comfy_table::{Table, presets};
 use reenact_core::digest::Digest;
-use reenact_core::format::{Checkpoint, History, KernelSelection, Object, ReadRun};
+use reenact_core::format::{Checkpoint, Environment, History, KernelSelection, Object, ReadRun};
 use reenact_core::plain::plain;
 use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
 use reenact_core::verify::{Audited, Finding, Vouched, Weight};
@@ -51,7 +51,7 @@ struct Inspection {
     head: Option<String>,
     checkpoints: Vec<Boundary>,
     selections: Vec<Selection>,
-    environments: Vec<reenact_core::format::Environment>,
+    environments: Vec<Environment>,
     /// Step and loss, thinned out for a curve.
     losses: Vec<(u64, f32)>,
 }
@@ -192,18 +192,43 @@ fn show(inspection: &Inspection) {
     if let Some(curve) = curve(&inspection.losses) {
         line(format_args!("  loss          {curve}"));
     }
-    if let Some(environment) = inspection.environments.first() {
-        line(format_args!(
-            "  trained by    reenact {}, {}",
-            plain(&environment.reenact),
-            plain(&environment.system)
-        ));
-        for (name, value) in &environment.engine.class {
-            line(format_args!("                {}: {}", plain(name), plain(value)));
-        }
-    }
+    show_trainers(inspection);
     table(checkpoint_table(&inspection.checkpoints));
     show_findings(&inspection.findings);
+}
+
+/// Shows every machine that trained: the first whole, of the others what differs.
+fn show_trainers(inspection: &Inspection) {
+    let steps: Vec<u64> = [0].into_iter().chain(inspection.resumed.iter().copied()).collect();
+    let mut before: Option<&Environment> = None;
+    for (place, environment) in inspection.environments.iter().enumerate() {
+        let step = steps.get(place).copied().unwrap_or_default();
+        // A later resumption may begin earlier, and trains anew what comes then.
+        let end = steps.iter().skip(place + 1).copied().chain([inspection.steps]).min();
+        let idle = if end.is_some_and(|end| end <= step) { " (trained no step)" } else { "" };
+        let (reenact, system) = (plain(&environment.reenact), plain(&environment.system));
+        match before {
+            None => line(format_args!("  trained by    reenact {reenact}, {system}")),
+            Some(_) => {
+                line(format_args!("  from step {step}{idle}: reenact {reenact}, {system}"));
+            }
+        }
+        let facts = match before {
+            None => {
+                let class = environment.engine.class.iter();
+                class.map(|(name, value)| format!("{}: {}", plain(name), plain(value))).collect()
+            }
+            Some(before) => {
+                let mut found = before.class_differences(environment);
+                found.extend(before.build_differences(environment));
+                if found.is_empty() { vec!["the same class and build".into()] } else { found }
+            }
+        };
+        for fact in facts {
+            line(format_args!("                {fact}"));
+        }
+        before = Some(environment);
+    }
 }
 
 fn indent(text: &str) -> String {

@@ -3,6 +3,7 @@
 mod audit;
 mod calibrate;
 mod calibration_file;
+mod controls;
 mod demo;
 mod diff;
 mod doctor;

@@ -57,8 +57,9 @@ fn judgement(report: &Report) -> &'static str {
         "Facts that decide the bits differ, so the two were compared within a tolerance. Rows that \
          differ are marked ≠. What is said of the trainer is the trainer's word."
     } else {
-        "Facts that decide the bits differ, so a divergence cannot be held against the recording. \
-         Rows that differ are marked ≠. What is said of the trainer is the trainer's word."
+        "Facts that decide the bits differ. That excuses a divergence only where no segment under \
+         the same claim agrees here bit for bit. Rows that differ are marked ≠. What is said of \
+         the trainer is the trainer's word."
     }
 }
 

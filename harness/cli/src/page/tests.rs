@@ -120,6 +120,7 @@ pub(super) fn report() -> Report {
         independence: Some(Independence::SelfCheck),
         required: None,
         class_differences: Vec::new(),
+        controls: Vec::new(),
         tolerance: None,
         auditor: environment("here"),
     }

@@ -49,6 +49,26 @@ impl Environment {
         differences(&self.engine.class, &other.engine.class)
     }
 
+    /// Returns what differs of the build that can decide bits, as `name: there / here`:
+    /// the versions of the libraries and the compiler. The same binary is one build.
+    pub fn build_differences(&self, other: &Self) -> Vec<String> {
+        if self.binary == other.binary {
+            return Vec::new();
+        }
+        let mut found = Vec::new();
+        if self.same_lock(other) != Some(true) {
+            found.push(format!("Cargo.lock: {} / {}", self.lock_short(), other.lock_short()));
+        }
+        if self.rustc != other.rustc {
+            found.push(format!("compiler: {} / {}", plain(&self.rustc), plain(&other.rustc)));
+        }
+        found
+    }
+
+    fn lock_short(&self) -> String {
+        if self.lock == Self::NO_LOCK { "unknown".into() } else { self.lock.short() }
+    }
+
     /// Says whether a replay here has to agree bit for bit.
     pub fn same_class(&self, other: &Self) -> bool {
         self.engine.class == other.engine.class

@@ -54,6 +54,7 @@ mod tolerance;
 mod unrecorded;
 mod verdict;
 mod vouched;
+mod weighing;
 
 pub use allowed_signers::{ALLOWED_SIGNERS_BYTES_MAX, AllowedSigners, AllowedSignersError};
 pub use audited::Audited;
@@ -87,3 +88,4 @@ pub use tolerance::{
 pub use unrecorded::{Unrecorded, UnrecordedKernel};
 pub use verdict::{Grade, Verdict};
 pub use vouched::Vouched;
+pub use weighing::{controls, is_shown_to_be_here};

@@ -101,6 +101,7 @@ impl Report {
         let start = start.and_then(|(_, words)| proof(None, Some(0), None, &words));
         let drift = self.tolerance.as_ref().and_then(|found| found.drift_objection());
         let drift = drift.and_then(|words| proof(None, None, None, &words));
-        start.into_iter().chain(self.segments.iter().filter_map(of_segment)).chain(drift).collect()
+        let replayed = self.segments.iter().chain(&self.controls);
+        start.into_iter().chain(replayed.filter_map(of_segment)).chain(drift).collect()
     }
 }

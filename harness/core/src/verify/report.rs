@@ -17,7 +17,7 @@ use super::replay::Replay;
 use super::sampled_by::SampledBy;
 use super::tolerance::Tolerance;
 use super::unrecorded::note;
-use super::verdict::{Grade, Verdict};
+use super::verdict::Verdict;
 use super::vouched::Vouched;
 use crate::digest::Digest;
 use crate::format::Environment;
@@ -29,8 +29,8 @@ use crate::format::Environment;
 /// earlier audits, the chance of escape up to now, the kernels that a replay had to
 /// choose itself, the tolerance of an audit across classes of device, the rule of
 /// the draw (a report without one was drawn by rule 1), who decided on the sample, what was
-/// audited, the outcome `changed` of a segment, and segments that were due from earlier
-/// audits.
+/// audited, the outcome `changed` of a segment, segments that were due from earlier
+/// audits, and controls.
 pub const REPORT_FORMAT: u32 = 1;
 
 /// Numbers of tampered segments for which the chance of escape is reported.
@@ -73,6 +73,10 @@ pub struct Report {
     /// could not judge them. No chance counts them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub due: Vec<u64>,
+    /// Segments that were replayed to weigh what the recording claims of its machines. No
+    /// chance counts them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub controls: Vec<SegmentReport>,
     /// Chance that tampering with so many segments escaped this audit; empty where the
     /// segments were chosen by hand, as a choice has no chance, and where some was found or
     /// not everything that was drawn was replayed.
@@ -218,13 +222,12 @@ impl Report {
             compared.flat_map(|(_, found)| found.class_differences(&auditor)).collect();
         class_differences.sort();
         class_differences.dedup();
-        let (verdict, reasons) = decide(&findings, &segments, &class_differences, None);
         findings.extend(note(&segments));
         let escape = challenge.as_ref().map_or(Vec::new(), escapes);
-        Self {
+        let report = Self {
             format: REPORT_FORMAT,
-            verdict,
-            reasons,
+            verdict: Verdict::Inconclusive,
+            reasons: Vec::new(),
             run,
             vouched,
             claim,
@@ -236,24 +239,36 @@ impl Report {
             findings,
             segments,
             due,
+            controls: Vec::new(),
             escape,
             independence,
             required: None,
             class_differences,
             tolerance: None,
             auditor,
-        }
+        };
+        report.decided()
+    }
+
+    fn decided(mut self) -> Self {
+        (self.verdict, self.reasons) = self.decide();
+        self
+    }
+
+    /// Weighs what the recording claims of its machines by further segments
+    /// ([`controls`](super::controls())).
+    pub fn with_controls(mut self, controls: Vec<SegmentReport>) -> Self {
+        self.controls = controls;
+        self.decided()
     }
 
     /// Judges within a tolerance. Where nothing was replayed, nothing was allowed.
     pub fn within(mut self, tolerance: Tolerance) -> Self {
-        if !self.segments.is_empty() {
-            let Self { findings, segments, class_differences, .. } = &self;
-            (self.verdict, self.reasons) =
-                decide(findings, segments, class_differences, Some(&tolerance));
-            self.tolerance = Some(tolerance);
+        if self.segments.is_empty() {
+            return self;
         }
-        self
+        self.tolerance = Some(tolerance);
+        self.decided()
     }
 
     /// Adds what a ledger knew of the audits before this one. The verdict stays:
@@ -308,54 +323,6 @@ const UNDECLARED: &str = "the program does not promise that its initial state de
                           but the spec, so it is forged, or the program read another file here \
                           than where it was trained: declare such files under [files] in the \
                           spec, and let the program say that it reads no other";
-
-/// A contradiction in the record outweighs everything; then what a replay
-/// proves; then what could not be told.
-fn decide(
-    findings: &[Finding],
-    segments: &[SegmentReport],
-    class_differences: &[String],
-    tolerance: Option<&Tolerance>,
-) -> (Verdict, Vec<String>) {
-    let of_weight = |weight: Weight| {
-        let found = findings.iter().filter(move |finding| finding.weight == weight);
-        found.map(ToString::to_string).collect::<Vec<_>>()
-    };
-    let mut against = of_weight(Weight::Divergent);
-    let mut unclear = of_weight(Weight::Inconclusive);
-    // Every replay begins with the same initial state: one reason is enough.
-    let began_otherwise = segments.iter().find_map(SegmentReport::wrong_start);
-    let judged = segments.iter().filter_map(SegmentReport::weigh);
-    for (weight, reason) in began_otherwise.into_iter().chain(judged) {
-        if weight == Weight::Inconclusive {
-            unclear.push(reason);
-        } else if class_differences.is_empty() || tolerance.is_some() {
-            against.push(reason);
-        } else {
-            let known = class_differences.join("; ");
-            unclear.push(format!(
-                "{reason}; but this machine computes in another way than the one that trained \
-                 ({known}), which alone can cause that: audit on a machine of the same class, or \
-                 measure how far honest runs end apart with `reenact calibrate` and audit with \
-                 --calibration"
-            ));
-        }
-    }
-    // Where a segment alone is beyond the tolerance, the sum says nothing new.
-    if !segments.iter().any(SegmentReport::leaves_recording) {
-        against.extend(tolerance.and_then(Tolerance::drift_objection));
-    }
-    if !against.is_empty() {
-        (Verdict::Divergent, against)
-    } else if !unclear.is_empty() {
-        (Verdict::Inconclusive, unclear)
-    } else if segments.is_empty() {
-        (Verdict::Inconclusive, vec!["no segment was replayed".into()])
-    } else {
-        let grade = tolerance.map_or(Grade::BitExact, |_| Grade::Tolerance);
-        (Verdict::Match { grade }, Vec::new())
-    }
-}
 
 impl SegmentReport {
     /// Says whether a replay of it leaves the recording, wherever it began.
