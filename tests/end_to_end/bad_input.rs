@@ -166,6 +166,29 @@ fn a_file_without_an_end_is_not_read_to_its_end() {
     reenact(&["diff", "/dev/zero", "/dev/zero"]).expect(USAGE).says(&["no plain file"]);
 }
 
+/// A recording may have brought along the file that a user looks into.
+#[cfg(unix)]
+#[test]
+fn nothing_waits_for_a_pipe_that_nobody_writes_to() {
+    let folder = tempdir().unwrap();
+    let pipe = folder.path().join("checkpoint.safetensors");
+    let mut command = std::process::Command::new("mkfifo");
+    assert!(command.arg(&pipe).status().unwrap().success());
+    let mut diff = binary();
+    diff.arg("diff").args([&pipe, &pipe]).stderr(std::process::Stdio::piped());
+    let mut diff = diff.spawn().unwrap();
+    let patience = std::time::Instant::now();
+    while diff.try_wait().unwrap().is_none() {
+        if patience.elapsed().as_secs() > 60 {
+            diff.kill().unwrap();
+            panic!("it waits");
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let ran = Ran::from(&diff.wait_with_output().unwrap());
+    ran.expect(USAGE).says(&["no plain file"]);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_spec_may_come_out_of_a_pipe() {

@@ -5,13 +5,22 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use crate::common::{DIVERGENT, INCONCLUSIVE, MATCH, Ran, copy, record, roots};
-use crate::workers::{next_worker, run_of, signal, start_audit};
+use tempfile::tempdir;
+
+use crate::common::{DIVERGENT, INCONCLUSIVE, MATCH, Ran, audit, copy, record, roots, toy_spec};
+use crate::workers::{next_worker, run_of, signal, start_audit_with};
+
+/// What is done to a recording, or to a file of it.
+type Deed<'a> = &'a dyn Fn(&Path);
 
 /// Audits, and does something to the recording while the worker of the first of two
 /// segments stands still.
-fn meddled(run: &Path, deed: &dyn Fn(&Path)) -> Ran {
-    let audit = start_audit(run, "1", "600");
+fn meddled(run: &Path, deed: Deed<'_>) -> Ran {
+    meddled_with(run, &[], deed)
+}
+
+fn meddled_with(run: &Path, more: &[&str], deed: Deed<'_>) -> Ran {
+    let audit = start_audit_with(run, "1", "600", more);
     let worker = next_worker(run, &[]);
     signal(worker, "-STOP");
     deed(run);
@@ -28,7 +37,7 @@ fn checkpoint(run: &Path, place: usize) -> std::path::PathBuf {
 #[test]
 fn whatever_is_done_to_an_opening_state_is_one_kind() {
     let (folder, honest) = run_of(10_000);
-    let deeds: [(&str, &dyn Fn(&Path)); 5] = [
+    let deeds: [(&str, Deed<'_>); 5] = [
         ("deleted", &|path| fs::remove_file(path).unwrap()),
         ("cut", &|path| fs::write(path, &fs::read(path).unwrap()[..100]).unwrap()),
         ("overwritten", &|path| {
@@ -85,4 +94,29 @@ fn deleting_the_closing_state_changes_no_verdict() {
     let report = meddled(&forged, &last).expect(DIVERGENT).json();
     let divergence = &report["segments"][1]["outcome"]["replay"]["divergence"];
     assert!(divergence["closing_unread"].is_string(), "{divergence}");
+}
+
+/// Whoever takes the state of a segment away while it is audited, and puts it back, has won
+/// nothing: the segment is due, whatever is drawn next.
+#[test]
+fn a_segment_whose_state_was_taken_away_is_due_first() {
+    let folder = tempdir().unwrap();
+    // Of three: the last is drawn anyhow.
+    let spec = [("steps = 60", "steps = 30000"), ("every = 10", "every = 10000")];
+    let spec = toy_spec(folder.path(), &spec);
+    let (run, ledger) = (folder.path().join("run"), folder.path().join("ledger"));
+    let remembered = ["--ledger", ledger.to_str().unwrap()];
+    record(&spec, &run, &["--attack", "lr-tamper@15000"]);
+    let (state, hidden) = (checkpoint(&run, 1), folder.path().join("hidden"));
+    let hide = |_: &Path| fs::rename(&state, &hidden).unwrap();
+    for _ in 0..2 {
+        let report = meddled_with(&run, &remembered, &hide).expect(INCONCLUSIVE).json();
+        assert_eq!(report["segments"][1]["outcome"]["kind"], "changed");
+        fs::rename(&hidden, &state).unwrap();
+    }
+    // Others are asked for, in vain: no match is had while one is due.
+    let report = audit(&run, &[&remembered[..], &["--segment", "0,2"]].concat());
+    let report = report.expect(INCONCLUSIVE).json();
+    assert!(report["reasons"][0].as_str().unwrap().contains("due: 1"), "{report}");
+    audit(&run, &[&remembered[..], &["--sample", "1"]].concat()).expect(DIVERGENT);
 }

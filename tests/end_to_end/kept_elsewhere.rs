@@ -61,6 +61,75 @@ fn nothing_is_recorded_through_a_link() {
 }
 
 #[test]
+fn nothing_is_resumed_through_a_link() {
+    let folder = tempdir().unwrap();
+    let (spec, run) = (toy_spec(folder.path(), &[]), folder.path().join("run"));
+    record(&spec, &run, &[]);
+    // As a recorder leaves it that was killed at its very end.
+    fs::remove_file(run.join("commitment")).unwrap();
+    let (checkpoints, elsewhere) = (run.join("checkpoints"), folder.path().join("elsewhere"));
+    fs::rename(&checkpoints, &elsewhere).unwrap();
+    let journal = fs::read(run.join("journal")).unwrap();
+    let resume = || {
+        let mut command = binary();
+        command.arg("record").arg(&spec).arg("--resume").arg("--out").arg(&run);
+        Ran::from(&command.output().unwrap())
+    };
+    for target in ["../elsewhere", "/nowhere"] {
+        symlink(target, &checkpoints).unwrap();
+        resume().expect(USAGE).says(&["checkpoints is a link", "make `checkpoints` a folder"]);
+        assert!(!run.join("commitment").exists());
+        assert_eq!(fs::read(run.join("journal")).unwrap(), journal, "nothing was written");
+        fs::remove_file(&checkpoints).unwrap();
+    }
+    fs::write(&checkpoints, "").unwrap();
+    resume().expect(USAGE).says(&["`checkpoints` is there and is no folder"]);
+    fs::remove_file(&checkpoints).unwrap();
+    fs::rename(&elsewhere, &checkpoints).unwrap();
+    resume().expect(MATCH);
+    audit(&run, &[]).expect(MATCH);
+}
+
+#[test]
+fn nothing_is_recorded_where_a_file_takes_the_place_of_a_folder() {
+    let folder = tempdir().unwrap();
+    let (spec, run) = (toy_spec(folder.path(), &[]), folder.path().join("run"));
+    fs::create_dir_all(&run).unwrap();
+    fs::write(run.join("checkpoints"), "mine").unwrap();
+    let ran = binary().arg("record").arg(&spec).arg("--out").arg(&run).output().unwrap();
+    Ran::from(&ran).expect(USAGE).says(&["`checkpoints` is there and is no folder"]);
+    assert_eq!(fs::read_dir(&run).unwrap().count(), 1, "nothing was begun");
+}
+
+#[test]
+fn names_in_capital_letters_are_called_so() {
+    let folder = tempdir().unwrap();
+    let honest = folder.path().join("run");
+    record(&toy_spec(folder.path(), &[]), &honest, &[]);
+    let checkpoint = crate::common::roots(&honest).remove(2);
+    let root = checkpoint.rsplit(' ').next().unwrap();
+    for (name, other) in [
+        ("journal", "JOURNAL".into()),
+        ("spec.toml", "SPEC.TOML".into()),
+        ("checkpoints", "Checkpoints".into()),
+        ("checkpoints", "CHECKPOINTS".into()),
+        (
+            &format!("checkpoints/{root}.safetensors"),
+            format!("checkpoints/{}.SAFETENSORS", root.to_uppercase()),
+        ),
+    ] {
+        let run = folder.path().join(other.replace('/', "-"));
+        copy(&honest, &run);
+        fs::rename(run.join(name), run.join(&other)).unwrap();
+        // Some disks know no difference.
+        if !run.join(name).exists() {
+            let said = reason(&run, &[]);
+            assert!(said.contains("capital letters") && said.contains("rename"), "{other}: {said}");
+        }
+    }
+}
+
+#[test]
 fn signatures_of_other_kinds_are_called_by_their_name() {
     let folder = tempdir().unwrap();
     let run = folder.path().join("run");

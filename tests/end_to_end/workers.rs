@@ -26,10 +26,20 @@ pub(crate) fn run_of(steps_a_segment: u64) -> (TempDir, PathBuf) {
     (folder, run)
 }
 
-pub(crate) fn start_audit(run: &Path, jobs: &str, stall_seconds: &str) -> Child {
+fn start_audit(run: &Path, jobs: &str, stall_seconds: &str) -> Child {
+    start_audit_with(run, jobs, stall_seconds, &[])
+}
+
+pub(crate) fn start_audit_with(
+    run: &Path,
+    jobs: &str,
+    stall_seconds: &str,
+    more: &[&str],
+) -> Child {
     let mut command = binary();
     command.arg("audit").arg(run).args(["--json", "--sample", "all", "--jobs", jobs]);
-    command.args(["--stall-seconds", stall_seconds]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.args(["--stall-seconds", stall_seconds]).args(more);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().unwrap()
 }
 

@@ -114,13 +114,18 @@ impl Directory {
     }
 }
 
-/// Refuses to write checkpoints through a link, where no audit would read them.
+/// Refuses to write checkpoints through a link, where no audit would read them, or where
+/// there is no folder for them.
 fn check_checkpoints(root: &Path) -> Result<(), StoreError> {
     let path = root.join(CHECKPOINTS);
     match path.symlink_metadata() {
         Ok(found) if found.is_symlink() => {
             Err(StoreError::LinkedCheckpoints { path: path.display().to_string() })
         }
+        Ok(found) if !found.is_dir() => Err(StoreError::NoRecording {
+            path: root.display().to_string(),
+            problem: format!("`{CHECKPOINTS}` is there and is no folder; remove it"),
+        }),
         _ => Ok(()),
     }
 }

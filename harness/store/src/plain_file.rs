@@ -21,7 +21,7 @@ pub(crate) fn open_object(
             return Err(StoreError::NotAFile { object, instead });
         }
     }
-    no_surprises(options);
+    never_follow_nor_wait(options);
     let path = path_of(root, object);
     let file = options.open(&path).map_err(|problem| refuse_open(object, &path, problem))?;
     match file.metadata() {
@@ -35,13 +35,22 @@ pub(crate) fn open_object(
 }
 
 #[cfg(unix)]
-fn no_surprises(options: &mut OpenOptions) {
+fn never_follow_nor_wait(options: &mut OpenOptions) {
     use std::os::unix::fs::OpenOptionsExt;
     options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
 }
 
+#[cfg(unix)]
+fn never_wait(options: &mut OpenOptions) {
+    use std::os::unix::fs::OpenOptionsExt;
+    options.custom_flags(libc::O_NONBLOCK);
+}
+
 #[cfg(not(unix))]
-fn no_surprises(_: &mut OpenOptions) {}
+fn never_follow_nor_wait(_: &mut OpenOptions) {}
+
+#[cfg(not(unix))]
+fn never_wait(_: &mut OpenOptions) {}
 
 fn refuse_open(object: Object, path: &Path, problem: io::Error) -> StoreError {
     // Systems have many words for a link, a socket or a folder.
@@ -52,6 +61,9 @@ fn refuse_open(object: Object, path: &Path, problem: io::Error) -> StoreError {
         io::ErrorKind::NotFound if is_kept_by_dvc(path) => {
             StoreError::NotAFile { object, instead: Instead::DvcFile }
         }
+        io::ErrorKind::NotFound if is_in_other_case(path) => {
+            StoreError::NotAFile { object, instead: Instead::OtherCase }
+        }
         io::ErrorKind::NotFound => StoreError::Missing { object },
         _ => StoreError::Io { object, problem },
     }
@@ -59,7 +71,13 @@ fn refuse_open(object: Object, path: &Path, problem: io::Error) -> StoreError {
 
 fn in_place_of_folder(path: &Path) -> Option<Instead> {
     let found = path.symlink_metadata().ok().filter(|found| !found.is_dir())?;
-    Some(if found.is_symlink() { link(path) } else { Instead::Special })
+    Some(if found.is_symlink() {
+        link(path)
+    } else if found.is_file() {
+        Instead::NoFolder
+    } else {
+        Instead::Special
+    })
 }
 
 fn in_place_of_file(path: &Path) -> Option<Instead> {
@@ -90,10 +108,30 @@ fn is_kept_by_dvc(path: &Path) -> bool {
     beside(path) || folder.is_some_and(|folder| beside(folder) && !folder.exists())
 }
 
+/// Looks for the names that disks and archives without small letters leave. No folder is
+/// listed for that: a hostile one may hold any number of files.
+fn is_in_other_case(path: &Path) -> bool {
+    let Some((folder, name)) = path.parent().zip(path.file_name().and_then(|name| name.to_str()))
+    else {
+        return false;
+    };
+    let is_there = |path: &Path| path.symlink_metadata().is_ok();
+    if is_there(&folder.join(name.to_ascii_uppercase())) {
+        return true;
+    }
+    let others = ["CHECKPOINTS", "Checkpoints"];
+    folder.ends_with(CHECKPOINTS)
+        && !folder.exists()
+        && others.iter().any(|other| is_there(&folder.with_file_name(other)))
+}
+
 /// Opens a single checkpoint file anywhere, to read it. It is named by the
-/// user, so links are followed.
+/// user, so links are followed. Nothing blocks on a named pipe: it may be one that a
+/// recording brought along.
 pub fn open_file(path: &Path) -> io::Result<Box<dyn ReadAt>> {
-    let file = File::open(path)?;
+    let mut options = OpenOptions::new();
+    never_wait(options.read(true));
+    let file = options.open(path)?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is no plain file"));
     }

@@ -19,6 +19,10 @@ pub enum Instead {
     AnnexPointer,
     /// Nothing, and beside it a file of DVC's that stands for it.
     DvcFile,
+    /// Nothing, and a file or folder whose name has other capital letters.
+    OtherCase,
+    /// Nothing, as its folder is a plain file.
+    NoFolder,
     /// A folder.
     Folder,
     /// A pipe, a socket or a device.
@@ -76,6 +80,11 @@ impl fmt::Display for Instead {
                 "a pointer of git-annex, not the file itself: fetch it with `git annex get`"
             }
             Self::DvcFile => "not there, but DVC keeps it: fetch it with `dvc pull`",
+            Self::OtherCase => {
+                "not there, but something of that name in capital letters is, as some disks and \
+                 archives leave it: rename it"
+            }
+            Self::NoFolder => "not there: its folder is a file, no folder",
             Self::Folder => "a folder, no plain file",
             Self::Special => "no plain file but a pipe, a socket or a device",
         })

@@ -12,6 +12,7 @@
 //! frame's chain and everything of this frame before it; the first frame's
 //! predecessor is the hash of the 20 bytes in front.
 
+use super::conversion::converted_journal;
 use super::event::{DOMAINS, Event, PAYLOAD_BYTES_MAX};
 use super::pieces::Pieces;
 use super::{History, ReadAt, StoreError};
@@ -39,6 +40,13 @@ pub enum JournalError {
     /// The file does not begin as a journal.
     #[error("byte 0: this is no journal")]
     Magic,
+    /// A tool has taken it for a text.
+    #[error(
+        "byte 0: it was converted as if it were a text (line ends, or a byte order mark): copy \
+         it once more from where it was recorded, byte by byte, and have git leave the recording \
+         as it is (`RUN/** -text` in .gitattributes)"
+    )]
+    Converted,
     /// The journal was written by an older reenact whose format is not read.
     #[error("journal format {found} is older than {JOURNAL_FORMAT}; read it with an older reenact")]
     TooOld {
@@ -189,6 +197,9 @@ impl<'a> FrameReader<'a> {
             }
             (reader.at, reader.tail) = (0, Tail::Torn { bytes: have as u64 });
             return Ok(reader);
+        }
+        if converted_journal(&found) {
+            return Err(JournalError::Converted);
         }
         let (magic, format) = found.split_at(16);
         if magic != MAGIC {
@@ -395,6 +406,8 @@ mod tests {
         assert!(matches!(with_format(0), Err(JournalError::TooOld { found: 0 })));
         assert!(matches!(with_format(2), Err(JournalError::TooNew { found: 2 })));
         assert!(matches!(read(b"PK\x03\x04".repeat(9)), Err(JournalError::Magic)));
+        let converted = [&b"reenact journal\r\n"[..], &written(&events())[16..]].concat();
+        assert!(matches!(read(converted), Err(JournalError::Converted)));
     }
 
     proptest! {

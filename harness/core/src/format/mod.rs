@@ -21,6 +21,7 @@
 mod calibration;
 mod checkpoint;
 mod commitment;
+mod conversion;
 mod environment;
 mod event;
 mod frame_place;
@@ -30,7 +31,6 @@ mod instead;
 mod journal;
 mod key;
 mod key_type;
-mod line_ends;
 mod object;
 mod pieces;
 mod resume_point;
@@ -45,13 +45,13 @@ pub use checkpoint::{
     CHECKPOINT_HEADER_BYTES_MAX, Checkpoint, CheckpointError, checkpoint_bytes, write_checkpoint,
 };
 pub use commitment::{COMMITMENT_BYTES_MAX, Commitment, CommitmentError};
+pub use conversion::Unconverted;
 pub use environment::Environment;
 pub use event::{Event, StepLayouts};
 pub use history::{Contradiction, History, HistoryError};
 pub use instead::{Instead, POINTER_BYTES};
 pub use journal::{Frame, FrameReader, JOURNAL_FORMAT, JournalError, JournalWriter, Tail};
 pub use key::{KeyError, PublicKey, SecretKey};
-pub use line_ends::{CONVERTED, unconverted};
 pub use object::{Object, ReadAt, ReadRun, StoreError, WriteContent, WriteRun};
 pub use resume_point::{RESUME_POINT_BYTES_MAX, ResumePoint};
 pub use selection::{

@@ -9,8 +9,8 @@ use super::tally::Tally;
 use super::vouched::{Vouched, check_signature};
 use crate::data::samples_digest;
 use crate::format::{
-    CONVERTED, Commitment, History, HistoryError, JournalError, Object, PublicKey, ReadRun,
-    StoreError, Tail, unconverted,
+    Commitment, History, HistoryError, JournalError, Object, PublicKey, ReadRun, StoreError, Tail,
+    Unconverted,
 };
 use crate::plain::{one_line, plain};
 use crate::spec::{SPEC_BYTES_MAX, Spec};
@@ -120,10 +120,11 @@ fn read_commitment(
         Ok(commitment) => Ok(Some((commitment, Commitment::digest_of_text(text)))),
         Err(error) => {
             let place = Place::object(Object::Commitment);
-            let converted = unconverted(text).is_some_and(|text| Commitment::parse(&text).is_ok());
-            Err(Box::new(match converted {
-                true => Finding::inconclusive(place, CONVERTED),
-                false => Finding::divergent(place, error),
+            let before = Unconverted::of(text);
+            let before = before.filter(|before| Commitment::parse(&before.text).is_ok());
+            Err(Box::new(match before {
+                Some(before) => Finding::inconclusive(place, before.said),
+                None => Finding::divergent(place, error),
             }))
         }
     }
@@ -150,9 +151,9 @@ fn read_history(run: &dyn ReadRun, committed: bool) -> Checked<History> {
     History::read(source).map_err(|error| {
         Box::new(match error {
             HistoryError::Journal(JournalError::Store(error)) => unreadable(&error, committed),
-            HistoryError::Journal(JournalError::TooOld { .. } | JournalError::TooNew { .. }) => {
-                Finding::inconclusive(place, error)
-            }
+            HistoryError::Journal(
+                JournalError::TooOld { .. } | JournalError::TooNew { .. } | JournalError::Converted,
+            ) => Finding::inconclusive(place, error),
             HistoryError::Empty if !committed => Finding::inconclusive(place, error),
             _ => Finding::divergent(place, error),
         })
@@ -162,8 +163,9 @@ fn read_history(run: &dyn ReadRun, committed: bool) -> Checked<History> {
 fn read_spec(text: &[u8], expected: crate::digest::Digest) -> Checked<Spec> {
     let place = Place::object(Object::Spec);
     if Spec::digest_of_text(text) != expected {
-        if unconverted(text).is_some_and(|text| Spec::digest_of_text(&text) == expected) {
-            return Err(Box::new(Finding::inconclusive(place, CONVERTED)));
+        let before = Unconverted::of(text);
+        if let Some(before) = before.filter(|it| Spec::digest_of_text(&it.text) == expected) {
+            return Err(Box::new(Finding::inconclusive(place, before.said)));
         }
         let problem = "it is not the spec that the journal began with; it was altered";
         return Err(Box::new(Finding::divergent(place, problem)));

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::allowed_signers::AllowedSigners;
 use super::finding::{Finding, Place};
 use crate::format::{
-    CONVERTED, Object, PublicKey, ReadRun, SIGNATURE_BYTES_MAX, Signature, SignatureError,
-    StoreError, unconverted,
+    Object, PublicKey, ReadRun, SIGNATURE_BYTES_MAX, Signature, SignatureError, StoreError,
+    Unconverted,
 };
 
 /// Says who vouches for a recording. A signature shows who held the key, not
@@ -82,22 +82,21 @@ pub(super) fn check_signature(
             let key = signature.key();
             (Vouched::UnknownKey { key: key.fingerprint() }, Some(key), None)
         }
-        Err(_) if is_converted(&text, commitment) => {
-            broken(Some(Finding::inconclusive(place, CONVERTED)))
-        }
-        Err(error @ SignatureError::Foreign { .. }) => {
-            broken(Some(Finding::inconclusive(place, error)))
-        }
-        Err(error) => broken(Some(Finding::divergent(place, error))),
+        Err(error) => broken(Some(match (conversion(&text, commitment), &error) {
+            (Some(said), _) => Finding::inconclusive(place, said),
+            (None, SignatureError::Foreign { .. }) => Finding::inconclusive(place, error),
+            (None, _) => Finding::divergent(place, error),
+        })),
     }
 }
 
-/// Says whether the signature verifies with the line ends that it and the commitment had.
-fn is_converted(text: &[u8], commitment: &[u8]) -> bool {
-    let (signature, signed) = (unconverted(text), unconverted(commitment));
-    let (signature, signed) = (signature.as_deref(), signed.as_deref());
-    (signature.is_some() || signed.is_some())
-        && Signature::verify(signature.unwrap_or(text), signed.unwrap_or(commitment)).is_ok()
+/// Says what was converted, where the signature verifies once it is taken back.
+fn conversion(text: &[u8], commitment: &[u8]) -> Option<&'static str> {
+    let (signature, signed) = (Unconverted::of(text), Unconverted::of(commitment));
+    let said = signature.as_ref().or(signed.as_ref())?.said;
+    let signature = signature.map_or(text.to_vec(), |before| before.text);
+    let signed = signed.map_or(commitment.to_vec(), |before| before.text);
+    Signature::verify(&signature, &signed).is_ok().then_some(said)
 }
 
 impl Vouched {
