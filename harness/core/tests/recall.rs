@@ -267,7 +267,7 @@ fn a_proven_divergence_stays() {
         assert_eq!((found.past.audits, found.past.unended), (2, 1));
     }
     // It is this recording's alone, and gone when it is closed; but it is told.
-    assert_eq!(recalled(&record(&spec()), &[before.clone()]).open, []);
+    assert_eq!(recalled(&record(&spec()), std::slice::from_ref(&before)).open, []);
     let closed = Remembered { open: Vec::new(), reason: Some("it was".into()), ..before };
     let found = recalled(&run, &[closed]);
     assert_eq!(found.open, []);

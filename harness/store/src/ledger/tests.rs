@@ -272,7 +272,7 @@ fn what_an_audit_wrote_when_it_began_is_replaced_when_it_ends() {
     // Whatever comes twice, or too late, changes nothing.
     for again in [&ended, &begun("/a", 1), &entry("/a", 1), &ended] {
         ledger.put(again).unwrap();
-        assert_eq!(ledger.of_place(&named("/a")).unwrap(), [ended.clone()]);
+        assert_eq!(ledger.of_place(&named("/a")).unwrap(), std::slice::from_ref(&ended));
     }
     assert_eq!((rows(&ledger, "debt"), ledger.summaries().unwrap()[0].due), (1, 1));
 }
