@@ -57,6 +57,28 @@ fn another_build(environment: &mut Environment) {
     (environment.lock, environment.binary) = (Digest([9; 32]), Digest([8; 32]));
 }
 
+/// Claims that `change` went on with training before step `step`.
+fn resume(events: &mut Vec<Event>, step: u64, change: impl Fn(&mut Environment)) {
+    let mut environment = environments(events).next().unwrap().clone();
+    change(&mut environment);
+    let ends = |event: &Event| match event {
+        Event::Step(trace) => trace.step == step,
+        Event::RunFinished { .. } => true,
+        _ => false,
+    };
+    let place = events.iter().position(ends).unwrap();
+    events.insert(place, Event::RunResumed { step, environment });
+}
+
+fn calibration(folder: &Path) -> String {
+    let path = folder.join("calibration.toml");
+    let mut command = binary();
+    command.arg("calibrate").arg(toy_spec(folder, &[])).arg("--out").arg(&path);
+    command.args(["--recorded-on", "cpu", "--runs", "6"]).args(ELSEWHERE);
+    Ran::from(&command.output().unwrap()).expect(MATCH);
+    path.to_str().unwrap().to_owned()
+}
+
 fn controls(report: &Value) -> usize {
     report["controls"].as_array().map_or(0, Vec::len)
 }
@@ -121,12 +143,8 @@ fn no_tolerance_holds_where_this_machine_computes_as_the_one_that_trained() {
     let (folder, run) = edited("weight-edit@30*1", &ELSEWHERE);
     let honest = folder.path().join("honest");
     record(&toy_spec(folder.path(), &[]), &honest, &[]);
-    let calibration = folder.path().join("calibration.toml");
-    let mut command = binary();
-    command.arg("calibrate").arg(toy_spec(folder.path(), &[])).arg("--out").arg(&calibration);
-    command.args(["--recorded-on", "cpu", "--runs", "6"]).args(ELSEWHERE);
-    Ran::from(&command.output().unwrap()).expect(MATCH);
-    let within = [&ELSEWHERE[..], &["--calibration", calibration.to_str().unwrap()]].concat();
+    let calibration = calibration(folder.path());
+    let within = [&ELSEWHERE[..], &["--calibration", &calibration]].concat();
     audit(&honest, &within).expect(MATCH);
     // The recording of this class claims the class that the calibration is for.
     let store = Directory::open(&honest).unwrap();
@@ -151,4 +169,31 @@ fn inspect_shows_every_machine() {
     for words in ["from step 60 (trained no step)", "simd: (none) / another"] {
         assert!(text.contains(words), "{words}: {text}");
     }
+}
+
+#[test]
+fn a_resumption_that_trained_no_step_puts_off_no_calibrated_audit() {
+    let (folder, run) = edited("weight-edit@30*1", &[]);
+    let calibration = calibration(folder.path());
+    for (step, lie) in [(60, another_machine as fn(&mut Environment)), (60, another_build)] {
+        retell(&run, |events| resume(events, step, lie));
+        let report = audit(&run, &["--calibration", &calibration]).expect(DIVERGENT).json();
+        assert_eq!(report["class_differences"], serde_json::json!([]));
+        assert!(report["tolerance"].is_null());
+    }
+}
+
+#[test]
+fn the_build_that_went_on_within_a_segment_answers_for_its_own_steps() {
+    // Stands for a build that computes otherwise.
+    let (_folder, run) = recorded(&["--attack", "lr-tamper@25..30"]);
+    audit(&run, &[]).expect(DIVERGENT);
+    retell(&run, |events| {
+        resume(events, 25, another_build);
+        resume(events, 30, |_| ());
+    });
+    let report = audit(&run, &[]).expect(INCONCLUSIVE).json();
+    let reason = report["reasons"][0].as_str().unwrap();
+    assert!(reason.contains("step 25") && reason.contains("Cargo.lock"), "{reason}");
+    assert_eq!(controls(&report), 0, "no whole segment is claimed to be of that build");
 }

@@ -328,8 +328,8 @@ fn replay(
 /// On a machine of another class a divergence proves nothing, so there is nothing
 /// to explain.
 fn is_of_class(recording: &Recording<'_>, auditor: &Environment) -> bool {
-    let mut trained_by = recording.history.environments.iter();
-    trained_by.all(|(_, found)| found.class_differences(auditor).is_empty())
+    let trained_by = recording.history.trained_by();
+    trained_by.iter().all(|(_, found)| found.class_differences(auditor).is_empty())
 }
 
 /// Says whether a finding speaks against the recording.

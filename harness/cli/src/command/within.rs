@@ -32,7 +32,7 @@ pub(super) fn comparison(
     auditor: &Environment,
 ) -> Comparison {
     let Some(calibrated) = calibrated else { return Comparison::BitExact(None) };
-    let trained_by = &recording.history.environments;
+    let trained_by = &recording.history.trained_by();
     let place = || Place::object(Object::Journal);
     if trained_by.iter().all(|(_, found)| found.same_class(auditor)) {
         let note = "it was trained on this class of device, so every bit was compared, and the \

@@ -136,6 +136,22 @@ impl History {
         self.environments.iter().rev().find(|(first, _)| *first <= step).map(|(_, found)| found)
     }
 
+    /// Returns where the steps that count were trained, from which one on. A resumption
+    /// that trained none of them has no say over the run.
+    pub fn trained_by(&self) -> Vec<(u64, Environment)> {
+        let mut end = self.step_count();
+        let mut latest_first = Vec::new();
+        for claim in self.environments.iter().rev() {
+            // A later one that went on from an earlier step trained what follows anew.
+            if claim.0 < end {
+                end = claim.0;
+                latest_first.push(claim.clone());
+            }
+        }
+        latest_first.reverse();
+        latest_first
+    }
+
     /// Says whether the journal can take one more resumption.
     pub fn can_resume(&self) -> bool {
         self.environments.len() < RESUMED_MAX

@@ -217,7 +217,9 @@ impl Report {
         let claim = recording.map(Claim::of);
         let trained_by = claim.as_ref().map_or(&[][..], |claim| &claim.environments);
         let independence = claim.as_ref().map(|_| Independence::of(trained_by, auditor.binary));
-        let compared = trained_by.iter().filter(|_| !segments.is_empty());
+        let replayed = recording.filter(|_| !segments.is_empty());
+        let compared = replayed.map_or(Vec::new(), |found| found.history.trained_by());
+        let compared = compared.iter();
         let mut class_differences: Vec<String> =
             compared.flat_map(|(_, found)| found.class_differences(&auditor)).collect();
         class_differences.sort();

@@ -12,7 +12,7 @@ use std::fmt;
 
 use super::challenge::Challenge;
 use super::finding::Weight;
-use super::recording::Recording;
+use super::recording::{Recording, Segment};
 use super::report::{Report, SegmentOutcome, SegmentReport};
 use super::tolerance::Tolerance;
 use super::verdict::{Grade, Verdict};
@@ -50,6 +50,16 @@ impl Scales<'_> {
         latest_first.find(|(first, _)| *first <= step).map(|(_, found)| found)
     }
 
+    /// Says whether every step of a segment is claimed to be trained so. Another build may
+    /// have gone on within it.
+    fn is_wholly_of(&self, claim: &Environment, segment: Segment) -> bool {
+        let Segment { step_start, step_end, .. } = segment;
+        let within = self.trained_by.iter().map(|(first, _)| *first);
+        let within = within.filter(|first| (step_start..step_end).contains(first));
+        let mut each = [step_start].into_iter().chain(within).filter_map(|step| self.claim(step));
+        each.all(|other| is_one_claim(claim, other))
+    }
+
     /// Returns what differs of class and build, as `name: there / here`.
     fn differences(&self, claim: &Environment) -> Vec<String> {
         let mut found = claim.class_differences(self.auditor);
@@ -60,8 +70,7 @@ impl Scales<'_> {
     /// Returns the replayed segments under the same claim that agree bit for bit.
     fn agreed(&self, claim: &Environment) -> Vec<u64> {
         let same = |report: &&&SegmentReport| {
-            let other = self.claim(report.segment.step_start);
-            report.agrees_bit_for_bit() && other.is_some_and(|other| is_one_claim(claim, other))
+            report.agrees_bit_for_bit() && self.is_wholly_of(claim, report.segment)
         };
         self.replayed.iter().filter(same).map(|report| report.segment.index).collect()
     }
@@ -98,7 +107,7 @@ pub fn controls(
     let scales = scales(&recording.history.environments, auditor, replayed, &[]);
     let mut unproven: Vec<&Environment> = Vec::new();
     for report in replayed.iter().filter(|report| report.ends_otherwise()) {
-        let Some(claim) = scales.claim(report.segment.step_start) else { continue };
+        let Some(claim) = scales.claim(report.leaves_at()) else { continue };
         let known = unproven.iter().any(|other| is_one_claim(claim, other));
         if !known && !scales.differences(claim).is_empty() && scales.agreed(claim).is_empty() {
             unproven.push(claim);
@@ -106,10 +115,7 @@ pub fn controls(
     }
     let mut drawn: Vec<u64> = Vec::new();
     for claim in unproven {
-        let of_claim = |index: &u64| {
-            let step = recording.segment(*index).step_start;
-            scales.claim(step).is_some_and(|other| is_one_claim(claim, other))
-        };
+        let of_claim = |index: &u64| scales.is_wholly_of(claim, recording.segment(*index));
         let fresh = |index: &u64| replayed.iter().all(|found| found.segment.index != *index);
         let segments = 0..recording.segment_count();
         let mut open: Vec<u64> = segments.filter(|index| fresh(index) && of_claim(index)).collect();
@@ -139,7 +145,7 @@ pub fn is_shown_to_be_here(
     let scales = scales(&recording.history.environments, auditor, replayed, controls);
     scales.replayed.iter().any(|report| {
         report.ends_otherwise()
-            && matches!(scales.excuse(report.segment.step_start), Excuse::Refuted { .. })
+            && matches!(scales.excuse(report.leaves_at()), Excuse::Refuted { .. })
     })
 }
 
@@ -158,6 +164,15 @@ impl SegmentReport {
         let SegmentOutcome::Replayed { replay } = &self.outcome else { return false };
         let exact = replay.deviation.as_ref().is_none_or(|found| found.is_zero());
         replay.divergence.is_none() && exact
+    }
+
+    /// Returns the step at which a replay left the recording, or the last one, where only
+    /// the state after it tells.
+    fn leaves_at(&self) -> u64 {
+        let last = self.segment.step_end.saturating_sub(1);
+        let SegmentOutcome::Replayed { replay } = &self.outcome else { return last };
+        let step = replay.divergence.as_ref().and_then(|found| found.step.as_ref());
+        step.map_or(last, |found| found.step)
     }
 
     /// Says whether a replay ended in other bits than the recorded ones.
@@ -218,7 +233,7 @@ impl Report {
         let held = self.controls.iter().filter(|control| control.leaves_recording());
         let judged = self.segments.iter().chain(held).filter_map(|found| {
             let (weight, reason) = found.weigh()?;
-            Some((found.segment.step_start, weight, reason))
+            Some((found.leaves_at(), weight, reason))
         });
         began_otherwise.into_iter().chain(judged).collect()
     }
