@@ -259,7 +259,8 @@ impl Report {
         format!(
             "{reason}; the recording claims that another machine or build computed it (trained \
              / here: {known}), but {} under the same claim here, which shows that it computes as \
-             this one does",
+             this one does. Should it differ in rare numbers only, an audit on such a machine \
+             with such a build tells",
             Agreed(agreed)
         )
     }
