@@ -1,5 +1,7 @@
 //! Element types.
 
+use std::fmt::{Display, LowerExp};
+
 use serde::{Deserialize, Serialize};
 
 /// Names the type of a tensor's elements, spelled as safetensors spells it.
@@ -92,23 +94,37 @@ impl DType {
     pub fn show(self, bytes: &[u8]) -> String {
         let wide = element_bits(bytes);
         match self {
-            Self::Bool => (wide != 0).to_string(),
+            Self::Bool => show_flag(wide),
             Self::U8 | Self::U16 | Self::U32 | Self::U64 => wide.to_string(),
             Self::I8 => (wide as i8).to_string(),
             Self::I16 => (wide as i16).to_string(),
             Self::I32 => (wide as i32).to_string(),
             Self::I64 => (wide as i64).to_string(),
-            Self::F16 => half_to_f64(wide as u16).to_string(),
-            Self::Bf16 => f32::from_bits((wide as u32) << 16).to_string(),
-            Self::F32 => show_f32(f32::from_bits(wide as u32)),
-            Self::F64 => f64::from_bits(wide).to_string(),
+            Self::F16 => show_float(half_to_f64(wide as u16), bytes),
+            Self::Bf16 => show_float(f32::from_bits((wide as u32) << 16), bytes),
+            Self::F32 => show_float(f32::from_bits(wide as u32), bytes),
+            Self::F64 => show_float(f64::from_bits(wide), bytes),
         }
     }
 }
 
-fn show_f32(value: f32) -> String {
-    let size = value.abs();
-    if value != 0.0 && value.is_finite() && !(1e-4..1e7).contains(&size) {
+/// Shows a flag, and the byte where it is neither 0 nor 1: two flags that are both
+/// true can differ.
+fn show_flag(byte: u64) -> String {
+    match byte {
+        0 => "false".to_owned(),
+        1 => "true".to_owned(),
+        odd => format!("true (byte 0x{odd:02x})"),
+    }
+}
+
+/// Shows a float, and the bits of a NaN: there are many, and two can differ.
+fn show_float<T: Into<f64> + Display + LowerExp + Copy>(value: T, bytes: &[u8]) -> String {
+    let wide: f64 = value.into();
+    if wide.is_nan() {
+        let (bits, digits) = (element_bits(bytes), 2 * bytes.len());
+        format!("NaN (bits 0x{bits:0digits$x})")
+    } else if wide != 0.0 && wide.is_finite() && !(1e-4..1e7).contains(&wide.abs()) {
         format!("{value:e}")
     } else {
         value.to_string()
@@ -143,6 +159,23 @@ mod tests {
         assert_eq!(DType::F16.show(&0x3c00u16.to_le_bytes()), "1");
         assert_eq!(DType::F16.show(&0xc000u16.to_le_bytes()), "-2");
         assert_eq!(DType::F16.show(&0x7c00u16.to_le_bytes()), "inf");
+    }
+
+    #[test]
+    fn what_differs_is_not_shown_as_the_same() {
+        let flags = [0, 1, 2, 255].map(|byte| DType::Bool.show(&[byte]));
+        assert_eq!(flags, ["false", "true", "true (byte 0x02)", "true (byte 0xff)"]);
+        let nans = [0x7fc0_0000u32, 0xffc0_0001].map(|bits| DType::F32.show(&bits.to_le_bytes()));
+        assert_eq!(nans, ["NaN (bits 0x7fc00000)", "NaN (bits 0xffc00001)"]);
+        assert_eq!(DType::F16.show(&0x7e01u16.to_le_bytes()), "NaN (bits 0x7e01)");
+        assert_eq!(DType::Bf16.show(&0x7fc1u16.to_le_bytes()), "NaN (bits 0x7fc1)");
+        assert_eq!(
+            DType::F64.show(&0x7ff8_0000_0000_0001u64.to_le_bytes()),
+            "NaN (bits 0x7ff8000000000001)"
+        );
+        assert_eq!(DType::U64.show(&u64::MAX.to_le_bytes()), "18446744073709551615");
+        assert_eq!(DType::F64.show(&1e-300f64.to_le_bytes()), "1e-300");
+        assert_eq!(DType::Bf16.show(&0x0001u16.to_le_bytes()), "9.1835e-41");
     }
 
     #[test]
