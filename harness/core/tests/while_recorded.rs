@@ -141,8 +141,8 @@ fn resumed() -> Vec<MemoryRun> {
     let torn = written(&honest, end * 2 / 3, true);
     let mut run = torn.clone();
     resume(&mut run, &spec());
-    let whole = events(&honest).into_iter().map(|(at, _)| at);
-    let whole = whole.filter(|at| *at <= end * 2 / 3).last().unwrap();
+    let mut whole = events(&honest).into_iter().map(|(at, _)| at);
+    let whole = whole.rfind(|at| *at <= end * 2 / 3).unwrap();
     [vec![torn], writes(&signed(run), whole)].concat()
 }
 
