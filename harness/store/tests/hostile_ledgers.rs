@@ -1,0 +1,118 @@
+//! Ledgers that somebody has edited are refused or read; none makes the auditor panic or
+//! hang.
+
+use std::fs;
+use std::path::Path;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use reenact_core::digest::Digest;
+use reenact_core::verify::{DrawRule, Grade, Proven, Seen, Stage};
+use reenact_store::{Divergent, Entry, Ledger, Owed};
+use tempfile::tempdir;
+
+/// Edits of each run of the tests; the ignored one tries 10,000.
+const EDITS: u64 = 500;
+const PLACE: &str = "/runs/toy";
+
+fn entry(at: u64) -> Entry {
+    let proven = Proven {
+        segment: Some(2),
+        step: Some(25),
+        stage: Some(Stage::Update),
+        grade: Grade::BitExact,
+        words: "segment 2: step 25, update".into(),
+    };
+    let seen = Some(Seen { frames: 40 + at, head: Digest([2; 32]) });
+    Entry {
+        key: format!("key {at}"),
+        place: PLACE.into(),
+        names: vec![PLACE.into()],
+        name: Some("toy".into()),
+        spec: Some(Digest([1; 32])),
+        seen,
+        commitment: Some(Digest([3; 32])),
+        audited_at_seconds: at,
+        verdict: "divergent".into(),
+        reason: Some("it was".into()),
+        drawn: 2,
+        total: 6,
+        nonce: Some("a nonce".parse().unwrap()),
+        nonce_source: Some("fresh".into()),
+        rule: DrawRule::LastAlways,
+        sampled: 2,
+        agreed: false,
+        contradicted: false,
+        accused: true,
+        debts: vec![Owed { segment: 4, why: "it was killed".into(), paid_at_seconds: None }],
+        divergences: vec![Divergent { id: proven.id(seen), proven, closing: None }],
+        pays: Vec::new(),
+    }
+}
+
+/// Uses a ledger as an audit and as a reader do; says whether all of it could be read.
+fn is_read(path: &Path) -> bool {
+    let Ok(mut ledger) = Ledger::open(path) else { return false };
+    let found = ledger.of_run(&[PLACE.into()], Some(Digest([1; 32])));
+    for entry in found.iter().flatten() {
+        let _ = entry.remembered(&[PLACE.into()]);
+    }
+    let summed = ledger.summaries();
+    let put = ledger.put(&entry(99));
+    found.is_ok() && summed.is_ok() && put.is_ok()
+}
+
+/// Changes the bytes of a file: its end, a stretch, a bit of its schema, or some bits.
+fn edited(whole: &[u8], rng: &mut ChaCha8Rng) -> Vec<u8> {
+    let mut bytes = whole.to_vec();
+    let place = |rng: &mut ChaCha8Rng, len: usize| rng.next_u64() as usize % len;
+    match rng.next_u32() % 4 {
+        0 => bytes.truncate(place(rng, whole.len())),
+        1 => {
+            let start = place(rng, whole.len());
+            let end = (start + place(rng, 512)).min(whole.len());
+            bytes[start..end].fill(rng.next_u32() as u8);
+        }
+        2 => bytes[place(rng, whole.len().min(4096))] ^= 1 << (rng.next_u32() % 8),
+        _ => {
+            for _ in 0..=rng.next_u32() % 8 {
+                bytes[place(rng, whole.len())] ^= 1 << (rng.next_u32() % 8);
+            }
+        }
+    }
+    bytes
+}
+
+fn try_edits(edits: u64) {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("ledger");
+    let mut ledger = Ledger::open(&path).unwrap();
+    for at in 0..8 {
+        ledger.put(&entry(at)).unwrap();
+    }
+    drop(ledger);
+    let whole = fs::read(&path).unwrap();
+    let mut refused = 0;
+    for seed in 0..edits {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        fs::write(&path, edited(&whole, &mut rng)).unwrap();
+        refused += u64::from(!is_read(&path));
+        // What SQLite leaves beside it, and audits that wait.
+        for entry in fs::read_dir(folder.path()).unwrap() {
+            fs::remove_file(entry.unwrap().path()).unwrap();
+        }
+    }
+    println!("{edits} edits, {refused} refused");
+    assert!(refused > 0 && refused < edits, "{refused} of {edits}");
+}
+
+#[test]
+fn an_edited_ledger_is_refused_or_read() {
+    try_edits(EDITS);
+}
+
+#[test]
+#[ignore = "takes a minute"]
+fn none_of_10_000_edits_of_a_ledger_panics() {
+    try_edits(10_000);
+}
