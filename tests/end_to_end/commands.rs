@@ -1,5 +1,9 @@
 //! What the other commands print, and how each ends.
 
+use std::fs;
+
+use reenact_core::format::write_checkpoint;
+use reenact_core::state::{DType, State, TensorSpec};
 use tempfile::tempdir;
 
 use crate::common::{DIVERGENT, MATCH, Ran, USAGE, audit, binary, record, reenact, toy_spec};
@@ -50,6 +54,27 @@ fn diff_shows_tensors_and_values() {
     assert_eq!(names.len(), 5);
     assert!(names.contains(&"run.step"));
     reenact(&["diff", &at(10), &at(11)]).expect(USAGE).says(&["10, 20, 30"]);
+}
+
+#[test]
+fn diff_counts_the_tensors_that_either_side_has() {
+    let folder = tempdir().unwrap();
+    let file = |name: &str, tensors: &[&str]| {
+        let tensor = |name: &&str| {
+            let spec = TensorSpec { name: (*name).into(), dtype: DType::F32, shape: vec![1] };
+            (spec, 1.5f32.to_le_bytes().to_vec())
+        };
+        let state = State::from_named(tensors.iter().map(tensor).collect()).unwrap();
+        let path = folder.path().join(name);
+        write_checkpoint(&state, &mut fs::File::create(&path).unwrap()).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (one, other) = (file("one", &["a"]), file("other", &["b", "c", "d"]));
+    let found = reenact(&["diff", &one, &other, "--json"]).expect(DIVERGENT).json();
+    let (differ, total) = (found["differences"].as_array().unwrap(), &found["tensors"]);
+    assert_eq!((differ.len(), total.as_u64()), (4, Some(4)));
+    let text = reenact(&["diff", &one, &other]).expect(DIVERGENT).stdout;
+    assert!(text.contains(&format!("{} of {total} tensors", differ.len())), "{text}");
 }
 
 #[test]

@@ -36,6 +36,7 @@ pub(crate) struct Arguments {
 struct Comparison<'a> {
     a: &'a str,
     b: &'a str,
+    /// Of both: what only one has counts too.
     tensors: u64,
     bytes: u64,
     differences: Vec<TensorDifference>,
@@ -48,7 +49,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Failure> {
     let comparison = Comparison {
         a: &arguments.a,
         b: &arguments.b,
-        tensors: a.layout().tensors().len() as u64,
+        tensors: tensors(&a, &b),
         bytes: a.byte_len(),
         differences,
     };
@@ -58,6 +59,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Failure> {
         show(&comparison);
     }
     Ok(if equal { exit::MATCH } else { exit::DIVERGENT })
+}
+
+/// Counts the tensors that either has.
+fn tensors(a: &Checkpoint, b: &Checkpoint) -> u64 {
+    let only_b = |name: &str| a.layout().position(name).is_none();
+    let more = b.layout().tensors().iter().filter(|spec| only_b(&spec.name)).count();
+    (a.layout().tensors().len() + more) as u64
 }
 
 fn open(name: &str) -> Result<Checkpoint, Failure> {
@@ -102,26 +110,41 @@ fn show(comparison: &Comparison<'_>) {
 fn table(differences: &[TensorDifference]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_header(["  tensor", "elements", "first", "A", "B", "ulp at most"]);
+    table.set_header(["  tensor", "elements", "first", "A", "B", "ulp at most", "L2 of tensor"]);
     for found in differences {
         let name = format!("  {}", found.name);
         table.add_row(match &found.difference {
             Difference::OnlyRecorded => {
-                [name, "only in A".into(), "".into(), "".into(), "".into(), "".into()]
+                [name, "only in A".into(), "".into(), "".into(), "".into(), "".into(), "".into()]
             }
             Difference::OnlyReplayed => {
-                [name, "only in B".into(), "".into(), "".into(), "".into(), "".into()]
+                [name, "only in B".into(), "".into(), "".into(), "".into(), "".into(), "".into()]
             }
-            Difference::Shape { recorded, replayed } => {
-                [name, "shape".into(), "".into(), recorded.clone(), replayed.clone(), "".into()]
-            }
-            Difference::Elements { count, of, index_first, recorded, replayed, ulp_max } => [
+            Difference::Shape { recorded, replayed } => [
+                name,
+                "shape".into(),
+                "".into(),
+                recorded.clone(),
+                replayed.clone(),
+                "".into(),
+                "".into(),
+            ],
+            Difference::Elements {
+                count,
+                of,
+                index_first,
+                recorded,
+                replayed,
+                ulp_max,
+                relative_l2,
+            } => [
                 name,
                 format!("{count} of {of}"),
                 index_first.to_string(),
                 recorded.clone(),
                 replayed.clone(),
                 ulp_max.map_or_else(|| "NaN".into(), |ulp| ulp.to_string()),
+                relative_l2.map_or_else(String::new, |relative| format!("{relative:.1e}")),
             ],
         });
     }

@@ -255,13 +255,13 @@ fn tensor(found: &TensorDifference) -> Markup {
     html! {
         tr {
             th scope="row" { (found.name) }
-            @if let Difference::Elements { count, of, index_first, recorded, replayed, ulp_max } =
+            @if let Difference::Elements { count, of, index_first, recorded, replayed, .. } =
                 &found.difference {
                 td { (count) " of " (of) }
                 td { "[" (index_first) "]" }
                 td { (recorded) }
                 td { (replayed) }
-                td { @match ulp_max { Some(ulp) => { (ulp) " ulp" }, None => { "NaN" } } }
+                td { (found.difference.apart()) }
             } @else {
                 td colspan="5" { (found.explain()) }
             }

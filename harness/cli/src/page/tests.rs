@@ -77,6 +77,7 @@ fn divergence() -> Divergence {
         recorded: HOSTILE.into(),
         replayed: HOSTILE.into(),
         ulp_max: None,
+        relative_l2: None,
     };
     let closing = vec![TensorDifference { name: HOSTILE.into(), difference }];
     Divergence { step: Some(step), closing, closing_unread: None }

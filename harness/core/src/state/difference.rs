@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::block::{BLOCK_BYTES, block_difference};
 use super::dtype::element_bits;
+use super::length::Lengths;
 use super::{DType, Layout, State, TensorSpec};
 
 /// Says how one tensor differs between two states.
@@ -45,6 +46,12 @@ pub enum Difference {
         /// Largest distance in units in the last place, for floats and
         /// integers alike; none where a NaN is involved.
         ulp_max: Option<u64>,
+        /// L2 norm of the difference against that of the replayed tensor: what the units
+        /// cannot say, as half of all floats lie between a little below zero and a
+        /// little above it. None where the replayed tensor is all zero, where a value is
+        /// not finite, and in reports of before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        relative_l2: Option<f64>,
     },
 }
 
@@ -103,6 +110,10 @@ pub fn state_differences(recorded: &State, replayed: &State) -> Vec<TensorDiffer
 impl Difference {
     /// Compares the bytes of one tensor, element by element; none if equal.
     pub fn of_bytes(spec: &TensorSpec, recorded: &[u8], replayed: &[u8]) -> Option<Self> {
+        // The common case, at the speed of memory.
+        if recorded == replayed {
+            return None;
+        }
         let mut scan = Scan::new(spec.dtype);
         scan.update(recorded, replayed);
         scan.finish(spec)
@@ -116,11 +127,13 @@ pub(crate) struct Scan {
     count: u64,
     first: Option<(u64, String, String)>,
     ulp_max: Option<u64>,
+    lengths: Lengths,
 }
 
 impl Scan {
     pub(crate) fn new(dtype: DType) -> Self {
-        Self { dtype, position: 0, count: 0, first: None, ulp_max: Some(0) }
+        let lengths = Lengths::default();
+        Self { dtype, position: 0, count: 0, first: None, ulp_max: Some(0), lengths }
     }
 
     /// Compares the next whole elements.
@@ -128,7 +141,7 @@ impl Scan {
         let size = self.dtype.size() as usize;
         let blocks = recorded.chunks(BLOCK_BYTES).zip(replayed.chunks(BLOCK_BYTES));
         for (recorded, replayed) in blocks {
-            // The common case, at the speed of memory.
+            self.lengths.add(self.dtype, recorded, replayed);
             if recorded != replayed {
                 self.note(recorded, replayed);
             }
@@ -161,6 +174,7 @@ impl Scan {
             recorded,
             replayed,
             ulp_max: self.ulp_max,
+            relative_l2: self.lengths.relative(),
         })
     }
 }
@@ -233,9 +247,17 @@ mod tests {
         let a = bytes([1.0, 2.0, 3.0, 4.0]);
         let b = bytes([1.0, 2.5, 3.0, -4.0]);
         let found = Difference::of_bytes(&spec, &a, &b).unwrap();
-        let Difference::Elements { count, of, index_first, recorded, replayed, .. } = found else {
+        let Difference::Elements {
+            count, of, index_first, recorded, replayed, relative_l2, ..
+        } = found
+        else {
             panic!()
         };
+        let against = (1f64 + 6.25 + 9.0 + 16.0).sqrt();
+        assert!(
+            (relative_l2.unwrap() - 64.25f64.sqrt() / against).abs() < 1e-12,
+            "{relative_l2:?}"
+        );
         assert_eq!((count, of, index_first), (2, 4, 1));
         assert_eq!((recorded.as_str(), replayed.as_str()), ("2", "2.5"));
         assert_eq!(Difference::of_bytes(&spec, &a, &a), None);

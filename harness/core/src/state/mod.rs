@@ -10,6 +10,7 @@ mod difference;
 mod dtype;
 mod fingerprint;
 mod layout;
+mod length;
 mod root;
 
 pub use difference::{Difference, TensorDifference, state_differences, ulp_distance};

@@ -52,7 +52,8 @@ impl Delta {
     pub(super) fn describe(deltas: &[Self]) -> String {
         let mut words: Vec<String> = deltas.iter().take(DESCRIBED_MAX).map(Self::words).collect();
         if let Some(more @ 1..) = deltas.len().checked_sub(DESCRIBED_MAX) {
-            words.push(format!("and {more} more tensors"));
+            let plural = if more == 1 { "" } else { "s" };
+            words.push(format!("and {more} more tensor{plural}"));
         }
         words.join(", ")
     }

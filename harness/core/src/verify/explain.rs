@@ -96,13 +96,54 @@ impl TensorDifference {
             Difference::Shape { recorded, replayed } => {
                 format!("{recorded} in the recording, {replayed} in the replay")
             }
-            Difference::Elements { count, of, index_first, recorded, replayed, ulp_max } => {
-                let ulp = ulp_max.map_or_else(|| "NaN".into(), |ulp| format!("{ulp} ulp"));
+            Difference::Elements { count, of, index_first, recorded, replayed, .. } => {
                 format!(
                     "{count} of {of} elements; first [{index_first}]: recorded {recorded}, \
-                     replayed {replayed}; at most {ulp} apart"
+                     replayed {replayed}; {}",
+                    self.difference.apart()
                 )
             }
         }
+    }
+}
+
+impl Difference {
+    /// Says in one clause how far the elements are apart; nothing where none are compared.
+    pub fn apart(&self) -> String {
+        let Self::Elements { ulp_max, relative_l2, .. } = self else { return String::new() };
+        let ulp = match ulp_max {
+            Some(ulp) => format!("at most {ulp} ulp apart"),
+            None => "NaN involved".to_owned(),
+        };
+        match relative_l2 {
+            Some(relative) => format!("{ulp}, L2 of the difference {relative:.1e} of the tensor's"),
+            None => ulp,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::{DType, TensorSpec};
+
+    fn apart(recorded: f32, replayed: f32) -> String {
+        let spec = TensorSpec { name: "w".into(), dtype: DType::F32, shape: vec![2] };
+        let bytes = |first: f32| [first.to_le_bytes(), 1f32.to_le_bytes()].concat();
+        let found = Difference::of_bytes(&spec, &bytes(recorded), &bytes(replayed)).unwrap();
+        TensorDifference { name: "w".into(), difference: found }.explain()
+    }
+
+    #[test]
+    fn units_across_zero_stand_beside_a_length() {
+        assert_eq!(
+            apart(1e-8, -1e-8),
+            "1 of 2 elements; first [0]: recorded 1e-8, replayed -1e-8; at most 1683462383 ulp \
+             apart, L2 of the difference 2.0e-8 of the tensor's"
+        );
+        assert_eq!(
+            apart(f32::NAN, 0.0),
+            "1 of 2 elements; first [0]: recorded NaN (bits 0x7fc00000), replayed 0; NaN involved"
+        );
     }
 }

@@ -187,6 +187,9 @@ impl fmt::Display for Cause {
             Self::MomentsForgotten => {
                 f.write_str("the optimizer had lost its moments before the step")
             }
+            Self::MomentsScaled { factor, tensors: 1 } => {
+                write!(f, "after the update, 1 tensor of the optimizer was multiplied by {factor}")
+            }
             Self::MomentsScaled { factor, tensors } => write!(
                 f,
                 "after the update, {tensors} tensors of the optimizer were multiplied by {factor}"
@@ -293,6 +296,16 @@ mod tests {
                 assert_eq!(ended.words.contains("audit this one alone"), alone, "{}", ended.words);
             }
         }
+    }
+
+    #[test]
+    fn numbers_agree_with_their_nouns() {
+        let scaled = |tensors| Cause::MomentsScaled { factor: 0.5, tensors }.to_string();
+        assert_eq!(scaled(1), "after the update, 1 tensor of the optimizer was multiplied by 0.5");
+        assert_eq!(
+            scaled(2),
+            "after the update, 2 tensors of the optimizer were multiplied by 0.5"
+        );
     }
 
     #[test]
