@@ -51,6 +51,12 @@ fn whole(text: &str, stays: fn(char) -> bool) -> Cow<'_, str> {
     }
 }
 
+/// Writes `1 step`, `2 steps`.
+pub fn count(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
 /// Does [`plain`] with every text in a value, however deep: what is added to a type later is
 /// not forgotten. A value whose JSON cannot be read back, as a number in it is not finite,
 /// stays; the places that show it spell it out all the same.

@@ -5,8 +5,9 @@ mod common;
 use common::{
     data, planted, planted_with, record, record_attacked, replayed, spec, spec_with, trainer,
 };
-use reenact_core::format::ReadRun;
+use reenact_core::format::{Event, Object, ReadRun, write_checkpoint};
 use reenact_core::memory::MemoryRun;
+use reenact_core::state::{State, TensorSpec};
 use reenact_core::verify::{Cause, Explanation, Recording, Search, examine, explain};
 
 const SEGMENT: u64 = 1;
@@ -138,4 +139,59 @@ fn a_spliced_checkpoint_is_explained_where_training_went_on() {
     let (_, run) = planted_with("splice@6", &honest, Some(&other));
     assert!(explained(&run, 1).causes.is_empty(), "no step gives the other run's state");
     assert_cause(&explained(&run, 2), &Cause::OpeningReplaced, (6, 6));
+}
+
+/// Writes the state that a run ends in anew, and recomputes every digest.
+fn ending_in(
+    run: &MemoryRun,
+    edit: impl FnOnce(&State, &mut Vec<(TensorSpec, Vec<u8>)>),
+) -> MemoryRun {
+    let recording = recording(run);
+    let load = |step| recording.checkpoint(step).unwrap().load(1 << 20).unwrap();
+    let (opening, closing) = (load(9), load(12));
+    let mut tensors: Vec<(TensorSpec, Vec<u8>)> =
+        closing.tensors().map(|(spec, bytes)| (spec.clone(), bytes.to_vec())).collect();
+    edit(&opening, &mut tensors);
+    let forged = State::from_named(tensors).unwrap();
+    let mut events: Vec<Event> = common::events(run).into_iter().map(|(_, event)| event).collect();
+    for event in &mut events {
+        match event {
+            Event::Step(trace) if trace.step == 11 => trace.state = forged.fingerprints(),
+            Event::Checkpoint { step: 12, root } => *root = forged.root(),
+            _ => {}
+        }
+    }
+    let mut run = common::retold(run, &events);
+    let mut bytes = Vec::new();
+    write_checkpoint(&forged, &mut bytes).unwrap();
+    run.objects.insert(Object::Checkpoint(forged.root()), bytes);
+    run
+}
+
+fn place(tensors: &[(TensorSpec, Vec<u8>)], name: &str) -> usize {
+    tensors.iter().position(|(spec, _)| spec.name == name).unwrap()
+}
+
+#[test]
+fn what_the_last_state_is_like_is_said() {
+    let run = record(&spec());
+    let weight = "model.weight";
+    let velocity = "optimizer.weight.velocity";
+    let exchanged = ending_in(&run, |_, tensors| {
+        let (a, b) = (place(tensors, weight), place(tensors, velocity));
+        let kept = tensors[a].1.clone();
+        tensors[a].1 = std::mem::replace(&mut tensors[b].1, kept);
+    });
+    let found = explained(&exchanged, 3);
+    let words = format!("`{weight}` and `{velocity}` are exchanged");
+    assert!(found.words.contains(&words) && found.whole, "{}", found.words);
+    let left = ending_in(&run, |opening, tensors| {
+        let at = place(tensors, velocity);
+        tensors[at].1 = opening.tensor(velocity).unwrap().1.to_vec();
+    });
+    let found = explained(&left, 3);
+    let words =
+        format!("`{velocity}` is the one that opens the segment; no tensor of the model differs");
+    assert!(found.words.contains(&words), "{}", found.words);
+    assert_eq!(found.attack.as_deref(), Some("state edited"));
 }

@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::exit;
 use crate::failure::Failure;
 use crate::output::{self, BAD, GOOD, json, line, styled};
+use crate::page::count;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -100,10 +101,13 @@ fn show(comparison: &Comparison<'_>) {
     let Comparison { tensors, bytes, differences, .. } = comparison;
     if differences.is_empty() {
         let equal = styled(GOOD, "equal");
-        return line(format_args!("{equal}  {tensors} tensors, {bytes} bytes, bit for bit"));
+        return line(format_args!(
+            "{equal}  {}, {bytes} bytes, bit for bit",
+            count(*tensors, "tensor")
+        ));
     }
     let differ = styled(BAD, "different");
-    line(format_args!("{differ}  {} of {tensors} tensors", differences.len()));
+    line(format_args!("{differ}  {} of {}", differences.len(), count(*tensors, "tensor")));
     output::table(table(differences));
 }
 

@@ -1,15 +1,10 @@
 //! Numbers, lists and sentences as a person reads them.
 
 use maud::{Markup, html};
+pub(crate) use reenact_core::plain::count;
 
 /// Ranges listed before the rest is only counted.
 const RANGES_MAX: usize = 24;
-
-/// Writes `1 step`, `2 steps`.
-pub(crate) fn count(number: u64, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {noun}{plural}")
-}
 
 /// Writes ascending numbers as `0, 3 to 5, 9`.
 pub(super) fn ranges(numbers: impl Iterator<Item = u64>) -> String {

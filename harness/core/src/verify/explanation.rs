@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cause::Search;
 use super::divergence::Stage;
+use crate::plain::count;
 
 /// Says what explains a divergence, or that nothing that was tried does.
 ///
@@ -110,6 +111,11 @@ pub enum Cause {
         /// What differs, in words.
         what: String,
     },
+    /// Tensors of the stored state were written after the update.
+    StateWritten {
+        /// What each is like, in words.
+        what: String,
+    },
     /// The stored opening state is not the one that training went on from: that
     /// is the state in which the segment before really ends.
     OpeningReplaced,
@@ -132,6 +138,7 @@ impl Cause {
             Self::MomentsScaled { factor, .. } if *factor == 0.0 => "moment-reset",
             Self::MomentsScaled { .. } => "moment-edit",
             Self::WeightsWritten { .. } => "weight-edit",
+            Self::StateWritten { .. } => "state edited",
             Self::OpeningReplaced => "checkpoint replaced",
         }
     }
@@ -154,6 +161,7 @@ impl Cause {
             | Self::Relabelled { .. }
             | Self::MomentsScaled { .. }
             | Self::WeightsWritten { .. }
+            | Self::StateWritten { .. }
             | Self::OpeningReplaced => None,
         }
     }
@@ -197,6 +205,9 @@ impl fmt::Display for Cause {
             Self::WeightsWritten { what } => {
                 write!(f, "after the update, weights were overwritten: {what}")
             }
+            Self::StateWritten { what } => {
+                write!(f, "after the update, the state was overwritten: {what}")
+            }
             Self::OpeningReplaced => f.write_str(
                 "the stored opening state is not the one that training went on from; from the \
                  state in which the replayed segment before ends, the recorded steps come out",
@@ -231,9 +242,9 @@ impl Explanation {
         };
         let words = match self.causes.is_empty() {
             true => format!(
-                "unexplained: in {} trials the search reached its limit before every known cause \
+                "unexplained: in {} the search reached its limit before every known cause \
                  was tried, and none that was reproduces the recorded step{full}",
-                self.trials
+                count(self.trials, "trial")
             ),
             false => format!(
                 "{}, where the search reached its limit before every known cause was tried{full}",
@@ -247,7 +258,8 @@ impl Explanation {
 fn describe(causes: &[Explained], whole: bool, step_last: Option<u64>, trials: u64) -> String {
     if causes.is_empty() {
         return format!(
-            "unexplained: none of the known causes reproduces the recorded step ({trials} trials)"
+            "unexplained: none of the known causes reproduces the recorded step ({})",
+            count(trials, "trial")
         );
     }
     let each = causes.iter().map(|found| {

@@ -14,6 +14,7 @@
 //! update can be the cause, and where it agrees, nothing before the update can.
 
 mod batch;
+mod likeness;
 mod moments;
 mod opening;
 mod rate;
@@ -30,6 +31,7 @@ use super::explanation::{Cause, Explained, Explanation};
 use super::recording::{Recording, Segment};
 use super::replay::{ReplayError, load, state_limit};
 use crate::data::DataSet;
+use crate::plain::count;
 use crate::state::State;
 use crate::steering::step_seed;
 use crate::trainer::{StepTrace, Trainer};
@@ -296,14 +298,15 @@ fn push(causes: &mut Vec<Explained>, cause: &Cause, step: u64) {
 impl StepDivergence {
     /// Says what kinds of tensors differ after the step.
     fn kinds(&self) -> String {
-        let count = |prefix| self.tensors.iter().filter(|name| name.starts_with(prefix)).count();
-        let (model, optimizer) = (count("model."), count("optimizer."));
+        let of = |prefix| self.tensors.iter().filter(|name| name.starts_with(prefix)).count();
         format!(
-            "step {}: first differs in the {}; the gradients of {} parameters, {model} tensors of \
-             the model and {optimizer} of the optimizer differ",
+            "step {}: first differs in the {}; what differs: the gradients of {}, {} of the model \
+             and {} of the optimizer",
             self.step,
             self.stage,
-            self.gradients.len()
+            count(self.gradients.len() as u64, "parameter"),
+            count(of("model.") as u64, "tensor"),
+            of("optimizer.")
         )
     }
 }

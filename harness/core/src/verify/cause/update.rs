@@ -37,6 +37,13 @@ impl Inquiry<'_> {
         &mut self,
         divergent: &Divergent,
     ) -> Result<Option<Trial>, ReplayError> {
+        match self.seek_known_update(divergent)? {
+            Some(trial) => Ok(Some(trial)),
+            None => self.seek_likeness(divergent),
+        }
+    }
+
+    fn seek_known_update(&mut self, divergent: &Divergent) -> Result<Option<Trial>, ReplayError> {
         if divergent.only("optimizer.") {
             return self.seek_moments(divergent);
         }

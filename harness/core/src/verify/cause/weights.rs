@@ -3,7 +3,7 @@
 use super::super::delta::Delta;
 use super::super::explanation::Cause;
 use super::super::replay::ReplayError;
-use super::trial::Trial;
+use super::trial::{Edit, Trial};
 use super::{Divergent, Inquiry};
 use crate::state::{DType, State, fingerprint};
 
@@ -79,8 +79,13 @@ fn written(name: String, bytes: Vec<u8>, what: String) -> Trial {
 fn adopted(after: &State, recorded: &State, names: Vec<String>) -> Trial {
     let deltas = names.iter().filter_map(|name| Delta::between(after, recorded, name));
     let what = Delta::describe(&deltas.collect::<Vec<_>>());
+    Trial::edited_after(Cause::WeightsWritten { what }, put_in(recorded, names))
+}
+
+/// Returns the edit that puts these tensors of the recorded state in.
+pub(super) fn put_in(recorded: &State, names: Vec<String>) -> Edit {
     let recorded = recorded.clone();
-    let edit = move |state: &State| {
+    Box::new(move |state: &State| {
         let mut state = state.clone();
         for name in &names {
             let theirs = recorded.tensor(name).map(|(_, bytes)| bytes);
@@ -90,6 +95,5 @@ fn adopted(after: &State, recorded: &State, names: Vec<String>) -> Trial {
             }
         }
         state
-    };
-    Trial::edited_after(Cause::WeightsWritten { what }, Box::new(edit))
+    })
 }
