@@ -4,7 +4,8 @@
 //! In memory, small programs of random parts: batch norm, dropout, shared and frozen
 //! parameters, integer buffers, AdamW and SGD, asked to use 1 to 8 threads, killed and
 //! resumed, audited while they are unfinished. By the real command, every program that
-//! comes with reenact, trained with one thread and with two, and killed and resumed.
+//! comes with reenact, trained with one thread and with two, killed and resumed, and
+//! audited all the while that it is written.
 //!
 //!     cargo bench -p reenact-benches --bench honest -- --cases 100 --no-command
 
@@ -33,7 +34,11 @@ enum How {
     OneThread,
     TwoThreads,
     KilledAndResumed,
+    Watched,
 }
+
+/// The exit code of an audit that accuses.
+const DIVERGENT: i32 = 1;
 
 #[derive(Parser)]
 struct Arguments {
@@ -80,7 +85,7 @@ fn by_chance(cases: Range<u64>) -> usize {
 fn by_command() -> usize {
     let (mut replayed, mut accused) = (0, 0);
     for program in PROGRAMS {
-        for how in [How::OneThread, How::TwoThreads, How::KilledAndResumed] {
+        for how in [How::OneThread, How::TwoThreads, How::KilledAndResumed, How::Watched] {
             let alarms = (0..ROOT_SEEDS).filter(|seed| !matches(program, how, *seed)).count();
             replayed += ROOT_SEEDS * SEGMENTS;
             accused += alarms;
@@ -99,12 +104,15 @@ fn matches(program: &str, how: How, seed: u64) -> bool {
     let root_seed = declared.root_seed + seed;
     let spec = Spec { root_seed, steps: SEGMENTS * STEPS, checkpoint_every: STEPS, ..declared };
     fs::write(&spec_file, spec.canonical()).expect("the folder is ours");
-    record(&spec_file, &run, how, seed);
+    if !record(&spec_file, &run, how, seed) {
+        return false;
+    }
     let audit = ["--no-ledger", "--sample", "all"];
     quiet(command().arg("audit").arg(&run).args(audit)).status().is_ok_and(|found| found.success())
 }
 
-fn record(spec: &Path, run: &Path, how: How, seed: u64) {
+/// Records; says whether no audit on the way accused.
+fn record(spec: &Path, run: &Path, how: How, seed: u64) -> bool {
     let threads = if matches!(how, How::OneThread) { "1" } else { "2" };
     let mut recording = command();
     recording.arg("record").arg(spec).arg("--out").arg(run).args(["--threads", threads]);
@@ -117,6 +125,12 @@ fn record(spec: &Path, run: &Path, how: How, seed: u64) {
         sleep(Duration::from_millis(40 * (seed + 1)));
         let _ = child.kill();
     }
+    let mut accused = false;
+    while matches!(how, How::Watched) && matches!(child.try_wait(), Ok(None)) {
+        let mut audit = command();
+        audit.arg("audit").arg(run).args(["--no-ledger", "--sample", "1"]);
+        accused |= quiet(&mut audit).status().is_ok_and(|found| found.code() == Some(DIVERGENT));
+    }
     let ended = child.wait().expect("the command ends");
     if !ended.success() {
         let mut resuming = command();
@@ -124,6 +138,7 @@ fn record(spec: &Path, run: &Path, how: How, seed: u64) {
         let ended = quiet(&mut resuming).status().expect("the command starts");
         assert!(ended.success(), "{how:?} {seed}: it cannot be resumed");
     }
+    !accused
 }
 
 fn command() -> Command {

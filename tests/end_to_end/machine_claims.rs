@@ -97,6 +97,7 @@ fn a_lie_about_machine_or_build_excuses_nothing() {
         let report = audit(&run, &["--segment", EDITED]).expect(DIVERGENT).json();
         assert_eq!(controls(&report), 3);
         assert_eq!(report["segments"].as_array().unwrap().len(), 1);
+        assert!(report["segments"][0]["explanation"].is_object(), "its cause is told");
         let mut shown = binary();
         let shown = shown.args(["audit", "--segment", EDITED]).arg(&run).output();
         let text = Ran::from(&shown.unwrap()).expect(DIVERGENT).stdout;
@@ -169,6 +170,14 @@ fn inspect_shows_every_machine() {
     for words in ["from step 60 (trained no step)", "simd: (none) / another"] {
         assert!(text.contains(words), "{words}: {text}");
     }
+    let json = binary().arg("inspect").arg(&run).arg("--json").output().unwrap();
+    let found = Ran::from(&json).expect(MATCH).json();
+    let steps = |place: usize| {
+        let found = &found["environments"][place];
+        assert!(found["environment"]["engine"]["class"].is_object(), "{found}");
+        [&found["step_start"], &found["step_end"]].map(|step| step.as_u64().unwrap())
+    };
+    assert_eq!([steps(0), steps(1)], [[0, 60], [60, 60]]);
 }
 
 #[test]

@@ -296,9 +296,11 @@ fn replay(
     let subject = Subject { recording, auditor: &auditor, challenge, quiet: arguments.json };
     let mut controls = subject.controls(&crew, &reports)?;
     let mut tolerance = calibrated.zip(within.as_ref());
-    if tolerance.is_some() && subject.computes_here(&reports, &controls) {
-        // Nothing is allowed then, and every bit is compared.
-        (crew.within, tolerance) = (None, None);
+    let explains = !arguments.no_explain;
+    let less_was_asked = tolerance.is_some() || explains && !crew.explains;
+    if less_was_asked && subject.computes_here(&reports, &controls) {
+        // Nothing is allowed then, every bit is compared, and a cause can be told.
+        (crew.within, crew.explains, tolerance) = (None, explains, None);
         reports = crew.replay(&segments, &ProgressBar::hidden())?;
         controls = subject.replay(&crew, &controls)?;
     }
@@ -325,8 +327,8 @@ fn replay(
     })
 }
 
-/// On a machine of another class a divergence proves nothing, so there is nothing
-/// to explain.
+/// On a machine that is said to be of another class a divergence proves nothing yet, so
+/// there is nothing to explain.
 fn is_of_class(recording: &Recording<'_>, auditor: &Environment) -> bool {
     let trained_by = recording.history.trained_by();
     trained_by.iter().all(|(_, found)| found.class_differences(auditor).is_empty())

@@ -1,5 +1,6 @@
 //! `reenact inspect`: what a recording holds, without replay.
 
+use std::ops::Range;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -51,9 +52,18 @@ struct Inspection {
     head: Option<String>,
     checkpoints: Vec<Boundary>,
     selections: Vec<Selection>,
-    environments: Vec<Environment>,
+    environments: Vec<Training>,
     /// Step and loss, thinned out for a curve.
     losses: Vec<(u64, f32)>,
+}
+
+/// Shows a machine that trained, and which steps of the run are its own: none, where a
+/// later one took them anew.
+#[derive(Serialize)]
+struct Training {
+    step_start: u64,
+    step_end: u64,
+    environment: Environment,
 }
 
 #[derive(Serialize)]
@@ -140,7 +150,13 @@ fn fill(inspection: &mut Inspection, history: &History, store: &Directory) {
     inspection.interrupted = history.interrupted.clone();
     inspection.frames = history.frames;
     inspection.head = Some(history.head.to_string());
-    inspection.environments = history.environments.iter().map(|(_, found)| found.clone()).collect();
+    let trainings = history.trainings().into_iter();
+    inspection.environments = trainings
+        .map(|(Range { start, end }, environment)| {
+            let environment = environment.clone();
+            Training { step_start: start, step_end: end, environment }
+        })
+        .collect();
     inspection.losses = losses(history);
     inspection.selections = history.selections.iter().map(Selection::from).collect();
     let boundary = |(&step, &root): (&u64, &reenact_core::state::StateRoot)| {
@@ -199,18 +215,14 @@ fn show(inspection: &Inspection) {
 
 /// Shows every machine that trained: the first whole, of the others what differs.
 fn show_trainers(inspection: &Inspection) {
-    let steps: Vec<u64> = [0].into_iter().chain(inspection.resumed.iter().copied()).collect();
     let mut before: Option<&Environment> = None;
-    for (place, environment) in inspection.environments.iter().enumerate() {
-        let step = steps.get(place).copied().unwrap_or_default();
-        // A later resumption may begin earlier, and trains anew what comes then.
-        let end = steps.iter().skip(place + 1).copied().chain([inspection.steps]).min();
-        let idle = if end.is_some_and(|end| end <= step) { " (trained no step)" } else { "" };
+    for Training { step_start, step_end, environment } in &inspection.environments {
+        let idle = if step_start == step_end { " (trained no step)" } else { "" };
         let (reenact, system) = (plain(&environment.reenact), plain(&environment.system));
         match before {
             None => line(format_args!("  trained by    reenact {reenact}, {system}")),
             Some(_) => {
-                line(format_args!("  from step {step}{idle}: reenact {reenact}, {system}"));
+                line(format_args!("  from step {step_start}{idle}: reenact {reenact}, {system}"));
             }
         }
         let facts = match before {

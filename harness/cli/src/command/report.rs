@@ -174,36 +174,21 @@ fn show_claim(report: &Report, claim: &Claim) {
         None => {}
     }
     if report.class_differences.is_empty() && !report.segments.is_empty() {
-        let other =
-            if build_differences(report, claim).is_empty() { "" } else { ", another build" };
+        let other = if report.build_differences.is_empty() { "" } else { ", another build" };
         fact("environment", format_args!("the same class of device and engine{other}"));
     }
-    for difference in report.class_differences.iter().chain(&build_differences(report, claim)) {
+    for difference in report.class_differences.iter().chain(&report.build_differences) {
         fact("environment", format_args!("trained / here: {difference}"));
     }
     show_controls(&report.controls);
     tolerance::show(report);
 }
 
-fn build_differences(report: &Report, claim: &Claim) -> Vec<String> {
-    let trained_by = claim.environments.iter().filter(|_| !report.segments.is_empty());
-    let mut found: Vec<String> =
-        trained_by.flat_map(|(_, found)| found.build_differences(&report.auditor)).collect();
-    found.sort();
-    found.dedup();
-    found
-}
-
 /// Shows what was replayed to weigh the claims about machines.
 fn show_controls(controls: &[SegmentReport]) {
     for control in controls {
         let index = control.segment.index;
-        let found = match &control.outcome {
-            SegmentOutcome::Replayed { replay } if !replay.leaves_recording() => "agrees",
-            SegmentOutcome::Replayed { .. } => "leaves the recording",
-            _ => "could not be judged",
-        };
-        fact("control", format_args!("segment {index} of the same claim {found}"));
+        fact("control", format_args!("segment {index} of the same claim {}", control.as_control()));
     }
 }
 

@@ -20,6 +20,16 @@ pub(super) fn show(report: &Report) -> Markup {
         "Environments",
         html! {
             p { (judgement(report)) }
+            @if !report.controls.is_empty() {
+                p {
+                    "Replayed beside the drawn ones, to weigh that claim: "
+                    @for (place, control) in report.controls.iter().enumerate() {
+                        @if place > 0 { "; " }
+                        "segment " (control.segment.index) " " (control.as_control())
+                    }
+                    "."
+                }
+            }
             div.scroll {
                 table.sides {
                     thead {

@@ -121,7 +121,8 @@ pub(super) fn report() -> Report {
         independence: Some(Independence::SelfCheck),
         required: None,
         class_differences: Vec::new(),
-        controls: Vec::new(),
+        build_differences: Vec::new(),
+        controls: vec![replay(3, None)],
         tolerance: None,
         auditor: environment("here"),
     }
@@ -131,6 +132,7 @@ pub(super) fn report() -> Report {
 fn nothing_of_a_recording_becomes_markup() {
     let page = render(&report());
     assert!(page.contains("&lt;script&gt;"));
+    assert!(page.contains("to weigh that claim: segment 3 agrees."));
     for word in ["<script", "\" onload", "NaNL", "url(", "@import", "://"] {
         assert!(!page.contains(word), "{word}");
     }

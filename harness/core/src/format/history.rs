@@ -5,6 +5,7 @@
 //! honest resumption repeats itself bit for bit.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::frame_place::FramePlace;
 use super::journal::{FrameReader, JournalError, Tail};
@@ -139,14 +140,19 @@ impl History {
     /// Returns where the steps that count were trained, from which one on. A resumption
     /// that trained none of them has no say over the run.
     pub fn trained_by(&self) -> Vec<(u64, Environment)> {
+        let trained = self.trainings().into_iter().filter(|(steps, _)| !steps.is_empty());
+        trained.map(|(steps, environment)| (steps.start, environment.clone())).collect()
+    }
+
+    /// Returns every training, in the order of the journal, with the steps of it that
+    /// count: none, if a later one took them anew.
+    pub fn trainings(&self) -> Vec<(Range<u64>, &Environment)> {
         let mut end = self.step_count();
-        let mut latest_first = Vec::new();
-        for claim in self.environments.iter().rev() {
+        let mut latest_first: Vec<(Range<u64>, &Environment)> = Vec::new();
+        for (start, environment) in self.environments.iter().rev() {
+            latest_first.push((*start..end.max(*start), environment));
             // A later one that went on from an earlier step trained what follows anew.
-            if claim.0 < end {
-                end = claim.0;
-                latest_first.push(claim.clone());
-            }
+            end = end.min(*start);
         }
         latest_first.reverse();
         latest_first

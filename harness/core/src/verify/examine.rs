@@ -196,7 +196,8 @@ fn check_head(history: &History, commitment: &Commitment) -> Checked<()> {
         "it belongs to another spec than the commitment".to_owned()
     } else if history.frames < commitment.frames {
         format!(
-            "it was cut: {} of {} committed frames are left, the last after {} steps",
+            "it was cut: {} of {} committed frames are left, the last after {} steps (if this \
+             is a copy, copy it again)",
             history.frames,
             commitment.frames,
             history.step_count()

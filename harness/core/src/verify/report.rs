@@ -1,5 +1,7 @@
 //! What an audit reports: the facts, and the verdict that follows from them.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::audited::Audited;
@@ -89,6 +91,9 @@ pub struct Report {
     /// Facts that decide bits and differ between trainer and auditor; empty if
     /// nothing was replayed.
     pub class_differences: Vec<String>,
+    /// What differs of the two builds and can decide bits; empty if nothing was replayed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub build_differences: Vec<String>,
     /// What was allowed and what could hide in it; none if every bit was compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tolerance: Option<Tolerance>,
@@ -219,11 +224,12 @@ impl Report {
         let independence = claim.as_ref().map(|_| Independence::of(trained_by, auditor.binary));
         let replayed = recording.filter(|_| !segments.is_empty());
         let compared = replayed.map_or(Vec::new(), |found| found.history.trained_by());
-        let compared = compared.iter();
-        let mut class_differences: Vec<String> =
-            compared.flat_map(|(_, found)| found.class_differences(&auditor)).collect();
-        class_differences.sort();
-        class_differences.dedup();
+        let between = |differences: fn(&Environment, &Environment) -> Vec<String>| {
+            let each = compared.iter().flat_map(|(_, found)| differences(found, &auditor));
+            each.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+        };
+        let class_differences = between(Environment::class_differences);
+        let build_differences = between(Environment::build_differences);
         findings.extend(note(&segments));
         let escape = challenge.as_ref().map_or(Vec::new(), escapes);
         let report = Self {
@@ -246,6 +252,7 @@ impl Report {
             independence,
             required: None,
             class_differences,
+            build_differences,
             tolerance: None,
             auditor,
         };

@@ -159,6 +159,15 @@ fn scales<'a>(
 }
 
 impl SegmentReport {
+    /// Says what a segment that was replayed as a control comes to.
+    pub fn as_control(&self) -> &'static str {
+        match &self.outcome {
+            SegmentOutcome::Replayed { replay } if !replay.leaves_recording() => "agrees",
+            SegmentOutcome::Replayed { .. } => "leaves the recording",
+            _ => "could not be judged",
+        }
+    }
+
     /// Says whether a replay of the whole segment ended in the recorded bits.
     fn agrees_bit_for_bit(&self) -> bool {
         let SegmentOutcome::Replayed { replay } = &self.outcome else { return false };
