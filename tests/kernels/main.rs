@@ -149,7 +149,7 @@ fn every_operation_that_training_uses_repeats() {
     command.args(["doctor", "--ops", "--device", "cubecl-cpu", "--json"]);
     let found = Ran::from(&command.output().unwrap()).expect(MATCH).json();
     let operations = found["operations"][0]["operations"].as_array().unwrap();
-    assert_eq!(operations.len(), 23, "{found}");
+    assert_eq!(operations.len(), 17, "{found}");
     let used = |operation: &&Value| !operation["name"].as_str().unwrap().contains("not used here");
     for operation in operations.iter().filter(used) {
         let steady = ["deterministic", "pinned-deterministic"];

@@ -197,6 +197,11 @@ pub(crate) fn open(setting: &Setting) -> Result<Devices, TrainerError> {
     Ok(devices)
 }
 
+/// Says whether the kernels of GPUs run on the processor, where what is large takes minutes.
+pub(crate) fn is_emulated(setting: &Setting) -> bool {
+    Named::parse(&setting.device).is_some_and(|named| named.class() == "cubecl-cpu")
+}
+
 /// Takes over the kernel selections of a training; none where a device has none.
 #[cfg(feature = "cubecl")]
 pub(crate) fn kernels(setting: &Setting) -> Result<Option<Kernels>, TrainerError> {

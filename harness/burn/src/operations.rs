@@ -44,7 +44,8 @@ pub(crate) fn all(
         let bench = bench.clone();
         OperationProbe::new(name, move || bench.borrow_mut().run(operation))
     };
-    let usual = OPERATIONS.into_iter().chain(large::OPERATIONS).map(probe);
+    let large = if device::is_emulated(setting) { &[][..] } else { &large::OPERATIONS };
+    let usual = OPERATIONS.into_iter().chain(large.iter().copied()).map(probe);
     Ok(Some(usual.chain(threads.into_iter().flatten()).collect()))
 }
 
