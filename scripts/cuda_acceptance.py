@@ -132,8 +132,9 @@ class Session:
     def left_s(self):
         return self.deadline - RESERVE_S - time.monotonic()
 
-    def run(self, *arguments, kill_when=None):
-        """Runs reenact; kills it, and what it started, at the part's limit."""
+    def run(self, *arguments, kill_when=None, task=None):
+        """Runs reenact; kills it, and what it started, at the part's limit. A worker reads
+        its task from standard input."""
         arguments = [str(argument) for argument in arguments]
         limit_s = max(1.0, self.part_deadline - time.monotonic())
         # The ledger of whoever runs this is none of our business.
@@ -142,11 +143,12 @@ class Session:
         if (self.work / LIBDEVICE).exists():
             # Those of the machine's toolkit only if it is named.
             environment.setdefault("CUDA_PATH", str(self.work / "cuda"))
-        errors = self.work / "stderr"
+        errors, told = self.work / "stderr", self.work / "task"
+        told.write_text("" if task is None else json.dumps(task))
         begun = time.monotonic()
-        with errors.open("w") as sink:
+        with errors.open("w") as sink, told.open() as source:
             process = subprocess.Popen(
-                [self.binary, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                [self.binary, *arguments], stdin=source, stdout=subprocess.PIPE,
                 stderr=sink, text=True, errors="replace", env=environment,
                 start_new_session=True, cwd=self.work)
         timed_out = threading.Event()
@@ -178,6 +180,10 @@ class Session:
         short = self.work / f"{name}.toml"
         short.write_text(text)
         return short
+
+    def spec_text(self, name):
+        found = Path(self.spec(name))
+        return (found if found.exists() else ROOT / "replay-specs" / f"{name}.toml").read_text()
 
     def recording(self, name):
         if name not in self.recordings:
@@ -287,9 +293,9 @@ def pinning(session, figures, name):
 
 
 def replay(session, recording, segment, free):
-    ran = session.run(
-        "replay", recording.folder, "--segment", segment, "--commitment", recording.commitment,
-        "--device", session.device, *(["--free-kernels"] if free else [])).expect(0)
+    task = {"run": path(recording.folder), "commitment": recording.commitment,
+            "segment": segment, "device": device(session), "free_kernels": free}
+    ran = session.run("worker", "replay", task={"replay": task}).expect(0)
     messages = [(second, json.loads(line)) for second, line in ran.lines]
     outcome = next((m["outcome"] for _, m in messages if "outcome" in m), None)
     if outcome is None or outcome["kind"] != "replayed":
@@ -299,6 +305,15 @@ def replay(session, recording, segment, free):
     unrecorded = outcome["replay"].get("unrecorded", {"count": 0, "first": []})
     steps = [second for second, message in messages if "step" in message]
     return {"seconds": ran.seconds, "step_ms": step_ms(steps), "unrecorded": unrecorded, **found}
+
+
+def device(session):
+    return {"device": session.device, "data_dir": path(".")}
+
+
+def path(name):
+    """Returns a path as a task holds it: the system's own bytes."""
+    return {"Unix": list(os.fsencode(name))}
 
 
 def step_ms(seconds):
@@ -336,9 +351,10 @@ def costs(session, figures):
     """Measures what recording adds to a step. That it is more than the goal is no
     failure: a small model's step is short."""
     for name in PROGRAMS if session.small else [*PROGRAMS, LARGE]:
-        ran = session.run("probe", f"--spec={session.spec(name)}", "--cost",
-                          f"--steps={COST_STEPS}", f"--device={session.device}",
-                          f"--threads={os.cpu_count()}").expect(0)
+        task = {"spec": session.spec_text(name), "device": device(session),
+                "threads": os.cpu_count(), "steps": COST_STEPS, "times": 1,
+                "restored_step": None, "selections": []}
+        ran = session.run("worker", "cost", task={"cost": task}).expect(0)
         answer = json.loads(ran.lines[-1][1])
         if "costed" not in answer:
             raise Failed(f"{name}: {str(answer)[:TAIL_CHARACTERS]}")

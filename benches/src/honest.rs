@@ -11,8 +11,8 @@ use reenact_core::record::Recorder;
 use reenact_core::spec::Spec;
 use reenact_core::trainer::{Program, Setting, Trainer};
 use reenact_core::verify::{
-    Examination, Recording, Report, SegmentOutcome, SegmentReport, Verdict, Weight, examine,
-    examine_data, replay,
+    Evidence, Examination, Recording, Report, SegmentOutcome, SegmentReport, Verdict, Weight,
+    examine, examine_data, replay,
 };
 
 use crate::random::{Dice, Random, random_spec};
@@ -102,8 +102,12 @@ impl Case {
             let indices = 0..recording.segment_count();
             reports = indices.map(|index| self.replay(recording, index)).collect();
         }
-        let (place, auditor) = (run.place(), self.environment());
-        Report::conclude(place, vouched, recording.as_ref(), None, findings, reports, auditor)
+        Report::conclude(Evidence {
+            recording: recording.as_ref(),
+            findings,
+            segments: reports,
+            ..Evidence::new(run.place(), vouched, self.environment())
+        })
     }
 
     /// Replays a segment as a worker does.

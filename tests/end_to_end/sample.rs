@@ -69,7 +69,7 @@ fn what_is_beyond_the_run_is_refused() {
         audit(&run, &[option, "99"]).expect(USAGE).says(&["99 segments", "has 6", "1 to 6"]);
     }
     let confidence = ["--confidence", "0.9", "--tampered", "20"];
-    audit(&run, &confidence).expect(USAGE).says(&["20 segments", "has 6", "--tampered"]);
+    audit(&run, &confidence).expect(USAGE).says(&["20 segments", "has 6", "1 to 6"]);
 }
 
 #[test]

@@ -52,7 +52,7 @@ pub(crate) fn next_worker(run: &Path, known: &[u32]) -> u32 {
             let Ok(id) = entry.file_name().to_string_lossy().parse() else { continue };
             let line = fs::read_to_string(entry.path().join("cmdline")).unwrap_or_default();
             let words: Vec<&str> = line.split('\0').collect();
-            if words.get(1) == Some(&"replay") && words.contains(&run) && !known.contains(&id) {
+            if words.get(1) == Some(&"worker") && words.contains(&run) && !known.contains(&id) {
                 return id;
             }
         }

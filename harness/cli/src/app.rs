@@ -3,16 +3,17 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use reenact_audit::Programs;
 use reenact_core::trainer::Program;
 
 use crate::command::Command;
-use crate::failure::Failure;
-use crate::{exit, output, signal};
+use crate::exit;
+use crate::terminal::{output, signal};
 
 /// Holds the training programs that a binary knows.
 #[derive(Default)]
 pub struct App {
-    programs: Vec<Box<dyn Program>>,
+    programs: Programs,
     specs: Vec<(&'static str, &'static str)>,
 }
 
@@ -39,7 +40,7 @@ impl App {
 
     /// Adds programs.
     pub fn programs(mut self, programs: Vec<Box<dyn Program>>) -> Self {
-        self.programs.extend(programs);
+        programs.into_iter().for_each(|program| self.programs.push(program));
         self
     }
 
@@ -68,25 +69,12 @@ impl App {
         };
         result.unwrap_or_else(|failure| {
             output::failure(&failure);
-            failure.exit_code()
+            exit::of(&failure)
         })
     }
 
-    pub(crate) fn find(&self, name: &str) -> Result<&dyn Program, Failure> {
-        let found = self.programs.iter().find(|program| program.name() == name);
-        found.map(AsRef::as_ref).ok_or_else(|| {
-            let known = self.program_names();
-            Failure::usage(format!("there is no training program `{name}` in this binary"))
-                .hint(format!("it knows {}", known.join(", ")))
-        })
-    }
-
-    pub(crate) fn all_programs(&self) -> impl Iterator<Item = &dyn Program> {
-        self.programs.iter().map(AsRef::as_ref)
-    }
-
-    pub(crate) fn program_names(&self) -> Vec<&str> {
-        self.all_programs().map(Program::name).collect()
+    pub(crate) fn known(&self) -> &Programs {
+        &self.programs
     }
 
     pub(crate) fn embedded_spec(&self, name: &str) -> Option<&'static str> {

@@ -1,5 +1,7 @@
 //! Exit codes, the same for every subcommand.
 
+use reenact_audit::Failure;
+
 /// Everything that was asked for is so: a match, equal states, a finished
 /// recording.
 pub const MATCH: u8 = 0;
@@ -16,6 +18,11 @@ pub const USAGE: u8 = 64;
 
 /// A bug of reenact.
 pub const BUG: u8 = 70;
+
+/// Returns the code of a command that could not do what it was asked to.
+pub(crate) fn of(failure: &Failure) -> u8 {
+    if failure.is_usage() { USAGE } else { INCONCLUSIVE }
+}
 
 /// Says the same in `--help`.
 pub const HELP: &str = "\

@@ -8,7 +8,7 @@ use reenact_core::format::{PublicKey, SecretKey};
 use ssh_key::private::{Ed25519Keypair, KeypairData};
 use ssh_key::{LineEnding, PrivateKey};
 
-use crate::failure::Failure;
+use reenact_audit::Failure;
 
 /// Limits a key file; one has some 400 bytes.
 const KEY_FILE_BYTES_MAX: u64 = 1 << 16;

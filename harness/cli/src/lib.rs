@@ -1,28 +1,19 @@
 //! The whole `reenact` command, for any training program.
 //!
 //! A binary registers its programs with an [`App`] and runs it; it then has
-//! every subcommand for them. One file a subcommand lies in `command/`; what
-//! they share is here: [`exit`] codes, failures, progress, workers, and the page
-//! of a report.
+//! every subcommand for them. One file a subcommand lies in `command/`; the options that
+//! they share in `options/`, what people see in `terminal/`, and how a training is recorded
+//! in `recording/`. Audits are calls of `reenact_audit`.
 
 mod app;
 mod command;
-mod cost;
-mod environment;
-mod failure;
-mod interruption;
-mod json;
+mod evidence;
+mod inputs;
 mod key_file;
-mod output;
+mod options;
 mod page;
-mod progress;
-mod signal;
-mod worker;
-
-// Part of the build script, and tested here: a build script has no tests.
-#[cfg(test)]
-#[path = "../build/lock.rs"]
-mod lock;
+mod recording;
+mod terminal;
 
 pub mod exit;
 

@@ -9,7 +9,7 @@ use common::{examined, matches, objects, planted, record, segment_reports, spec}
 use reenact_core::format::{Instead, Object, ReadAt, ReadRun, StoreError};
 use reenact_core::memory::MemoryRun;
 use reenact_core::verify::{
-    Recording, Report, SegmentOutcome, SegmentReport, Verdict, open_recording,
+    Evidence, Recording, Report, SegmentOutcome, SegmentReport, Verdict, open_recording,
 };
 
 /// What may be done to one object.
@@ -133,17 +133,11 @@ fn concluded(run: &MemoryRun, recording: &Recording<'_>, outcome: SegmentOutcome
     let segment = recording.segment(1);
     let segments =
         vec![SegmentReport { segment, outcome, explanation: None, incidents: Vec::new() }];
-    let vouched = Default::default();
-    let place = run.place();
-    Report::conclude(
-        place,
-        vouched,
-        Some(recording),
-        None,
-        Vec::new(),
+    Report::conclude(Evidence {
+        recording: Some(recording),
         segments,
-        common::environment(),
-    )
+        ..Evidence::new(run.place(), Default::default(), common::environment())
+    })
 }
 
 #[test]

@@ -91,15 +91,11 @@ fn a_recording_is_a_self_check_only_for_its_own_binary() {
     let mut auditor = common::environment();
     auditor.binary = reenact_core::digest::Digest([9; 32]);
     let segments = audit(&run, None).segments;
-    let report = reenact_core::verify::Report::conclude(
-        "here".into(),
-        Vouched::Unsigned,
-        Some(&recording),
-        None,
-        Vec::new(),
+    let report = reenact_core::verify::Report::conclude(reenact_core::verify::Evidence {
+        recording: Some(&recording),
         segments,
-        auditor,
-    );
+        ..reenact_core::verify::Evidence::new("here".into(), Vouched::Unsigned, auditor)
+    });
     assert_eq!(report.independence, Some(Independence::Independent));
     assert!(matches(&report));
 }

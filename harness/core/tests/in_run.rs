@@ -7,8 +7,8 @@ use reenact_core::attack::InRunKind;
 use reenact_core::format::ReadRun;
 use reenact_core::memory::MemoryRun;
 use reenact_core::verify::{
-    Finding, Place, Report, SegmentOutcome, SegmentReport, Stage, Verdict, Vouched, Weight,
-    examine_data,
+    Evidence, Finding, Place, Report, SegmentOutcome, SegmentReport, Stage, Verdict, Vouched,
+    Weight, examine_data,
 };
 
 /// Step 4 lies in the middle of segment 1.
@@ -164,15 +164,11 @@ fn another_class_of_machine_cannot_tell() {
         let report = SegmentReport { segment, outcome, explanation: None, incidents: Vec::new() };
         let mut auditor = common::environment();
         auditor.engine.class.insert("engine".into(), "toy 2".into());
-        Report::conclude(
-            run.place(),
-            Vouched::Unsigned,
-            Some(&recording),
-            None,
-            vec![],
-            vec![report],
-            auditor,
-        )
+        Report::conclude(Evidence {
+            recording: Some(&recording),
+            segments: vec![report],
+            ..Evidence::new(run.place(), Vouched::Unsigned, auditor)
+        })
         .verdict
     };
     let replay = Box::new(replayed(&recording, SEGMENT));

@@ -7,12 +7,12 @@ use common::{
     trainer,
 };
 use reenact_core::digest::Digest;
-use reenact_core::format::{Environment, Object, ReadRun};
+use reenact_core::format::{Object, ReadRun};
 use reenact_core::memory::MemoryRun;
 use reenact_core::record::Recorder;
 use reenact_core::verify::{
-    Challenge, Debt, Escape, Finding, Grade, NonceSource, Open, Proven, Recall, Remembered, Report,
-    Seen, SegmentOutcome, Verdict, Weight, recall,
+    Challenge, Debt, Escape, Evidence, Finding, Grade, NonceSource, Open, Proven, Recall,
+    Remembered, Report, Seen, SegmentOutcome, Verdict, Weight, recall,
 };
 
 /// Records so many steps and is killed.
@@ -163,23 +163,28 @@ fn the_right_recording_may_come_back() {
 }
 
 fn concluded(run: &MemoryRun, nonce: &str, count: u64, remembered: &[Remembered]) -> Report {
+    concluded_with(run, nonce, NonceSource::Fresh, count, remembered)
+}
+
+fn concluded_with(
+    run: &MemoryRun,
+    nonce: &str,
+    source: NonceSource,
+    count: u64,
+    remembered: &[Remembered],
+) -> Report {
     let recording = common::whole(run);
     let (nonce, total) = (nonce.parse().unwrap(), recording.segment_count());
     let challenge = Challenge::new(recording.commitment, nonce, total, count);
     let segments = common::segment_reports(&recording, &challenge.draw());
-    let vouched = Default::default();
-    let mut report = Report::conclude(
-        run.place(),
-        vouched,
-        Some(&recording),
-        Some(challenge),
-        Vec::new(),
+    Report::conclude(Evidence {
+        recording: Some(&recording),
+        challenge: Some(challenge),
+        nonce_source: Some(source),
         segments,
-        environment(),
-    );
-    report.nonce_source = Some(NonceSource::Fresh);
-    report.remember(&recall(run, Some(&recording), remembered));
-    report
+        recall: Some(&recall(run, Some(&recording), remembered)),
+        ..Evidence::new(run.place(), Default::default(), environment())
+    })
 }
 
 fn with_sample(run: &MemoryRun, nonce: &str, count: u64) -> Remembered {
@@ -342,10 +347,12 @@ fn what_is_due_is_replayed_beside_the_draw_and_counts_in_no_chance() {
     replayed.extend(due);
     replayed.sort_unstable();
     let segments = common::segment_reports(&recording, &replayed);
-    let (place, vouched) = (run.place(), Default::default());
-    let (some, none) = (Some(&recording), Vec::new());
-    let report =
-        Report::conclude(place, vouched, some, Some(challenge), none, segments, environment());
+    let report = Report::conclude(Evidence {
+        recording: Some(&recording),
+        challenge: Some(challenge),
+        segments,
+        ..Evidence::new(run.place(), Default::default(), environment())
+    });
     assert_eq!((report.verdict, report.due), (alone.verdict, Vec::from_iter(due)));
     let chances = |escape: &[Escape]| escape.iter().map(|e| e.probability).collect::<Vec<_>>();
     assert_eq!(chances(&report.escape), chances(&alone.escape));
@@ -359,30 +366,30 @@ fn what_does_not_settle_a_segment_leaves_it_due() {
     let problem = "the disk failed".to_owned();
     segments[1].outcome = SegmentOutcome::Failed { problem };
     segments[2].outcome = SegmentOutcome::Refused { problem: "it is withheld".into() };
-    let conclude = |segments, of: Environment| {
-        let (place, vouched) = (run.place(), Default::default());
-        Report::conclude(place, vouched, Some(&recording), None, Vec::new(), segments, of)
-    };
-    let report = conclude(segments, environment());
+    let report = Report::conclude(Evidence {
+        recording: Some(&recording),
+        segments,
+        ..Evidence::new(run.place(), Default::default(), environment())
+    });
     assert_eq!(report.unjudged(), [(1, "the disk failed"), (2, "it is withheld")]);
     // A divergence that another class of machine excuses is neither proven nor settled.
     let (_, run) = common::planted("weight-edit@6*1", &run);
     let recording = common::whole(&run);
     let mut other = environment();
     other.engine.class.insert("simd".into(), "another".into());
-    let conclude = |segments: &[u64]| {
-        let (place, segments) = (run.place(), common::segment_reports(&recording, segments));
-        let none = (Default::default(), None, Vec::new());
-        let (vouched, challenge, findings) = none;
-        let auditor = other.clone();
-        Report::conclude(place, vouched, Some(&recording), challenge, findings, segments, auditor)
+    let conclude = |segments: &[u64], controls: &[u64]| {
+        Report::conclude(Evidence {
+            recording: Some(&recording),
+            segments: common::segment_reports(&recording, segments),
+            controls: common::segment_reports(&recording, controls),
+            ..Evidence::new(run.place(), Default::default(), other.clone())
+        })
     };
-    let alone = conclude(&[1]);
+    let alone = conclude(&[1], &[]);
     assert_eq!((alone.verdict, alone.proven()), (Verdict::Inconclusive, Vec::new()));
     assert!(!alone.unjudged().is_empty());
     // It is none where another segment shows that the machine computes as this one.
-    let segment = common::segment_reports(&recording, &[3]);
-    for shown in [conclude(&[0, 1, 3]), alone.with_controls(segment)] {
+    for shown in [conclude(&[0, 1, 3], &[]), conclude(&[1], &[3])] {
         assert_eq!(shown.verdict, Verdict::Divergent);
         assert_eq!(shown.proven().len(), 1);
         assert!(shown.unjudged().is_empty());
@@ -392,13 +399,11 @@ fn what_does_not_settle_a_segment_leaves_it_due() {
 #[test]
 fn a_nonce_that_was_given_lowers_no_chance() {
     let run = record(&spec());
-    let mut report = concluded(&run, "given", 2, &[]);
     let before = [with_sample(&run, "a", 2)];
-    let once = report.escape[0].probability;
+    let once = concluded(&run, "given", 2, &[]).escape[0].probability;
     assert!((once - 2.0 / 3.0).abs() < 1e-12, "one of the three before the last: {once}");
     for (source, so_far) in [(NonceSource::Given, once), (NonceSource::Fresh, once * once)] {
-        report.nonce_source = Some(source);
-        report.remember(&recall(&run, Some(&common::whole(&run)), &before));
+        let report = concluded_with(&run, "given", source, 2, &before);
         assert_eq!(report.escape[0].probability_so_far, Some(so_far));
     }
 }

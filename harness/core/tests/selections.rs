@@ -19,7 +19,7 @@ use reenact_core::record::{RecordError, Recorder, recorded_selections};
 use reenact_core::spec::{Hyperparameter, Spec};
 use reenact_core::trainer::Setting;
 use reenact_core::verify::{
-    Replay, Report, SegmentOutcome, SegmentReport, Stage, Verdict, Weight, replay,
+    Evidence, Replay, Report, SegmentOutcome, SegmentReport, Stage, Verdict, Weight, replay,
 };
 
 fn tuned() -> Spec {
@@ -232,16 +232,11 @@ fn replays_that_choose_otherwise_say_so() {
     assert!(!second.repeats(&first) && first.repeats(&alone(1)));
     let outcome = SegmentOutcome::Unstable { first, second };
     let report = SegmentReport { segment, outcome, explanation: None, incidents: Vec::new() };
-    let vouched = Default::default();
-    let report = Report::conclude(
-        String::new(),
-        vouched,
-        Some(&recording),
-        None,
-        Vec::new(),
-        vec![report],
-        environment(),
-    );
+    let report = Report::conclude(Evidence {
+        recording: Some(&recording),
+        segments: vec![report],
+        ..Evidence::new(String::new(), Default::default(), environment())
+    });
     assert_eq!(report.verdict, Verdict::Inconclusive);
     assert!(report.reasons[0].contains("had to choose 1 kernel"), "{:?}", report.reasons);
     assert!(!report.reasons[0].contains("hardware"));

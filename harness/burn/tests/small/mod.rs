@@ -17,7 +17,7 @@ use reenact_core::state::DType;
 use reenact_core::steering::LearningRate;
 use reenact_core::trainer::{Program, Setting, Trainer, TrainerError};
 use reenact_core::verify::{
-    Examination, Recording, Report, SegmentOutcome, SegmentReport, examine, replay,
+    Evidence, Examination, Recording, Report, SegmentOutcome, SegmentReport, examine, replay,
 };
 
 /// A program made of two functions.
@@ -137,8 +137,12 @@ pub fn audit<M: Module + 'static>(program: &Burn<Small<M>>, run: &MemoryRun) -> 
     let indices = 0..recording.segment_count();
     let reports = indices.map(|index| one(program, &recording, index)).collect();
     let auditor = environment(program);
-    let place = run.place();
-    Report::conclude(place, vouched, Some(&recording), None, findings, reports, auditor)
+    Report::conclude(Evidence {
+        recording: Some(&recording),
+        findings,
+        segments: reports,
+        ..Evidence::new(run.place(), vouched, auditor)
+    })
 }
 
 fn one<M: Module + 'static>(

@@ -2,31 +2,28 @@
 //! from recordings of another.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::Args;
+use reenact_audit::{Device, Failure, deviations, engine, environment_of, examined, open_data};
 use reenact_core::attack::start;
 use reenact_core::digest::{Digest, Hasher};
 use reenact_core::format::{Calibration, Environment};
 use reenact_core::record::Recorder;
 use reenact_core::spec::Spec;
 use reenact_core::verify::{
-    Distribution, DistributionError, HonestRun, Recording, Segment, SegmentOutcome, SegmentReport,
-    Weight, sketch_key,
+    Distribution, DistributionError, HonestRun, Recording, SegmentOutcome, SegmentReport, Weight,
 };
 use reenact_store::Directory;
 use serde::Serialize;
 
-use super::calibration_file::{check_free, store};
-use super::load::{self, Device};
-use super::tolerance::percent;
-use super::training::train;
 use crate::app::App;
-use crate::failure::Failure;
-use crate::output::{self, BOLD, styled};
+use crate::options::{DeviceOptions, Workers, check_free, store};
 use crate::page::count;
-use crate::worker::{Crew, Within};
-use crate::{environment, exit, key_file, progress};
+use crate::recording::{RECORDING_THREADS, train};
+use crate::terminal::Watch;
+use crate::terminal::output::{self, BOLD, styled};
+use crate::terminal::report::tolerance::percent;
+use crate::{exit, inputs, key_file};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -62,14 +59,9 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
     #[command(flatten)]
-    device: Device,
-    /// Segments to replay at a time, each in a process with one thread
-    /// [default: as many as the machine runs at once]
-    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    jobs: Option<u16>,
-    /// Seconds without a step after which a worker is taken for hanging
-    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
-    stall_seconds: u64,
+    device: DeviceOptions,
+    #[command(flatten)]
+    workers: Workers,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -144,20 +136,20 @@ fn record_and_take(
     input: &str,
     gathered: &mut Gathered,
 ) -> Result<(), Failure> {
-    let spec = load::spec(app, input)?;
+    let spec = inputs::spec(app, input)?;
     let Some(recorded_on) = &arguments.recorded_on else {
         return Err(Failure::usage(format!("{input} is a spec, not a recording"))
             .hint("say with --recorded-on on which device to record it"));
     };
-    let device = Device { device: Some(recorded_on.clone()), ..arguments.device.clone() };
+    let device = Device { device: Some(recorded_on.clone()), ..arguments.device.device() };
     let spec = device.declare(spec);
-    let setting = device.setting(&spec, load::RECORDING_THREADS, None);
-    let program = app.find(&spec.program.name)?;
-    let engine = load::engine(program, &spec, &setting)?;
-    let here = arguments.device.setting(&spec, 1, None);
+    let setting = device.setting(&spec, RECORDING_THREADS, None);
+    let program = app.known().find(&spec.program.name)?;
+    let engine = engine(program, &spec, &setting)?;
+    let here = arguments.device.device().setting(&spec, 1, None);
     check_other(&engine.class, &program.engine(&here)?.class)?;
-    let environment = environment::describe(engine)?;
-    let data = load::data(program, &spec, &setting)?;
+    let environment = environment_of(engine)?;
+    let data = open_data(program, &spec, &setting)?;
     for index in 0..arguments.runs {
         let folder = tempfile::tempdir()
             .map_err(|error| Failure::inconclusive(format!("no temporary folder: {error}")))?;
@@ -200,7 +192,8 @@ impl Gathered {
     fn take(&mut self, app: &App, arguments: &Arguments, run: &Path) -> Result<(), Failure> {
         let place = run.display();
         let store = Directory::open(run)?;
-        let examination = load::examined(&store, None, arguments.json);
+        let watch = Watch::new(arguments.json);
+        let examination = examined(&store, None, &watch);
         let mut objections = examination.findings.iter();
         let objection = objections.find(|finding| finding.weight != Weight::Note);
         let recording = match (objection, &examination.recording) {
@@ -211,11 +204,13 @@ impl Gathered {
                 return Err(Failure::inconclusive(message));
             }
         };
-        let program = app.find(&recording.spec.program.name)?;
-        let setting = arguments.device.setting(&recording.spec, 1, None);
-        let here = environment::describe(program.engine(&setting)?)?;
+        let program = app.known().find(&recording.spec.program.name)?;
+        let setting = arguments.device.device().setting(&recording.spec, 1, None);
+        let here = environment_of(program.engine(&setting)?)?;
         self.check_kind(recording, &here, run)?;
-        let segments = replayed(arguments, recording, run)?;
+        let device = arguments.device.device();
+        let processes = arguments.workers.processes();
+        let segments = deviations(recording, run, &device, &processes, &watch)?;
         self.runs.push(honest(recording, segments, run)?);
         Ok(())
     }
@@ -251,31 +246,6 @@ impl Gathered {
         }
         Ok(())
     }
-}
-
-fn replayed(
-    arguments: &Arguments,
-    recording: &Recording<'_>,
-    run: &Path,
-) -> Result<Vec<SegmentReport>, Failure> {
-    let segments: Vec<Segment> =
-        (0..recording.segment_count()).map(|index| recording.segment(index)).collect();
-    let key = sketch_key(recording.commitment, "calibration");
-    let crew = Crew {
-        run: run.into(),
-        commitment: recording.commitment,
-        device: arguments.device.clone(),
-        jobs: arguments.jobs.map_or_else(load::available_threads, usize::from),
-        stall: Duration::from_secs(arguments.stall_seconds),
-        pins_kernels: !recording.history.selections.is_empty(),
-        explains: false,
-        sabotage: None,
-        within: Some(Within::new(key, None)?),
-    };
-    let bar = progress::bar("replaying", "steps", recording.spec.steps, arguments.json);
-    let reports = crew.replay(&segments, &bar);
-    bar.finish_and_clear();
-    reports
 }
 
 /// Takes the deviations out of the replays of an honest run.

@@ -4,6 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use reenact_audit::{
+    Failure, Processes, Request, audit, available_threads, engine, environment_of, open_data,
+};
 use reenact_core::attack::{InRunAttack, InRunKind, PostHocAttack, PostHocKind, plant, start};
 use reenact_core::record::Recorder;
 use reenact_core::spec::Spec;
@@ -11,14 +14,12 @@ use reenact_core::verify::{Report, Verdict};
 use reenact_store::Directory;
 use serde::Serialize;
 
-use super::audit::{self, audit};
-use super::load::{self, Device};
-use super::report;
-use super::training::train;
 use crate::app::App;
-use crate::failure::Failure;
-use crate::output::{BOLD, DIM, json, line, styled};
-use crate::{environment, exit};
+use crate::options::DeviceOptions;
+use crate::recording::{RECORDING_THREADS, train};
+use crate::terminal::output::{BOLD, DIM, json, line, styled};
+use crate::terminal::{Watch, report};
+use crate::{exit, inputs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -38,7 +39,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
     #[command(flatten)]
-    device: Device,
+    device: DeviceOptions,
     /// Print the three reports as JSON
     #[arg(long)]
     json: bool,
@@ -60,7 +61,7 @@ pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
     })?;
     let name = arguments.spec.as_deref().or(app.spec_names().first().copied());
     let name = name.ok_or_else(|| Failure::usage("no spec comes with this binary; give --spec"))?;
-    let spec = arguments.device.declare(load::spec(app, name)?);
+    let spec = arguments.device.device().declare(inputs::spec(app, name)?);
     let stage = Stage { app, arguments, spec: &spec, folder };
     let demonstration = stage.play()?;
     if arguments.json {
@@ -92,7 +93,7 @@ impl Stage<'_> {
     fn play(&self) -> Result<Demonstration, Failure> {
         let (honest, edited) = (self.folder.join("honest"), self.folder.join("edited"));
         let sabotaged = self.folder.join("sabotaged");
-        let describe = self.app.find(&self.spec.program.name)?.describe();
+        let describe = self.app.known().find(&self.spec.program.name)?.describe();
         self.title(1, format_args!("Record {} ({describe})", self.spec.name));
         self.record(&honest, None)?;
         self.title(2, "Audit the honest recording: replay every segment from its checkpoint");
@@ -124,10 +125,10 @@ impl Stage<'_> {
     }
 
     fn record(&self, out: &Path, attack: Option<InRunAttack>) -> Result<(), Failure> {
-        let setting = self.arguments.device.setting(self.spec, load::RECORDING_THREADS, attack);
-        let program = self.app.find(&self.spec.program.name)?;
-        let environment = environment::describe(load::engine(program, self.spec, &setting)?)?;
-        let data = load::data(program, self.spec, &setting)?;
+        let setting = self.arguments.device.device().setting(self.spec, RECORDING_THREADS, attack);
+        let program = self.app.known().find(&self.spec.program.name)?;
+        let environment = environment_of(engine(program, self.spec, &setting)?)?;
+        let data = open_data(program, self.spec, &setting)?;
         let trainer = start(program, self.spec, data, &setting)?;
         let mut store = Directory::create(out)?;
         let recorder = Recorder::start(&mut store, self.spec.clone(), trainer, environment)?;
@@ -155,9 +156,10 @@ impl Stage<'_> {
     }
 
     fn audit(&self, run: &Path) -> Result<Report, Failure> {
-        let mut arguments = audit::Arguments::of_all(run, self.arguments.device.clone());
-        arguments.json = self.arguments.json;
-        let report = audit(self.app, &arguments)?;
+        let request = Request::of_all(run, self.arguments.device.device());
+        let processes = Processes::new(available_threads());
+        let watch = Watch::new(self.arguments.json);
+        let report = audit(self.app.known(), &request, &processes, &watch)?;
         if !self.arguments.json {
             report::show(&report);
         }

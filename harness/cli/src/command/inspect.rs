@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use comfy_table::{Table, presets};
+use reenact_audit::{Failure, examined, speaks_against};
 use reenact_core::digest::Digest;
 use reenact_core::format::{Checkpoint, Environment, History, KernelSelection, Object, ReadRun};
 use reenact_core::plain::plain;
@@ -13,12 +14,10 @@ use reenact_core::verify::{Audited, Finding, Vouched, Weight};
 use reenact_store::Directory;
 use serde::Serialize;
 
-use super::audit::speaks_against;
-use super::load;
-use super::trust::Trust;
 use crate::exit;
-use crate::failure::Failure;
-use crate::output::{BAD, BOLD, DIM, GOOD, UNSURE, json, line, lines, styled, table};
+use crate::options::Trust;
+use crate::terminal::Watch;
+use crate::terminal::output::{BAD, BOLD, DIM, GOOD, UNSURE, json, line, lines, styled, table};
 
 /// Columns of the loss curve.
 const CURVE_WIDTH: u64 = 60;
@@ -96,7 +95,8 @@ impl From<&KernelSelection> for Selection {
 pub(crate) fn run(arguments: &Arguments) -> Result<u8, Failure> {
     let signers = arguments.trust.read()?;
     let store = Directory::open(&arguments.run)?;
-    let examination = load::examined(&store, signers.as_ref(), arguments.json);
+    let watch = Watch::new(arguments.json);
+    let examination = examined(&store, signers.as_ref(), &watch);
     let audited = examination.recording.as_ref().map(Audited::of);
     let mut inspection = inspect(&store, examination.findings, examination.vouched);
     inspection.audited = audited;

@@ -6,9 +6,9 @@ use clap::Args;
 use reenact_core::format::{CALIBRATION_NAMESPACE, SIGNATURE_NAMESPACE};
 use serde::Serialize;
 
-use crate::failure::Failure;
-use crate::output::{self, BOLD, styled};
+use crate::terminal::output::{self, BOLD, styled};
 use crate::{exit, key_file};
+use reenact_audit::Failure;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -4,17 +4,15 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use comfy_table::{Table, presets};
+use reenact_audit::{Failure, names, now_seconds};
 use reenact_core::plain::plain;
 use reenact_core::verify::date;
 use reenact_store::{BEGUN, Closing, Divergent, Entry, Ledger, Summary};
 use serde::Serialize;
 
-use super::ledger_file::LedgerFile;
-use super::memory::now_seconds;
-use super::place::names;
 use crate::exit;
-use crate::failure::Failure;
-use crate::output::{self, BAD, BOLD, DIM, UNSURE, line, styled};
+use crate::options::LedgerFile;
+use crate::terminal::output::{self, BAD, BOLD, DIM, UNSURE, line, styled};
 
 /// Limits a reason; it is read in a table of a terminal.
 const REASON_CHARS_MAX: usize = 1000;

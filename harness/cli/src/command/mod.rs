@@ -2,50 +2,27 @@
 
 mod audit;
 mod calibrate;
-mod calibration_file;
-mod controls;
 mod demo;
 mod diff;
 mod doctor;
 mod drill;
-mod evidence;
 mod inspect;
 mod keygen;
 mod ledger;
-mod ledger_file;
-mod load;
-mod memory;
-mod past;
-mod place;
-mod probe;
 mod record;
-mod recorded;
-mod rehearsal;
-mod replay;
-mod report;
-mod requirement;
-mod segment_list;
-mod segments;
-mod space;
-mod tolerance;
-mod training;
-mod trust;
-mod within;
+mod worker;
 
 use clap::Subcommand;
 
-pub(crate) use load::Device;
-pub(crate) use report::not_looked_into;
-
 use crate::app::App;
-use crate::failure::Failure;
+use reenact_audit::Failure;
 
 /// Names a subcommand with its arguments.
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Demo(demo::Arguments),
     Record(record::Arguments),
-    Audit(audit::Arguments),
+    Audit(Box<audit::Arguments>),
     Drill(drill::Arguments),
     Calibrate(calibrate::Arguments),
     Inspect(inspect::Arguments),
@@ -54,9 +31,7 @@ pub(crate) enum Command {
     Ledger(ledger::Arguments),
     Doctor(doctor::Arguments),
     #[command(hide = true)]
-    Replay(replay::Arguments),
-    #[command(hide = true)]
-    Probe(probe::Arguments),
+    Worker(worker::Arguments),
 }
 
 impl Command {
@@ -73,8 +48,7 @@ impl Command {
             Self::Keygen(arguments) => keygen::run(&arguments),
             Self::Ledger(arguments) => ledger::run(&arguments),
             Self::Doctor(arguments) => doctor::run(app, &arguments),
-            Self::Replay(arguments) => replay::run(app, &arguments),
-            Self::Probe(arguments) => probe::run(app, &arguments),
+            Self::Worker(_) => worker::run(app),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
+use reenact_audit::{Failure, engine, environment_of, open_data};
 use reenact_core::attack::{InRunAttack, start};
 use reenact_core::data::DataSet;
 use reenact_core::format::{Environment, Object, ReadRun, SecretKey};
@@ -12,15 +13,13 @@ use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
 use reenact_core::trainer::{Program, Setting, Trainer};
 use reenact_store::Directory;
 
-use super::load::{self, Device};
-use super::recorded::{Recorded, say_symptom};
-use super::rehearsal::Rehearsed;
-use super::space::Space;
-use super::training::{Trained, train_or_stop};
 use crate::app::App;
-use crate::failure::Failure;
-use crate::output::{self, BAD, UNSURE, note, styled};
-use crate::{environment, exit, key_file};
+use crate::options::DeviceOptions;
+use crate::recording::{
+    RECORDING_THREADS, Recorded, Rehearsed, Space, Trained, say_symptom, train_or_stop,
+};
+use crate::terminal::output::{self, BAD, UNSURE, note, styled};
+use crate::{exit, inputs, key_file};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -48,7 +47,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
     #[command(flatten)]
-    device: Device,
+    device: DeviceOptions,
     /// Threads that the program may use; an audit gives it one, so a program whose
     /// bits depend on their number is refused. burn on the processor always computes
     /// with one [default: 1]
@@ -79,7 +78,7 @@ struct Ready {
 
 pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
     let key = arguments.key.as_deref().map(key_file::read).transpose()?;
-    let spec = arguments.device.declare(read_spec(app, arguments)?);
+    let spec = arguments.device.device().declare(read_spec(app, arguments)?);
     // Opened first, so that nobody else records into it meanwhile.
     let begun = arguments.resume.then(|| Directory::resume(&arguments.out)).transpose()?;
     let ready = prepare(app, arguments, spec, begun.as_ref())?;
@@ -95,14 +94,14 @@ fn prepare(
     spec: Spec,
     begun: Option<&Directory>,
 ) -> Result<Ready, Failure> {
-    let threads = arguments.threads.map_or(load::RECORDING_THREADS, usize::from);
-    let mut setting = arguments.device.setting(&spec, threads, arguments.attack.clone());
+    let threads = arguments.threads.map_or(RECORDING_THREADS, usize::from);
+    let mut setting = arguments.device.device().setting(&spec, threads, arguments.attack.clone());
     if let Some(store) = begun {
         setting.selections = Arc::new(recorded_selections(store)?);
     }
-    let program = app.find(&spec.program.name)?;
-    let environment = environment::describe(load::engine(program, &spec, &setting)?)?;
-    let data = load::data(program, &spec, &setting)?;
+    let program = app.known().find(&spec.program.name)?;
+    let environment = environment_of(engine(program, &spec, &setting)?)?;
+    let data = open_data(program, &spec, &setting)?;
     let rehearsal = rehearsed(program, &spec, &data, &setting, arguments)?;
     if let Some(rehearsal) = &rehearsal {
         setting.selections = Arc::new(rehearsal.selections.clone());
@@ -235,7 +234,7 @@ fn rehearsed(
     setting: &Setting,
     arguments: &Arguments,
 ) -> Result<Option<Rehearsed>, Failure> {
-    let alone = setting.threads == load::RECORDING_THREADS;
+    let alone = setting.threads == RECORDING_THREADS;
     if (arguments.resume || arguments.no_rehearsal) && alone {
         return Ok(None);
     }
@@ -249,7 +248,7 @@ fn rehearsed(
 
 fn read_spec(app: &App, arguments: &Arguments) -> Result<Spec, Failure> {
     if let Some(name) = &arguments.spec {
-        return load::spec(app, name);
+        return inputs::spec(app, name);
     }
     let text = Directory::open(&arguments.out)?.read(Object::Spec, SPEC_BYTES_MAX as u64)?;
     let place = arguments.out.join("spec.toml");

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use reenact_core::verify::Report;
 
-use crate::failure::Failure;
-use crate::json::json_text;
+use crate::terminal::json::json_text;
+use reenact_audit::Failure;
 
 const PAGE: &str = "report.html";
 const FACTS: &str = "report.json";

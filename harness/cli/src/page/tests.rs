@@ -122,6 +122,7 @@ pub(super) fn report() -> Report {
         required: None,
         class_differences: Vec::new(),
         build_differences: Vec::new(),
+        doubt: None,
         controls: vec![replay(3, None)],
         tolerance: None,
         auditor: environment("here"),

@@ -2,7 +2,6 @@
 
 use super::proven::Proven;
 use super::report::{Report, SegmentOutcome, SegmentReport};
-use super::verdict::Verdict;
 
 impl SegmentReport {
     /// Says whether its replay came to its end and agrees with the recording.
@@ -28,15 +27,6 @@ impl SegmentReport {
 }
 
 impl Report {
-    /// Takes back a match that cannot be given for a reason outside of the recording. An
-    /// accusation stands.
-    pub fn doubt(&mut self, reason: String) {
-        if self.verdict != Verdict::Divergent {
-            self.verdict = Verdict::Inconclusive;
-            self.reasons.push(reason);
-        }
-    }
-
     /// Names the replayed segments that neither agreed nor were proven divergent, and why.
     /// They are due in the next audit of this recording.
     pub fn unjudged(&self) -> Vec<(u64, &str)> {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::audited::Audited;
 use super::challenge::Challenge;
 use super::course::LossPoint;
+use super::evidence::Evidence;
 use super::explain::list;
 use super::explanation::Explanation;
 use super::finding::{Finding, Weight};
@@ -97,6 +98,9 @@ pub struct Report {
     /// What was allowed and what could hide in it; none if every bit was compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tolerance: Option<Tolerance>,
+    /// Why a match cannot be given, outside of the recording.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<String>,
     /// Where the audit ran.
     pub auditor: Environment,
 }
@@ -209,15 +213,8 @@ pub struct Escape {
 
 impl Report {
     /// Joins findings and replays into a report with its verdict.
-    pub fn conclude(
-        run: String,
-        vouched: Vouched,
-        recording: Option<&Recording<'_>>,
-        challenge: Option<Challenge>,
-        mut findings: Vec<Finding>,
-        segments: Vec<SegmentReport>,
-        auditor: Environment,
-    ) -> Self {
+    pub fn conclude(evidence: Evidence<'_>) -> Self {
+        let Evidence { recording, auditor, mut findings, segments, challenge, .. } = evidence;
         let due = challenge.as_ref().map_or(Vec::new(), |found| beside(found, &segments));
         let claim = recording.map(Claim::of);
         let trained_by = claim.as_ref().map_or(&[][..], |claim| &claim.environments);
@@ -231,29 +228,35 @@ impl Report {
         let class_differences = between(Environment::class_differences);
         let build_differences = between(Environment::build_differences);
         findings.extend(note(&segments));
-        let escape = challenge.as_ref().map_or(Vec::new(), escapes);
+        let nonce_source = evidence.nonce_source;
+        let escape = match &challenge {
+            Some(challenge) => escapes(challenge, evidence.recall, nonce_source.as_ref()),
+            None => Vec::new(),
+        };
         let report = Self {
             format: REPORT_FORMAT,
             verdict: Verdict::Inconclusive,
             reasons: Vec::new(),
-            run,
-            vouched,
+            run: evidence.place,
+            vouched: evidence.vouched,
             claim,
             audited: recording.map(Audited::of),
             challenge,
-            sampled_by: None,
-            nonce_source: None,
-            past: None,
+            sampled_by: evidence.sampled_by,
+            nonce_source,
+            past: evidence.recall.map(|recall| recall.past.clone()),
             findings,
+            // Where nothing was replayed, nothing was allowed.
+            tolerance: evidence.tolerance.filter(|_| !segments.is_empty()),
             segments,
             due,
-            controls: Vec::new(),
+            controls: evidence.controls,
             escape,
             independence,
-            required: None,
+            required: evidence.required,
             class_differences,
             build_differences,
-            tolerance: None,
+            doubt: None,
             auditor,
         };
         report.decided()
@@ -264,32 +267,17 @@ impl Report {
         self
     }
 
-    /// Weighs what the recording claims of its machines by further segments
-    /// ([`controls`](super::controls())).
-    pub fn with_controls(mut self, controls: Vec<SegmentReport>) -> Self {
-        self.controls = controls;
+    /// Takes back a match that cannot be given for a reason outside of the recording. An
+    /// accusation stands.
+    pub fn doubted(mut self, reason: String) -> Self {
+        self.doubt = Some(reason);
         self.decided()
     }
 
-    /// Judges within a tolerance. Where nothing was replayed, nothing was allowed.
-    pub fn within(mut self, tolerance: Tolerance) -> Self {
-        if self.segments.is_empty() {
-            return self;
-        }
-        self.tolerance = Some(tolerance);
-        self.decided()
-    }
-
-    /// Adds what a ledger knew of the audits before this one. The verdict stays:
-    /// what [`recall`](super::recall()) objects to is a finding like any other. A nonce
-    /// that was given lowers no chance, as the trainer may have known it.
-    pub fn remember(&mut self, recall: &Recall) {
-        self.past = Some(recall.past.clone());
-        let Some(challenge) = &self.challenge else { return };
-        let counts = self.nonce_source.as_ref().is_some_and(NonceSource::is_unforeseen);
-        for escape in &mut self.escape {
-            let samples = recall.samples.iter().chain([challenge].into_iter().filter(|_| counts));
-            escape.probability_so_far = Some(escape_of_all(samples, escape.tampered));
+    /// Notes why a ledger does not know everything, or does not remember this audit.
+    pub fn note_ledger(&mut self, problem: Option<String>) {
+        if problem.is_some() {
+            self.past.get_or_insert_with(Past::default).problem = problem;
         }
     }
 
@@ -317,12 +305,23 @@ fn beside(challenge: &Challenge, segments: &[SegmentReport]) -> Vec<u64> {
     replayed.into_iter().filter(|index| drawn.binary_search(index).is_err()).collect()
 }
 
-fn escapes(challenge: &Challenge) -> Vec<Escape> {
+/// Returns the chances of escape, and what is left of them after the audits that a ledger
+/// remembers. A nonce that was given lowers no chance, as the trainer may have known it.
+fn escapes(
+    challenge: &Challenge,
+    recall: Option<&Recall>,
+    nonce_source: Option<&NonceSource>,
+) -> Vec<Escape> {
+    let counts = nonce_source.is_some_and(NonceSource::is_unforeseen);
+    let so_far = |tampered| {
+        let samples = recall?.samples.iter().chain([challenge].into_iter().filter(|_| counts));
+        Some(escape_of_all(samples, tampered))
+    };
     let possible = TAMPERED.into_iter().filter(|&tampered| tampered <= challenge.total);
     let escape = |tampered| Escape {
         tampered,
         probability: challenge.escape(tampered),
-        probability_so_far: None,
+        probability_so_far: so_far(tampered),
     };
     possible.map(escape).collect()
 }

@@ -224,9 +224,16 @@ impl Report {
         if !against.is_empty() {
             (Verdict::Divergent, against)
         } else if !unclear.is_empty() {
+            unclear.extend(self.doubt.clone());
             (Verdict::Inconclusive, unclear)
         } else if self.segments.is_empty() {
-            (Verdict::Inconclusive, vec!["no segment was replayed".into()])
+            let doubt = self.doubt.iter().cloned();
+            (
+                Verdict::Inconclusive,
+                ["no segment was replayed".into()].into_iter().chain(doubt).collect(),
+            )
+        } else if let Some(doubt) = &self.doubt {
+            (Verdict::Inconclusive, vec![doubt.clone()])
         } else {
             let grade = self.tolerance.as_ref().map_or(Grade::BitExact, |_| Grade::Tolerance);
             (Verdict::Match { grade }, Vec::new())

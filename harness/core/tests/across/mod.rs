@@ -11,8 +11,8 @@ use reenact_core::spec::Spec;
 use reenact_core::toy::Toy;
 use reenact_core::trainer::{Program, Setting};
 use reenact_core::verify::{
-    Distribution, Examination, HonestRun, Recording, Report, SegmentOutcome, SegmentReport,
-    Tolerance, ToleranceBasis, Vouched, replay_within, sketch_key,
+    Distribution, Evidence, Examination, HonestRun, Recording, Report, SegmentOutcome,
+    SegmentReport, Tolerance, ToleranceBasis, Vouched, replay_within, sketch_key,
 };
 
 use crate::common;
@@ -106,10 +106,12 @@ pub(crate) fn audit(
         sketch_key: Digest::default(),
     };
     let tolerance = Tolerance::new(basis, calibration, &mut reports);
-    let (place, vouched) = (run.place(), Vouched::Unsigned);
-    let findings = Vec::new();
-    Report::conclude(place, vouched, Some(&recording), None, findings, reports, auditor())
-        .within(tolerance)
+    Report::conclude(Evidence {
+        recording: Some(&recording),
+        segments: reports,
+        tolerance: Some(tolerance),
+        ..Evidence::new(run.place(), Vouched::Unsigned, auditor())
+    })
 }
 
 /// Records a run that is pushed by so many units in the last place a segment.

@@ -19,8 +19,8 @@ use reenact_core::state::StateRoot;
 use reenact_core::toy::Toy;
 use reenact_core::trainer::{Engine, Program, Setting, Trainer};
 use reenact_core::verify::{
-    Examination, Recording, Replay, Report, SegmentOutcome, SegmentReport, Stage, Verdict, Weight,
-    examine, examine_data, replay,
+    Evidence, Examination, Recording, Replay, Report, SegmentOutcome, SegmentReport, Stage,
+    Verdict, Weight, examine, examine_data, replay,
 };
 
 /// Trains 12 steps in 4 segments of 3.
@@ -166,8 +166,12 @@ pub(crate) fn audit(run: &MemoryRun, segments: Option<&[u64]>) -> Report {
         reports = segment_reports(recording, segments.unwrap_or(&all));
         reports.iter_mut().for_each(|report| report.settle(&findings));
     }
-    let place = run.place();
-    Report::conclude(place, vouched, recording.as_ref(), None, findings, reports, environment())
+    Report::conclude(Evidence {
+        recording: recording.as_ref(),
+        findings,
+        segments: reports,
+        ..Evidence::new(run.place(), vouched, environment())
+    })
 }
 
 /// Replays segments, as a report holds them.

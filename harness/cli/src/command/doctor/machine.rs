@@ -1,13 +1,11 @@
 //! What this machine and this build have.
 
+use reenact_audit::{Failure, USUAL_DEVICE, available_threads, environment_of};
 use reenact_core::machine::DeviceReport;
 use reenact_core::trainer::{Engine, Program};
 use serde::Serialize;
 
 use super::Arguments;
-use crate::command::load;
-use crate::environment;
-use crate::failure::Failure;
 
 /// Describes machine and build.
 #[derive(Serialize)]
@@ -33,7 +31,7 @@ impl Machine {
     /// Looks at the machine with the eyes of these programs.
     pub(super) fn look(programs: &[&dyn Program], arguments: &Arguments) -> Result<Self, Failure> {
         let none = Engine { class: Default::default(), notes: Default::default() };
-        let build = environment::describe(none)?;
+        let build = environment_of(none)?;
         let wanted = arguments.device.as_deref();
         let mut engines: Vec<EngineDevices> = Vec::new();
         for program in programs {
@@ -54,7 +52,7 @@ impl Machine {
             rustc: build.rustc,
             binary: build.binary.to_string(),
             system: build.system,
-            threads: load::available_threads(),
+            threads: available_threads(),
             engines,
         })
     }
@@ -65,8 +63,8 @@ impl Machine {
 }
 
 fn devices(program: &dyn Program, arguments: &Arguments) -> Result<Vec<DeviceReport>, Failure> {
-    let name = arguments.device.as_deref().unwrap_or(load::DEVICE);
-    let setting = arguments.device(name).bare_setting(load::available_threads());
+    let name = arguments.device.as_deref().unwrap_or(USUAL_DEVICE);
+    let setting = arguments.device(name).bare_setting(available_threads());
     let mut devices = program.devices(&setting);
     // The doctor names each once; a program is not trusted to.
     let mut seen = std::collections::BTreeSet::new();

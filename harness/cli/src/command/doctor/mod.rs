@@ -11,15 +11,14 @@ mod show;
 use std::path::PathBuf;
 
 use clap::Args;
+use reenact_audit::{Cost, Device, Failure};
 use reenact_core::spec::Spec;
 use reenact_core::trainer::Program;
 use serde::Serialize;
 
-use super::load::{self, Device};
 use crate::app::App;
-use crate::cost::Cost;
-use crate::failure::Failure;
-use crate::{exit, output};
+use crate::terminal::output;
+use crate::{exit, inputs};
 
 /// Version of what `--json` prints.
 ///
@@ -90,9 +89,9 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// Returns this device, in the form that every command takes.
+    /// Returns the device of this name.
     fn device(&self, name: &str) -> Device {
-        Device { device: Some(name.into()), data_dir: self.data_dir.clone() }
+        Device { device: Some(name.into()), data_dir: self.data_dir.clone().into() }
     }
 
     fn stall(&self) -> std::time::Duration {
@@ -117,8 +116,8 @@ struct Diagnosis {
 pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
     let subject = arguments.subject.as_deref().map(|name| Subject::find(app, name)).transpose()?;
     let programs: Vec<&dyn Program> = match &subject {
-        Some(subject) => vec![app.find(&subject.spec.program.name)?],
-        None => app.all_programs().collect(),
+        Some(subject) => vec![app.known().find(&subject.spec.program.name)?],
+        None => app.known().all().collect(),
     };
     let machine = machine::Machine::look(&programs, arguments)?;
     let influences = influences::find(&programs);
@@ -152,9 +151,6 @@ impl Diagnosis {
 
 /// Holds the spec that is tried.
 struct Subject {
-    /// What the user called it by, fit for another process: a file, or the name of
-    /// an embedded spec.
-    name: String,
     spec: Spec,
 }
 
@@ -163,13 +159,13 @@ impl Subject {
     fn find(app: &App, name: &str) -> Result<Self, Failure> {
         let path = std::path::Path::new(name);
         if path.exists() || app.embedded_spec(name).is_some() {
-            return Ok(Self { name: name.into(), spec: load::spec(app, name)? });
+            return Ok(Self { spec: inputs::spec(app, name)? });
         }
-        if app.program_names().contains(&name) {
+        if app.known().names().contains(&name) {
             let specs = app.spec_names().into_iter();
-            let mut specs = specs.filter_map(|spec| Some((spec, load::spec(app, spec).ok()?)));
-            let found = specs.find(|(_, spec)| spec.program.name == name);
-            return found.map(|(name, spec)| Self { name: name.into(), spec }).ok_or_else(|| {
+            let mut specs = specs.filter_map(|spec| inputs::spec(app, spec).ok());
+            let found = specs.find(|spec| spec.program.name == name);
+            return found.map(|spec| Self { spec }).ok_or_else(|| {
                 Failure::usage(format!("no spec comes with the program `{name}`"))
                     .hint("give a spec of it, a TOML file")
             });
@@ -177,7 +173,7 @@ impl Subject {
         let hint = format!(
             "give a TOML file, one of the specs {}, or one of the programs {}",
             app.spec_names().join(", "),
-            app.program_names().join(", ")
+            app.known().names().join(", ")
         );
         Err(Failure::usage(format!("there is no spec and no program `{name}` here")).hint(hint))
     }

@@ -1,16 +1,14 @@
 //! Which operations of an engine give the same bits each time.
 
+use reenact_audit::{Executor, Failure, Message, Operate, Task, available_threads};
 use reenact_core::machine::{JudgedOperation, OperationRuns, judge_operations};
 use serde::Serialize;
 use tempfile::TempDir;
 
 use super::Arguments;
-use super::child::start;
+use super::child::processes;
 use super::machine::Machine;
-use crate::command::load;
-use crate::failure::Failure;
-use crate::progress;
-use crate::worker::{Message, converse};
+use crate::terminal::progress;
 
 /// How often each process runs each operation.
 pub(super) const RUNS: u64 = 8;
@@ -93,15 +91,16 @@ fn in_process(
     pinned: Option<&TempDir>,
     arguments: &Arguments,
 ) -> Result<Option<Vec<OperationRuns>>, String> {
-    let mut words = vec![format!("--operations-of={program}"), format!("--times={RUNS}")];
-    if let Some(folder) = pinned {
-        let path = folder.path().to_str().ok_or("the folder for temporary files is no text")?;
-        words.push(format!("--pinned={path}"));
-    }
+    let task = Task::Operate(Operate {
+        program: program.into(),
+        device: arguments.device(device),
+        threads: available_threads(),
+        times: RUNS,
+        pinned: pinned.map(|folder| folder.path().into()),
+    });
     let bar = progress::bar("trying", "operations", 0, arguments.json);
     bar.set_message(format!("on {device}"));
-    let started = start(&words, device, load::available_threads(), arguments);
-    let found = converse(started, arguments.stall(), &bar);
+    let found = processes(arguments).execute(&task, &|| bar.inc(1));
     bar.finish_and_clear();
     match found? {
         Message::Operated(runs) => Ok(runs),

@@ -1,19 +1,16 @@
 //! Whether the first steps of a training give the same bits each time.
 
 use std::fmt;
-use std::path::Path;
 
 use indicatif::ProgressBar;
+use reenact_audit::{Failure, Message, Rehearse, Task, available_threads};
+use reenact_core::format::KernelSelection;
 use reenact_core::verify::{Departure, Part, Rehearsal, middle};
 use serde::Serialize;
-use tempfile::NamedTempFile;
 
-use super::child::{ask, nonsense};
+use super::child::{ask, nonsense, steps_of};
 use super::{Arguments, STEPS, Subject};
-use crate::command::load;
-use crate::failure::Failure;
-use crate::progress;
-use crate::worker::Message;
+use crate::terminal::progress;
 
 /// Holds what taking the same steps again and again showed.
 #[derive(Serialize)]
@@ -76,7 +73,7 @@ impl Repetition {
         let device = arguments.device.as_deref().unwrap_or(spec.device.first_device());
         // More than one even where the machine runs one at a time: what depends on
         // their number is to be seen.
-        let threads = load::available_threads().max(2);
+        let threads = available_threads().max(2);
         let bar = progress::bar("trying", "steps", steps * 6, arguments.json);
         let doctor = Doctor { subject, arguments, device, steps, bar: &bar };
         let trials = doctor.trials(threads)?;
@@ -165,10 +162,11 @@ impl Doctor<'_> {
     /// The first training is compared with all others.
     fn trials(&self, threads: usize) -> Result<Vec<Trial>, Failure> {
         let restored_step = middle(self.steps);
-        let mut at_once = self.rehearse(threads, 2, Some(restored_step), None)?.into_iter();
+        let mut at_once = self.rehearse(threads, 2, Some(restored_step), &[])?.into_iter();
         let mut next = || at_once.next().ok_or_else(too_few);
         let first = next()?;
-        let pinned = pinned(&first)?;
+        // Those that repeat it compute with its kernels, as a recording would.
+        let pinned = &first.selections;
         let mut trials = Vec::new();
         let mut compare = |way, other: &Rehearsal| {
             trials.push(Trial { way, departure: Departure::between(&first, other) });
@@ -176,14 +174,18 @@ impl Doctor<'_> {
         compare(Way::SameProcess, &next()?);
         compare(Way::Restored { step: restored_step }, &next()?);
         for _ in 0..2 {
-            compare(Way::OtherProcess, &self.rehearse_once(threads, pinned.path())?);
+            compare(Way::OtherProcess, &self.rehearse_once(threads, pinned)?);
         }
-        compare(Way::Threads { threads: 1 }, &self.rehearse_once(1, pinned.path())?);
+        compare(Way::Threads { threads: 1 }, &self.rehearse_once(1, pinned)?);
         Ok(trials)
     }
 
-    fn rehearse_once(&self, threads: usize, pinned: &Path) -> Result<Rehearsal, Failure> {
-        self.rehearse(threads, 1, None, Some(pinned))?.pop().ok_or_else(too_few)
+    fn rehearse_once(
+        &self,
+        threads: usize,
+        pinned: &[KernelSelection],
+    ) -> Result<Rehearsal, Failure> {
+        self.rehearse(threads, 1, None, pinned)?.pop().ok_or_else(too_few)
     }
 
     /// Trains in a process of its own.
@@ -192,25 +194,16 @@ impl Doctor<'_> {
         threads: usize,
         times: u64,
         restored_step: Option<u64>,
-        pinned: Option<&Path>,
+        pinned: &[KernelSelection],
     ) -> Result<Vec<Rehearsal>, Failure> {
-        let mut words = vec![format!("--spec={}", self.subject.name)];
-        words.push(format!("--steps={}", self.steps));
-        words.push(format!("--times={times}"));
-        words.extend(restored_step.map(|step| format!("--restored-step={step}")));
-        words.extend(pinned.map(|path| format!("--selections={}", path.display())));
-        match ask(&words, self.device, threads, self.arguments, self.bar)? {
+        let once = steps_of(self.subject, self.arguments, self.device);
+        let (steps, selections) = (self.steps, pinned.to_vec());
+        let task = Rehearse { threads, steps, times, restored_step, selections, ..once };
+        match ask(&Task::Rehearse(task), self.arguments, self.bar)? {
             Message::Rehearsed(found) => Ok(found),
             _ => Err(nonsense()),
         }
     }
-}
-
-/// Leaves the kernels of a training to those that repeat it, as a recording would.
-fn pinned(first: &Rehearsal) -> Result<NamedTempFile, Failure> {
-    let file = NamedTempFile::new().map_err(Failure::inconclusive)?;
-    load::keep_selections(file.path(), &first.selections)?;
-    Ok(file)
 }
 
 fn too_few() -> Failure {

@@ -3,6 +3,7 @@
 use std::iter::once;
 
 use comfy_table::{Table, presets};
+use reenact_audit::Cost;
 use reenact_core::machine::{DeviceReport, DeviceState, Effect, Steadiness};
 use reenact_core::plain::plain;
 use reenact_core::trainer::Engine;
@@ -12,8 +13,7 @@ use super::influences::Found;
 use super::machine::Machine;
 use super::operations::{Operations, PROCESSES, RUNS};
 use super::repeat::Repetition;
-use crate::cost::Cost;
-use crate::output::{self, BAD, BOLD, DIM, GOOD, UNSURE, line, styled};
+use crate::terminal::output::{self, BAD, BOLD, DIM, GOOD, UNSURE, line, styled};
 
 /// Writes all that was found. Where a program was tried, that is the answer, and the
 /// machine is left to `--json`.

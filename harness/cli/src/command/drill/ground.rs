@@ -6,6 +6,10 @@ use std::sync::Arc;
 use std::time::Instant;
 use std::{fs, io};
 
+use reenact_audit::{
+    Device, Failure, Processes, Request, Selection, Silent, audit, engine, environment_of,
+    open_data,
+};
 use reenact_core::attack::{AttackError, InRunAttack, Planted, PostHocAttack, plant, start};
 use reenact_core::format::{
     COMMITMENT_BYTES_MAX, Environment, Event, FrameReader, History, Object, ReadAt, ReadRun,
@@ -18,12 +22,7 @@ use reenact_core::verify::Report;
 use reenact_store::Directory;
 
 use crate::app::App;
-use crate::command::audit::{self, audit};
-use crate::command::load::{self, Device};
-use crate::command::segments::Selection;
-use crate::command::training::train;
-use crate::environment;
-use crate::failure::Failure;
+use crate::recording::{RECORDING_THREADS, train};
 
 const PIECE_BYTES: u64 = 1 << 18;
 
@@ -77,7 +76,7 @@ pub(super) struct Ground<'a> {
     pub(super) spec: Spec,
     pub(super) folder: PathBuf,
     pub(super) device: Device,
-    pub(super) jobs: Option<u16>,
+    pub(super) processes: Processes,
     /// Whether copies stay where they are.
     pub(super) keep: bool,
     /// A recording of the same run with another root seed.
@@ -104,16 +103,14 @@ impl Ground<'_> {
         &self,
         run: &Path,
         segments: &[u64],
-        adjust: impl FnOnce(&mut audit::Arguments),
+        adjust: impl FnOnce(&mut Request),
     ) -> Result<Audited, Failure> {
-        let mut arguments = audit::Arguments::of_all(run, self.device.clone());
-        arguments.selection = Selection::listed(segments);
-        arguments.jobs = self.jobs;
-        // Its bars would stand in the way of the drill's own.
-        arguments.json = true;
-        adjust(&mut arguments);
+        let mut request = Request::of_all(run, self.device.clone());
+        request.selection = Selection::listed(segments);
+        adjust(&mut request);
         let started = Instant::now();
-        let report = audit(self.app, &arguments)?;
+        // Its bars would stand in the way of the drill's own.
+        let report = audit(self.app.known(), &request, &self.processes, &Silent)?;
         Ok(Audited { report, seconds: started.elapsed().as_secs_f64() })
     }
 
@@ -250,12 +247,12 @@ impl Ground<'_> {
         spec: &Spec,
         attack: Option<InRunAttack>,
     ) -> Result<(Box<dyn Trainer>, Environment), Trouble> {
-        let mut setting = self.device.setting(spec, load::RECORDING_THREADS, attack);
+        let mut setting = self.device.setting(spec, RECORDING_THREADS, attack);
         // With its kernels a training of the honest run repeats its bits.
         setting.selections = Arc::new(recorded_selections(&Directory::open(self.run)?)?);
-        let program = self.app.find(&spec.program.name)?;
-        let environment = environment::describe(load::engine(program, spec, &setting)?)?;
-        let data = load::data(program, spec, &setting)?;
+        let program = self.app.known().find(&spec.program.name)?;
+        let environment = environment_of(engine(program, spec, &setting)?)?;
+        let data = open_data(program, spec, &setting)?;
         Ok((start(program, spec, data, &setting).map_err(of_training)?, environment))
     }
 

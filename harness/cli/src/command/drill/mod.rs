@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
+use reenact_audit::{Failure, Request, audit};
 use reenact_core::format::{Object, ReadRun};
 use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
 use reenact_core::verify::Verdict;
@@ -23,13 +24,10 @@ use self::ground::{Audited, Ground};
 use self::plan::{Places, Plan, ids};
 use self::summary::{Summary, Totals};
 use self::trial::{Control, Trial};
-use super::audit::{self, audit};
-use super::load::Device;
 use crate::app::App;
-use crate::failure::Failure;
-use crate::output;
-use crate::progress;
-use crate::signal::Stop;
+use crate::options::{DeviceOptions, Workers};
+use crate::terminal::signal::Stop;
+use crate::terminal::{Watch, output, progress};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -57,12 +55,10 @@ pub(crate) struct Arguments {
     /// Keep the attacked copies in this folder [default: a temporary one]
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
-    /// Segments to replay at a time, each in a process with one thread
-    /// [default: as many as the machine runs at once]
-    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    jobs: Option<u16>,
     #[command(flatten)]
-    device: Device,
+    workers: Workers,
+    #[command(flatten)]
+    device: DeviceOptions,
     /// Print the table as JSON
     #[arg(long)]
     json: bool,
@@ -79,8 +75,8 @@ pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
         run: &arguments.run,
         spec: read_spec(&arguments.run)?,
         folder: folder.into(),
-        device: arguments.device.clone(),
-        jobs: arguments.jobs,
+        device: arguments.device.device(),
+        processes: arguments.workers.processes(),
         keep: arguments.keep.is_some(),
         other: OnceCell::new(),
         whole: OnceCell::new(),
@@ -119,10 +115,10 @@ fn prepare(folder: &Path) -> Result<(), Failure> {
 
 /// Audits the recording that everything else is compared with, as a whole.
 fn honest(app: &App, arguments: &Arguments) -> Result<Control, Failure> {
-    let mut all = audit::Arguments::of_all(&arguments.run, arguments.device.clone());
-    (all.jobs, all.json) = (arguments.jobs, arguments.json);
+    let all = Request::of_all(&arguments.run, arguments.device.device());
+    let processes = arguments.workers.processes();
     let started = Instant::now();
-    let report = audit(app, &all)?;
+    let report = audit(app.known(), &all, &processes, &Watch::new(arguments.json))?;
     if !matches!(report.verdict, Verdict::Match { .. }) {
         let run = arguments.run.display();
         let reason = report.reasons.first().cloned().unwrap_or_default();

@@ -4,7 +4,7 @@ use comfy_table::{Table, presets};
 
 use super::row::{Caught, Localized, Row};
 use super::summary::Summary;
-use crate::output::{self, BAD, DIM, GOOD, UNSURE, line, styled};
+use crate::terminal::output::{self, BAD, DIM, GOOD, UNSURE, line, styled};
 
 /// Writes the table, what it leaves open, and the sum.
 pub(super) fn show(summary: &Summary) {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use reenact_audit::{Failure, Remembering, Sabotage};
 use reenact_core::attack::{InRunAttack, InRunKind, PostHocAttack, PostHocKind};
 use reenact_core::verify::{Independence, Report, SegmentOutcome, Verdict};
 use serde::Serialize;
@@ -10,10 +11,6 @@ use serde::Serialize;
 use super::ground::{Audited, Ground, Trouble};
 use super::plan::{Deed, Places, Plan};
 use super::row::{Caught, Layer, Row};
-use crate::command::memory::Remembering;
-use crate::command::requirement::Requirement;
-use crate::failure::Failure;
-use crate::worker::Sabotage;
 
 const NOTHING: &str = "it would change nothing";
 
@@ -124,8 +121,8 @@ impl Trial<'_> {
         let ledger = self.ground.place("ledger.sqlite");
         let copy = self.ground.copy(self.ground.run, name, None)?;
         let audit = || {
-            self.ground.audit(&copy, &[0], |arguments| {
-                arguments.remembering = Remembering::in_file(&ledger);
+            self.ground.audit(&copy, &[0], |request| {
+                request.remembering = Remembering::in_file(&ledger);
             })
         };
         let before = audit()?.report;
@@ -150,12 +147,12 @@ impl Trial<'_> {
             return Ok(row.without_place(NOTHING.into()));
         }
         let sabotage = Some(Sabotage { attack: attack.clone(), first_only: false });
-        let audited = self.ground.audit(&copy, &[segment.index], |arguments| {
-            arguments.sabotage = sabotage.clone();
+        let audited = self.ground.audit(&copy, &[segment.index], |request| {
+            request.sabotage = sabotage.clone();
         })?;
-        let required = self.ground.audit(&copy, &[segment.index], |arguments| {
-            arguments.sabotage = sabotage.clone();
-            arguments.requirement = Requirement::independent();
+        let required = self.ground.audit(&copy, &[segment.index], |request| {
+            request.sabotage = sabotage.clone();
+            request.required = Some(Independence::Independent);
         })?;
         let mut row = row.judged(&audited, None);
         if row.caught == Caught::No {
@@ -171,8 +168,8 @@ impl Trial<'_> {
 
     fn flaky(&self, attack: &InRunAttack, row: Row) -> Result<Row, Trouble> {
         let segment = self.places.segment_at(attack.steps.start);
-        let audited = self.ground.audit(self.ground.run, &[segment.index], |arguments| {
-            arguments.sabotage = Some(Sabotage { attack: attack.clone(), first_only: true });
+        let audited = self.ground.audit(self.ground.run, &[segment.index], |request| {
+            request.sabotage = Some(Sabotage { attack: attack.clone(), first_only: true });
         })?;
         let mut row = row.judged(&audited, None);
         let unstable =

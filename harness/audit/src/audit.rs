@@ -1,0 +1,295 @@
+//! One audit, from the folder of a recording to its report.
+
+use std::path::Path;
+
+use reenact_core::format::{Environment, Object, ReadRun};
+use reenact_core::trainer::{Engine, Program};
+use reenact_core::verify::{
+    AllowedSigners, Debt, Evidence, Examination, Finding, Independence, Place, Recall, Recording,
+    Report, Segment, SegmentReport, Tolerance, Weight, examine, examine_data,
+};
+use reenact_store::Directory;
+
+use crate::calibrated::Calibrated;
+use crate::controls::Subject;
+use crate::data::open_data;
+use crate::draw::{Drawn, fresh_nonce};
+use crate::environment::environment_of;
+use crate::event::{Event, Observer, Phase, Silent};
+use crate::executor::Executor;
+use crate::failure::Failure;
+use crate::memory::Memory;
+use crate::programs::Programs;
+use crate::replays::Replays;
+use crate::request::Request;
+use crate::within::{self, Comparison, comparison};
+
+/// Audits a recording. A divergence is in the report; the error says why there is none.
+pub fn audit(
+    programs: &Programs,
+    request: &Request,
+    executor: &dyn Executor,
+    observer: &dyn Observer,
+) -> Result<Report, Failure> {
+    let store = Directory::open(&request.run)?;
+    let mut memory = request.remembering.open(&request.run, observer)?;
+    let examination = examined(&store, request.signers.as_ref(), observer);
+    let Examination { mut findings, recording, vouched, .. } = examination;
+    memory.ask(&store, recording.as_ref())?;
+    findings.extend(memory.recall().into_iter().flat_map(Recall::findings));
+    let bench = Bench { programs, request, executor, observer };
+    let judged = match &recording {
+        Some(recording) => bench.judge(recording, findings, &mut memory)?,
+        None => Judged::without_replay(findings, environment_of(no_engine())?),
+    };
+    let mut report = Report::conclude(Evidence {
+        recording: recording.as_ref(),
+        required: request.required,
+        recall: memory.recall(),
+        ..judged.evidence(store.place(), vouched)
+    });
+    if let Some(doubt) = memory.close(&report, recording.as_ref()) {
+        report = report.doubted(doubt);
+    }
+    report.note_ledger(memory.problem());
+    Ok(report.finished())
+}
+
+/// Examines a recording, and weighs who vouches for it.
+pub fn examined<'a>(
+    run: &'a dyn ReadRun,
+    signers: Option<&AllowedSigners>,
+    observer: &dyn Observer,
+) -> Examination<'a> {
+    observer.hear(Event::Begun { phase: Phase::Examining, total: 0, segments: None });
+    let mut examination = examine(run, &mut |done, total| observer.hear(Event::At { done, total }));
+    observer.hear(Event::Ended);
+    if let Some(signers) = signers {
+        examination.trust(signers);
+    }
+    examination
+}
+
+/// Says whether a finding speaks against the recording.
+pub fn speaks_against(finding: &Finding) -> bool {
+    finding.weight == Weight::Divergent
+}
+
+/// Holds what was found and what was replayed.
+struct Judged {
+    findings: Vec<Finding>,
+    auditor: Environment,
+    drawn: Option<Drawn>,
+    replayed: Replayed,
+}
+
+/// Holds what replays gave.
+#[derive(Default)]
+struct Replayed {
+    segments: Vec<SegmentReport>,
+    controls: Vec<SegmentReport>,
+    tolerance: Option<Tolerance>,
+}
+
+impl Judged {
+    fn without_replay(findings: Vec<Finding>, auditor: Environment) -> Self {
+        Self { findings, auditor, drawn: None, replayed: Replayed::default() }
+    }
+
+    /// What the audit lacks itself is never held against the recording.
+    fn prevented(mut findings: Vec<Finding>, failure: Failure) -> Result<Self, Failure> {
+        let hint = failure.hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
+        let place = Place::object(Object::Spec);
+        findings.push(Finding::inconclusive(place, format!("{}{hint}", failure.message)));
+        Ok(Self::without_replay(findings, environment_of(no_engine())?))
+    }
+
+    fn evidence<'a>(self, place: String, vouched: reenact_core::verify::Vouched) -> Evidence<'a> {
+        let Self { findings, auditor, drawn, replayed } = self;
+        let Replayed { segments, controls, tolerance } = replayed;
+        let evidence = Evidence::new(place, vouched, auditor);
+        let evidence = Evidence { findings, segments, controls, tolerance, ..evidence };
+        match drawn {
+            None => evidence,
+            Some(Drawn { challenge, nonce_source, sampled_by, .. }) => {
+                Evidence { challenge, nonce_source, sampled_by: Some(sampled_by), ..evidence }
+            }
+        }
+    }
+}
+
+fn no_engine() -> Engine {
+    Engine { class: Default::default(), notes: Default::default() }
+}
+
+/// Holds what an audit works with.
+struct Bench<'a> {
+    programs: &'a Programs,
+    request: &'a Request,
+    executor: &'a dyn Executor,
+    observer: &'a dyn Observer,
+}
+
+impl Bench<'_> {
+    /// Judges a recording that is whole enough to be replayed.
+    fn judge(
+        &self,
+        recording: &Recording<'_>,
+        mut findings: Vec<Finding>,
+        memory: &mut Memory<'_>,
+    ) -> Result<Judged, Failure> {
+        let request = self.request;
+        let mut drawn = match request.selection.draw(recording, fresh_nonce) {
+            Ok(drawn) => drawn,
+            // A run that was cut short has fewer segments than somebody counts on:
+            // what already speaks against it is not lost for that.
+            Err(failure) if findings.iter().any(speaks_against) => {
+                return Judged::prevented(findings, failure);
+            }
+            Err(failure) => return Err(failure),
+        };
+        drawn.owe(memory.debts());
+        findings.extend(drawn.note.clone());
+        let auditor = match self.derive(recording, &mut findings) {
+            Ok(auditor) => auditor,
+            Err(failure) => return Judged::prevented(findings, failure),
+        };
+        let mut objection = self.unmet(recording, &auditor);
+        let mut within = None;
+        match comparison(request.calibrated.as_ref(), recording, &auditor) {
+            Comparison::BitExact(note) => findings.extend(note),
+            Comparison::Within => within = request.calibrated.as_ref(),
+            Comparison::Objection(finding) => objection = objection.or(Some(finding)),
+        }
+        if let Some(objection) = objection {
+            findings.push(objection);
+            return Ok(Judged::without_replay(findings, auditor));
+        }
+        findings.extend(Debt::objection(memory.debts(), &drawn.segments));
+        memory.begin(&drawn, recording, findings.iter().any(speaks_against));
+        match self.replay(recording, &drawn, &findings, &auditor, within) {
+            Ok(replayed) => Ok(Judged { findings, auditor, drawn: Some(drawn), replayed }),
+            // What the examination found stands, though no temporary file can be written, say.
+            Err(failure) if !failure.is_usage() => Judged::prevented(findings, failure),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Compares samples and batches with what the spec derives, and says what it is
+    /// compared on.
+    fn derive(
+        &self,
+        recording: &Recording<'_>,
+        findings: &mut Vec<Finding>,
+    ) -> Result<Environment, Failure> {
+        let setting = self.request.device.setting(&recording.spec, 1, None);
+        let program: &dyn Program = self.programs.find(&recording.spec.program.name)?;
+        let auditor = environment_of(program.engine(&setting)?)?;
+        let data = open_data(program, &recording.spec, &setting)?;
+        let total = recording.spec.steps;
+        self.observer.hear(Event::Begun { phase: Phase::Deriving, total, segments: None });
+        let mut at = |done| self.observer.hear(Event::At { done, total });
+        findings.extend(examine_data(recording, data.as_ref(), &mut at));
+        self.observer.hear(Event::Ended);
+        Ok(auditor)
+    }
+
+    /// Objects if another independence is required than this audit has. Replaying
+    /// could not change that, so it would be in vain.
+    fn unmet(&self, recording: &Recording<'_>, auditor: &Environment) -> Option<Finding> {
+        let required = self.request.required?;
+        Independence::of(&recording.history.environments, auditor.binary).require(required)
+    }
+
+    fn replay(
+        &self,
+        recording: &Recording<'_>,
+        drawn: &Drawn,
+        findings: &[Finding],
+        auditor: &Environment,
+        calibrated: Option<&Calibrated>,
+    ) -> Result<Replayed, Failure> {
+        let segments: Vec<Segment> =
+            drawn.segments.iter().map(|&index| recording.segment(index)).collect();
+        let challenge = drawn.challenge.as_ref();
+        let within =
+            calibrated.map(|found| within::task(found, recording, challenge)).transpose()?;
+        let mut replays = Replays {
+            executor: self.executor,
+            run: self.request.run.clone(),
+            commitment: recording.commitment,
+            device: self.request.device.clone(),
+            pins_kernels: !recording.history.selections.is_empty(),
+            explains: self.request.explains && is_of_class(recording, auditor),
+            sabotage: self.request.sabotage.clone(),
+            within: within.clone(),
+        };
+        let mut reports = self.watched(&replays, recording, &segments);
+        let subject = Subject { recording, auditor, challenge, observer: self.observer };
+        let mut controls = subject.controls(&replays, &reports);
+        let mut tolerance = calibrated.zip(within.as_ref());
+        let explains = self.request.explains;
+        let less_was_asked = tolerance.is_some() || explains && !replays.explains;
+        if less_was_asked && subject.computes_here(&reports, &controls) {
+            // Nothing is allowed then, every bit is compared, and a cause can be told.
+            (replays.within, replays.explains, tolerance) = (None, explains, None);
+            reports = replays.of(&segments, &Silent);
+            controls = subject.replay(&replays, &controls);
+        }
+        reports.iter_mut().chain(&mut controls).for_each(|report| report.settle(findings));
+        let tolerance =
+            tolerance.map(|(found, within)| within::judge(found, &replays, within, &mut reports));
+        Ok(Replayed { segments: reports, controls, tolerance })
+    }
+
+    fn watched(
+        &self,
+        replays: &Replays<'_>,
+        recording: &Recording<'_>,
+        segments: &[Segment],
+    ) -> Vec<SegmentReport> {
+        let total = segments.iter().map(|segment| segment.step_end - segment.step_start).sum();
+        let of_run = Some((segments.len() as u64, recording.segment_count()));
+        self.observer.hear(Event::Begun { phase: Phase::Replaying, total, segments: of_run });
+        let reports = replays.of(segments, self.observer);
+        self.observer.hear(Event::Ended);
+        reports
+    }
+}
+
+/// On a machine that is said to be of another class a divergence proves nothing yet, so
+/// there is nothing to explain.
+fn is_of_class(recording: &Recording<'_>, auditor: &Environment) -> bool {
+    let trained_by = recording.history.trained_by();
+    trained_by.iter().all(|(_, found)| found.class_differences(auditor).is_empty())
+}
+
+/// Returns the reports of all segments of a recording, replayed as an audit on another class
+/// of device would: for a calibration, which takes them for honest.
+pub fn deviations(
+    recording: &Recording<'_>,
+    run: &Path,
+    device: &crate::device::Device,
+    executor: &dyn Executor,
+    observer: &dyn Observer,
+) -> Result<Vec<SegmentReport>, Failure> {
+    let key = reenact_core::verify::sketch_key(recording.commitment, "calibration");
+    let replays = Replays {
+        executor,
+        run: run.into(),
+        commitment: recording.commitment,
+        device: device.clone(),
+        pins_kernels: !recording.history.selections.is_empty(),
+        explains: false,
+        sabotage: None,
+        within: Some(within::Within::new(key, None)?),
+    };
+    let segments: Vec<Segment> =
+        (0..recording.segment_count()).map(|index| recording.segment(index)).collect();
+    let (total, count) = (recording.spec.steps, segments.len() as u64);
+    let of_run = Some((count, count));
+    observer.hear(Event::Begun { phase: Phase::Replaying, total, segments: of_run });
+    let reports = replays.of(&segments, observer);
+    observer.hear(Event::Ended);
+    Ok(reports)
+}

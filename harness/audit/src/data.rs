@@ -1,0 +1,49 @@
+//! What a spec declares, opened and compared with what is there.
+
+use std::sync::Arc;
+
+use reenact_core::data::DataSet;
+use reenact_core::spec::Spec;
+use reenact_core::trainer::{Engine, Program, Setting};
+
+use crate::failure::Failure;
+
+/// Describes the engine, which has to be of the class that the spec declares.
+pub fn engine(program: &dyn Program, spec: &Spec, setting: &Setting) -> Result<Engine, Failure> {
+    let engine = program.engine(setting)?;
+    let class = engine.class.get(Engine::DEVICE).map_or("", String::as_str);
+    let declared = spec.device.name();
+    if class == declared {
+        return Ok(engine);
+    }
+    let message = format!("the spec declares `device = \"{declared}\"`; this is `{class}`");
+    Err(Failure::usage(message).hint("give a --device of that class, or change the spec"))
+}
+
+/// Opens the data set of a spec and checks that it is the declared one.
+pub fn open_data(
+    program: &dyn Program,
+    spec: &Spec,
+    setting: &Setting,
+) -> Result<Arc<dyn DataSet>, Failure> {
+    let data = program.data(spec, setting)?;
+    if data.len() != spec.data.samples {
+        let message = format!(
+            "data set `{}` has {} training samples; the spec declares {}",
+            spec.data.name,
+            data.len(),
+            spec.data.samples
+        );
+        return Err(Failure::usage(message).hint("correct `samples` under [data] in the spec"));
+    }
+    let digest = data.digest();
+    if digest == spec.data.digest {
+        return Ok(data);
+    }
+    let message = format!(
+        "data set `{}`: its digest is {digest}; the spec declares {}",
+        spec.data.name, spec.data.digest
+    );
+    Err(Failure::usage(message)
+        .hint("another version of the data, or a wrong `digest` under [data] in the spec"))
+}

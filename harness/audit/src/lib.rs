@@ -1,0 +1,49 @@
+//! Audits as library calls: from a recording to a report with its verdict.
+//!
+//! 1. [`audit`] examines the recording, asks the ledger what earlier audits saw, draws
+//!    segments, hands them to an [`Executor`], weighs what comes back and concludes.
+//! 2. An [`Executor`] does [`Task`]s somewhere: [`Processes`] starts a worker process for
+//!    each, and [`serve`] is what such a process does.
+//! 3. Only what two executions agree on is held against a recording, wherever they ran.
+//! 4. Whoever wants to know how far it is listens to [`Event`]s.
+//!
+//! Nothing here knows a command line or a terminal.
+
+mod audit;
+mod calibrated;
+mod controls;
+mod data;
+mod device;
+mod draw;
+mod environment;
+mod event;
+mod executor;
+mod failure;
+mod memory;
+mod place;
+mod programs;
+mod replays;
+mod request;
+mod within;
+mod worker;
+
+// Part of the build script, and tested here: a build script has no tests.
+#[cfg(test)]
+#[path = "../build/lock.rs"]
+mod lock;
+
+pub use audit::{audit, deviations, examined, speaks_against};
+pub use calibrated::Calibrated;
+pub use data::{engine, open_data};
+pub use device::{Device, USUAL_DEVICE};
+pub use draw::{Choice, Selection, fresh_nonce};
+pub use environment::environment_of;
+pub use event::{Event, Observer, Phase, Silent};
+pub use executor::{Executor, Processes, STALL};
+pub use failure::Failure;
+pub use memory::{Remembering, now_seconds};
+pub use place::names;
+pub use programs::Programs;
+pub use replays::Sabotage;
+pub use request::{Request, available_threads};
+pub use worker::{Cost, Message, Operate, Rehearse, Replay, Seek, Task, rehearsals, serve};

@@ -1,0 +1,269 @@
+//! What an audit asks of the ledger, and what it leaves there.
+
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use reenact_core::digest::Digest;
+use reenact_core::format::{Object, ReadRun};
+use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
+use reenact_core::verify::{
+    Debt, DrawRule, Recall, Recording, Remembered, Report, Verdict, recall,
+};
+use reenact_store::{BEGUN, Directory, Divergent, Entry, Ledger, Owed, Paid};
+
+use crate::draw::{Drawn, fresh_nonce};
+use crate::event::{Event, Observer};
+use crate::failure::Failure;
+use crate::place::names;
+
+/// Why a segment is due that was drawn by an audit of which nothing more is known.
+const UNENDED: &str = "the audit began and never ended";
+
+/// Says whether an audit is remembered, and where.
+#[derive(Debug, Default)]
+pub enum Remembering {
+    /// Neither is the ledger asked nor is anything left there.
+    #[default]
+    Nothing,
+    /// In this file.
+    In {
+        /// The file.
+        path: PathBuf,
+        /// Whether somebody named it and counts on it.
+        named: bool,
+    },
+    /// There is no place for a ledger, for this reason.
+    Nowhere(Failure),
+}
+
+/// Holds a ledger that is open for one audit, or why there is none.
+pub(crate) struct Memory<'a> {
+    /// Names the audit.
+    key: String,
+    names: Vec<String>,
+    ledger: Option<Ledger>,
+    recall: Option<Recall>,
+    /// Name and digest of the spec, of a recording that may not be whole.
+    spec: Option<(String, Digest)>,
+    problem: Option<String>,
+    observer: &'a dyn Observer,
+}
+
+impl Remembering {
+    /// Counts on the ledger in this file.
+    pub fn in_file(path: &Path) -> Self {
+        Self::In { path: path.into(), named: true }
+    }
+
+    /// Opens the ledger. Trouble with one that is there, or that the user named, ends the
+    /// audit: whoever can disturb it must not have accusations forgotten. Only where there
+    /// has been none, and none can be begun, that is noted.
+    pub(crate) fn open<'a>(
+        &self,
+        run: &Path,
+        observer: &'a dyn Observer,
+    ) -> Result<Memory<'a>, Failure> {
+        let key = fresh_nonce()?.to_string()[..32].to_owned();
+        let (ledger, problem) = match self {
+            Self::Nothing => (None, None),
+            Self::Nowhere(failure) => (None, Some(failure.message.clone())),
+            Self::In { path, named } => match Ledger::open(path) {
+                Ok(ledger) => (Some(ledger), None),
+                Err(error) if *named || is_there(path) => return Err(error.into()),
+                Err(error) => (None, Some(Failure::from(error).message)),
+            },
+        };
+        let names = names(run);
+        Ok(Memory { key, names, ledger, recall: None, spec: None, problem, observer })
+    }
+}
+
+fn is_there(path: &Path) -> bool {
+    let found = path.symlink_metadata();
+    !found.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+}
+
+impl Memory<'_> {
+    /// Asks what earlier audits saw of this recording.
+    pub(crate) fn ask(
+        &mut self,
+        store: &Directory,
+        recording: Option<&Recording<'_>>,
+    ) -> Result<(), Failure> {
+        let Some(ledger) = &self.ledger else { return Ok(()) };
+        self.spec = spec(store, recording);
+        let entries = ledger.of_run(&self.names, self.spec.as_ref().map(|(_, digest)| *digest))?;
+        let remembered: Vec<Remembered> =
+            entries.iter().map(|entry| entry.remembered(&self.names)).collect();
+        let mut recall = recall(store, recording, &remembered);
+        // A finished recording has waited for the disk; an unfinished one may
+        // still lose its end to a power failure, and is none the worse for it.
+        if recording.is_none() && store.sync_journal().is_err() {
+            recall.seen = None;
+        }
+        self.recall = Some(recall);
+        Ok(())
+    }
+
+    /// Returns what was asked, as far as anything was.
+    pub(crate) fn recall(&self) -> Option<&Recall> {
+        self.recall.as_ref()
+    }
+
+    /// Returns the segments that are due.
+    pub(crate) fn debts(&self) -> &[Debt] {
+        self.recall.as_ref().map_or(&[], |recall| &recall.debts)
+    }
+
+    /// Writes down what was drawn before anything of it is replayed: whoever then stops the
+    /// audit has not undone the draw.
+    pub(crate) fn begin(&mut self, drawn: &Drawn, recording: &Recording<'_>, accused: bool) {
+        if let (Some(first), Some(recall)) = (self.debts().first(), &self.recall) {
+            let (count, since_seconds) = (recall.past.due.len(), first.since_seconds);
+            self.observer.hear(Event::Due { count, since_seconds });
+        }
+        let Some(mut entry) = self.entry(Some(recording)) else { return };
+        let owed = |&segment| Owed { segment, why: UNENDED.into(), paid_at_seconds: None };
+        entry.debts = drawn.segments.iter().map(owed).collect();
+        entry.total = recording.segment_count();
+        if let Some(challenge) = &drawn.challenge {
+            entry.nonce = Some(challenge.nonce.clone());
+            entry.sampled = challenge.count;
+        }
+        entry.nonce_source = drawn.nonce_source.as_ref().map(|source| source.kind().into());
+        entry.accused |= accused;
+        // An accusation is worth more than its row; a match will not be given without.
+        if let Err(failure) = self.put(&entry) {
+            self.problem.get_or_insert(failure.message);
+        }
+        self.observer.hear(Event::Owing { run: &recording.run.place() });
+    }
+
+    /// Tells the ledger what the report says; returns why a match cannot be given, if it
+    /// cannot be remembered.
+    pub(crate) fn close(
+        &mut self,
+        report: &Report,
+        recording: Option<&Recording<'_>>,
+    ) -> Option<String> {
+        let mut doubt = None;
+        if let Some(entry) = self.entry(recording) {
+            let entry = self.ended(entry, report);
+            match self.put(&entry) {
+                Ok(()) => self.problem = None,
+                Err(failure) => {
+                    doubt = Some(format!("this audit cannot be remembered: {}", failure.message));
+                    self.problem.get_or_insert(failure.message);
+                }
+            }
+        }
+        self.observer.hear(Event::Settled);
+        doubt
+    }
+
+    /// Returns why not everything is known or remembered.
+    pub(crate) fn problem(self) -> Option<String> {
+        self.problem
+    }
+
+    fn put(&mut self, entry: &Entry) -> Result<(), Failure> {
+        let Some(ledger) = &mut self.ledger else { return Ok(()) };
+        if let Some(path) = ledger.put(entry)?
+            && entry.verdict != BEGUN
+        {
+            self.observer.hear(Event::Queued { place: &path });
+        }
+        Ok(())
+    }
+
+    /// Returns what is known when an audit begins; none if it is not remembered.
+    fn entry(&self, recording: Option<&Recording<'_>>) -> Option<Entry> {
+        let recall = self.recall.as_ref()?;
+        let contradicted = recall.finding.is_some();
+        let spec = self.spec.as_ref();
+        Some(Entry {
+            key: self.key.clone(),
+            place: self.names.last().cloned().unwrap_or_default(),
+            names: self.names.clone(),
+            name: spec.map(|(name, _)| name.clone()),
+            spec: spec.map(|(_, digest)| *digest),
+            seen: recall.seen,
+            commitment: recording.map(|recording| recording.commitment),
+            audited_at_seconds: now_seconds(),
+            verdict: BEGUN.into(),
+            reason: None,
+            drawn: 0,
+            total: 0,
+            nonce: None,
+            nonce_source: None,
+            rule: DrawRule::default(),
+            sampled: 0,
+            agreed: false,
+            contradicted,
+            accused: contradicted || !recall.open.is_empty(),
+            debts: Vec::new(),
+            divergences: Vec::new(),
+            pays: Vec::new(),
+        })
+    }
+
+    fn ended(&self, entry: Entry, report: &Report) -> Entry {
+        let left = report.unjudged();
+        let owed = |(segment, why): &(u64, &str)| {
+            let why = reenact_core::plain::plain(why);
+            Owed { segment: *segment, why, paid_at_seconds: None }
+        };
+        let settled = |segment: u64| {
+            report.segments.iter().any(|found| found.segment.index == segment)
+                && !left.iter().any(|(found, _)| *found == segment)
+        };
+        let paid = self.debts().iter().filter(|debt| settled(debt.segment));
+        let paid = paid.map(|debt| Paid { audit: debt.audit.clone(), segment: debt.segment });
+        let seen = entry.seen;
+        let divergences = report.proven().into_iter();
+        let divergences = divergences
+            .map(|proven| Divergent { id: proven.id(seen), proven, closing: None })
+            .collect();
+        let challenge = report.challenge.as_ref();
+        Entry {
+            verdict: kind(report.verdict).to_owned(),
+            reason: report.reasons.first().map(|reason| reenact_core::plain::plain(reason)),
+            drawn: report.segments.len() as u64,
+            total: report.claim.as_ref().map_or(0, |claim| claim.segments),
+            nonce: challenge.map(|challenge| challenge.nonce.clone()),
+            nonce_source: report.nonce_source.as_ref().map(|source| source.kind().into()),
+            rule: challenge.map(|challenge| challenge.rule).unwrap_or_default(),
+            sampled: challenge.map_or(0, |challenge| challenge.count),
+            agreed: report.sample_agreed(),
+            accused: report.verdict == Verdict::Divergent,
+            debts: left.iter().map(owed).collect(),
+            divergences,
+            pays: paid.collect(),
+            ..entry
+        }
+    }
+}
+
+/// Returns name and digest of the spec, if it can be read: a run that is not finished has
+/// one, too.
+fn spec(store: &Directory, recording: Option<&Recording<'_>>) -> Option<(String, Digest)> {
+    if let Some(recording) = recording {
+        return Some((recording.spec.name.clone(), recording.history.spec));
+    }
+    let text = store.read(Object::Spec, SPEC_BYTES_MAX as u64).ok()?;
+    let spec = Spec::parse(str::from_utf8(&text).ok()?).ok()?;
+    Some((spec.name, Spec::digest_of_text(&text)))
+}
+
+/// A clock before 1970 is wrong, but no reason not to remember.
+pub fn now_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs())
+}
+
+fn kind(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Match { .. } => "match",
+        Verdict::Divergent => "divergent",
+        Verdict::Inconclusive => "inconclusive",
+    }
+}

@@ -1,0 +1,55 @@
+//! What an audit is asked for.
+
+use std::path::{Path, PathBuf};
+
+use reenact_core::verify::{AllowedSigners, Independence};
+
+use crate::calibrated::Calibrated;
+use crate::device::Device;
+use crate::draw::Selection;
+use crate::memory::Remembering;
+use crate::replays::Sabotage;
+
+/// Names a recording and says how it is audited.
+pub struct Request {
+    /// Folder of the recording.
+    pub run: PathBuf,
+    /// Which segments are replayed.
+    pub selection: Selection,
+    /// Who may vouch for recordings; none if nobody has to.
+    pub signers: Option<AllowedSigners>,
+    /// By what another class of device is compared; none for bit by bit.
+    pub calibrated: Option<Calibrated>,
+    /// Which independence the audit has to have; none if anything will do.
+    pub required: Option<Independence>,
+    /// Whether the audit is remembered, and where.
+    pub remembering: Remembering,
+    /// Where segments are replayed.
+    pub device: Device,
+    /// Whether the causes of divergences are sought.
+    pub explains: bool,
+    /// What replays do otherwise than they should: for a drill alone.
+    pub sabotage: Option<Sabotage>,
+}
+
+impl Request {
+    /// Asks for every segment, leaves no trace, and otherwise for what is usual.
+    pub fn of_all(run: &Path, device: Device) -> Self {
+        Self {
+            run: run.into(),
+            selection: Selection::all(),
+            signers: None,
+            calibrated: None,
+            required: None,
+            remembering: Remembering::Nothing,
+            device,
+            explains: true,
+            sabotage: None,
+        }
+    }
+}
+
+/// Returns how many threads the machine runs at once.
+pub fn available_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}

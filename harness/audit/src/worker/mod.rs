@@ -1,0 +1,16 @@
+//! Both ends of the conversation with a worker: the [`Task`] that it reads from standard
+//! input, the [`Message`]s that it writes to standard output, and what it does in between.
+
+mod cost;
+mod message;
+mod probe;
+mod replay;
+mod selections;
+mod serve;
+mod task;
+
+pub use cost::Cost;
+pub use message::Message;
+pub use probe::rehearsals;
+pub use serve::serve;
+pub use task::{Operate, Rehearse, Replay, Seek, Task};

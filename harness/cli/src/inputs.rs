@@ -1,0 +1,43 @@
+//! Reading what a command is given: a spec, as a file or by name.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use reenact_audit::Failure;
+use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
+
+use crate::app::App;
+
+/// Reads a spec from a file, or by the name of one that comes with the binary.
+pub(crate) fn spec(app: &App, name: &str) -> Result<Spec, Failure> {
+    let path = Path::new(name);
+    let text = match app.embedded_spec(name).filter(|_| !path.exists()) {
+        Some(text) => text.to_owned(),
+        None => spec_text(app, path)?,
+    };
+    let refuse = |error| Failure::from(error).context(format!("spec {name}"));
+    let spec = Spec::parse(&text).map_err(refuse)?;
+    spec.stored().map_err(refuse)?;
+    Ok(spec)
+}
+
+fn spec_text(app: &App, path: &Path) -> Result<String, Failure> {
+    let refuse = |problem: String| {
+        let names = app.spec_names();
+        let failure = Failure::usage(format!("spec {}: {problem}", path.display()));
+        if names.is_empty() {
+            return failure;
+        }
+        failure.hint(format!("give a TOML file, or one of {}", names.join(", ")))
+    };
+    let limit = SPEC_BYTES_MAX as u64;
+    let mut bytes = Vec::new();
+    // It may be a pipe, of which nobody knows the length, or a device without an end.
+    let read = File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes));
+    read.map_err(|error| refuse(error.to_string()))?;
+    if bytes.len() as u64 > limit {
+        return Err(refuse(format!("it has more than {limit} bytes, which no spec has")));
+    }
+    String::from_utf8(bytes).map_err(|_| refuse("it is no UTF-8 text".into()))
+}

@@ -1,0 +1,20 @@
+//! Groups of options that several commands take, and what each comes to.
+
+mod calibration_file;
+mod device;
+mod ledger_file;
+mod remembering;
+mod requirement;
+mod segment_list;
+mod selection;
+mod trust;
+mod workers;
+
+pub(crate) use calibration_file::{CalibrationFile, check_free, store};
+pub(crate) use device::DeviceOptions;
+pub(crate) use ledger_file::LedgerFile;
+pub(crate) use remembering::RememberingOptions;
+pub(crate) use requirement::Requirement;
+pub(crate) use selection::SelectionOptions;
+pub(crate) use trust::Trust;
+pub(crate) use workers::Workers;

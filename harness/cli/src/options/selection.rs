@@ -1,0 +1,111 @@
+//! Which segments an audit replays.
+
+use clap::Args;
+use reenact_audit::{Choice, Failure, Selection};
+use reenact_core::spec::Sampling;
+use reenact_core::verify::{Beacon, Nonce, NonceSource};
+
+use super::segment_list::{Either, Meant, Sample, SegmentList};
+
+/// Says which segments to replay.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct SelectionOptions {
+    /// Draw so many segments, the last one always among them, or `all`
+    /// [default: as the trainer's spec says]
+    #[arg(long, value_name = "N|all", conflicts_with_all = ["segment", "segments", "confidence"])]
+    sample: Option<Sample>,
+    /// Replay these segments and draw none: `3` is number three, `0,3,7-9` are
+    /// several; may be repeated
+    #[arg(long, value_name = "LIST", conflicts_with_all = ["segments", "confidence", "nonce", "beacon"])]
+    segment: Vec<SegmentList>,
+    /// What --sample and --segment were before they were two.
+    #[arg(long, value_name = "N|all|LIST", hide = true, conflicts_with = "confidence")]
+    segments: Option<Either>,
+    /// Draw as many segments as find tampering with this probability
+    #[arg(long, value_name = "P", value_parser = probability)]
+    confidence: Option<f64>,
+    /// Number of tampered segments to assume for --confidence; one where it is
+    /// not said
+    #[arg(long, value_name = "M", requires = "confidence", value_parser = clap::value_parser!(u64).range(1..))]
+    tampered: Option<u64>,
+    /// Repeat the draw of an earlier report, by its nonce. A sample that a
+    /// trainer could have guessed lowers no chance of escape: leave it out for a
+    /// new audit [default: fresh randomness, drawn after the recording was read]
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["beacon", "beacon_round", "beacon_value"])]
+    nonce: Option<Nonce>,
+    /// Draw with a public random value that was announced after the run was
+    /// committed: name its source; with --beacon-round and --beacon-value
+    #[arg(long, value_name = "SOURCE", requires_all = ["beacon_round", "beacon_value"])]
+    beacon: Option<String>,
+    /// Number of the announcement
+    #[arg(long, value_name = "N", requires = "beacon")]
+    beacon_round: Option<u64>,
+    /// What was announced
+    #[arg(long, value_name = "TEXT", requires = "beacon")]
+    beacon_value: Option<String>,
+}
+
+fn probability(text: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| "a number is expected".to_owned())?;
+    let open = value > 0.0 && value < 1.0;
+    open.then_some(value).ok_or_else(|| "it has to be above 0 and below 1".to_owned())
+}
+
+impl SelectionOptions {
+    /// Returns what to say of an option that is going away, if it was used.
+    pub(crate) fn warning(&self) -> Option<String> {
+        self.segments.as_ref().map(Either::warning)
+    }
+
+    /// Returns the choice. What is wrong with a nonce that the user gave is said before
+    /// anything is read.
+    pub(crate) fn selection(&self) -> Result<Selection, Failure> {
+        Ok(Selection { choice: self.choice(), nonce: self.given_nonce()? })
+    }
+
+    fn given_nonce(&self) -> Result<Option<(Nonce, NonceSource)>, Failure> {
+        if let Some(nonce) = &self.nonce {
+            return Ok(Some((nonce.clone(), NonceSource::Given)));
+        }
+        let (source, value) = (self.beacon.clone(), self.beacon_value.clone());
+        let (Some(source), Some(round), Some(value)) = (source, self.beacon_round, value) else {
+            return Ok(None);
+        };
+        let beacon = Beacon { source, round, value };
+        let nonce = beacon.nonce().map_err(Failure::usage)?;
+        Ok(Some((nonce, NonceSource::Beacon(beacon))))
+    }
+
+    fn choice(&self) -> Choice {
+        let (listed, old) = match &self.segments {
+            Some(Either { meant: Meant::List(list), .. }) => (list.0.clone(), None),
+            Some(Either { meant: Meant::Sample(sample), .. }) => (Vec::new(), Some(*sample)),
+            None => (self.segment.iter().flat_map(|list| list.0.iter().copied()).collect(), None),
+        };
+        if !listed.is_empty() {
+            return Choice::Listed(listed);
+        }
+        match (old.or(self.sample), self.confidence) {
+            (Some(Sample::All), _) => Choice::Policy(Sampling::All {}),
+            (Some(Sample::Count(segments)), _) => Choice::Policy(Sampling::Count { segments }),
+            (None, Some(confidence)) => {
+                let tampered = self.tampered.unwrap_or(1);
+                Choice::Policy(Sampling::Confidence { confidence, tampered })
+            }
+            (None, None) => Choice::Spec,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_are_named_in_several_lists() {
+        let segment = vec!["3".parse().unwrap(), "0,2-3".parse().unwrap()];
+        let options = SelectionOptions { segment, ..Default::default() };
+        let Choice::Listed(ranges) = options.selection().unwrap().choice else { panic!() };
+        assert_eq!(ranges, [(3, 4), (0, 1), (2, 4)]);
+    }
+}

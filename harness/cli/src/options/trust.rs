@@ -1,0 +1,38 @@
+//! Whom an audit trusts to vouch for recordings.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::PathBuf;
+
+use clap::Args;
+use reenact_audit::Failure;
+use reenact_core::format::SIGNATURE_NAMESPACE;
+use reenact_core::verify::{ALLOWED_SIGNERS_BYTES_MAX, AllowedSigners};
+
+/// Names the trusted signers.
+#[derive(Args, Clone, Default)]
+pub(crate) struct Trust {
+    /// Pass only what one of these signers vouches for: OpenSSH's
+    /// allowed_signers, lines of `NAME ssh-ed25519 KEY`
+    #[arg(long, value_name = "FILE")]
+    allowed_signers: Option<PathBuf>,
+}
+
+impl Trust {
+    /// Reads who may vouch for recordings, if there is a list.
+    pub(crate) fn read(&self) -> Result<Option<AllowedSigners>, Failure> {
+        self.read_for(SIGNATURE_NAMESPACE)
+    }
+
+    /// Reads who may sign in a namespace, if there is a list.
+    pub(super) fn read_for(&self, namespace: &str) -> Result<Option<AllowedSigners>, Failure> {
+        let Some(path) = &self.allowed_signers else { return Ok(None) };
+        let refuse = |problem: String| Failure::usage(format!("{}: {problem}", path.display()));
+        let mut text = String::new();
+        let limit = ALLOWED_SIGNERS_BYTES_MAX as u64 + 1;
+        let read = File::open(path).and_then(|file| file.take(limit).read_to_string(&mut text));
+        read.map_err(|error| refuse(error.to_string()))?;
+        let signers = AllowedSigners::parse(&text, namespace);
+        signers.map(Some).map_err(|error| refuse(format!("{error}")))
+    }
+}

@@ -1,0 +1,69 @@
+//! Training under record, until it is done or asked to stop.
+
+use reenact_core::format::Commitment;
+use reenact_core::record::{Recorder, Stopped};
+use reenact_core::spec::Spec;
+use reenact_core::symptoms::Symptom;
+use reenact_core::trainer::Metric;
+
+use crate::terminal::progress;
+use crate::terminal::signal::Stop;
+use reenact_audit::Failure;
+
+/// Says how a training under record ended.
+pub(crate) enum Trained {
+    /// Every step is taken; with what the final model achieves, and what looks
+    /// broken though it is recorded faithfully.
+    Done(Commitment, Vec<Metric>, Vec<Symptom>),
+    /// It was asked to stop before.
+    Stopped(Stopped),
+}
+
+/// Trains to the end; none if it was asked to stop before.
+pub(crate) fn train(
+    recorder: Recorder<'_>,
+    spec: &Spec,
+    quiet: bool,
+) -> Result<Option<(Commitment, Vec<Metric>)>, Failure> {
+    match train_or_stop(recorder, spec, quiet, &mut |_| ())? {
+        Trained::Done(commitment, metrics, _) => Ok(Some((commitment, metrics))),
+        Trained::Stopped(_) => Ok(None),
+    }
+}
+
+/// Trains to the end, or until it is asked to stop. `seen` is told what looks
+/// broken as soon as it does.
+pub(crate) fn train_or_stop(
+    mut recorder: Recorder<'_>,
+    spec: &Spec,
+    quiet: bool,
+    seen: &mut dyn FnMut(&Symptom),
+) -> Result<Trained, Failure> {
+    let stop = Stop::listen()?;
+    let bar = progress::bar("recording", "steps", spec.steps, quiet);
+    bar.set_position(recorder.next_step());
+    bar.reset_eta();
+    let mut told = [false; 2];
+    while !recorder.is_done() {
+        if stop.requested() {
+            bar.abandon();
+            return Ok(Trained::Stopped(recorder.interrupt()?));
+        }
+        let trace = recorder.advance()?;
+        bar.inc(1);
+        if trace.step.is_multiple_of(16) {
+            bar.set_message(format!("loss {:.4}", trace.loss()));
+        }
+        let symptoms = recorder.symptoms();
+        for (told, symptom) in told.iter_mut().zip([symptoms.loss(), symptoms.rate()]) {
+            if let Some(symptom) = symptom.filter(|_| !*told) {
+                *told = true;
+                bar.suspend(|| seen(&symptom));
+            }
+        }
+    }
+    bar.finish_and_clear();
+    let symptoms = recorder.symptoms().finish();
+    let (commitment, metrics) = recorder.finish()?;
+    Ok(Trained::Done(commitment, metrics, symptoms))
+}

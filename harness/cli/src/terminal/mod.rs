@@ -1,0 +1,11 @@
+//! What people see: results, messages, progress, reports.
+
+pub(crate) mod interruption;
+pub(crate) mod json;
+pub(crate) mod output;
+pub(crate) mod progress;
+pub(crate) mod report;
+pub(crate) mod signal;
+mod watch;
+
+pub(crate) use watch::Watch;

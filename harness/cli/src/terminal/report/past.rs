@@ -1,0 +1,48 @@
+//! What a report says of the audits before, for people.
+
+use reenact_core::verify::{NonceSource, Past, Report, date};
+
+use super::fact;
+
+/// Segments that are named; more are counted.
+const NAMED_MAX: usize = 12;
+
+/// Says what the ledger knew.
+pub(crate) fn show(report: &Report) {
+    let Some(past) = &report.past else { return };
+    match (&past.problem, past.first_at_seconds) {
+        (Some(problem), _) => fact("audits before", format_args!("unknown: {problem}")),
+        (None, Some(first)) => {
+            let known = format!("{}, the first on {}", past.audits, date(first));
+            fact("audits before", known);
+        }
+        (None, None) => fact("audits before", "none of this run that the ledger knows of"),
+    }
+    if let known @ 1.. = past.unended {
+        let plural = if known == 1 { "" } else { "s" };
+        fact("", format_args!("{known} audit{plural} of this run began and never ended"));
+    }
+    show_due(report, past);
+}
+
+/// Says which segments were replayed for an earlier audit.
+fn show_due(report: &Report, past: &Past) {
+    let replayed = |index: &&u64| report.segments.iter().any(|s| s.segment.index == **index);
+    let names: Vec<String> = past.due.iter().filter(replayed).map(u64::to_string).collect();
+    let more = match names.len().checked_sub(NAMED_MAX) {
+        Some(more @ 1..) => format!(" and {more} more"),
+        _ => String::new(),
+    };
+    if !names.is_empty() {
+        let named = names[..names.len().min(NAMED_MAX)].join(", ");
+        fact("due", format_args!("{named}{more}: drawn before and not judged; replayed now"));
+    }
+}
+
+/// Says what a nonce that was given is worth.
+pub(crate) fn show_foreseen(report: &Report) {
+    if report.nonce_source == Some(NonceSource::Given) {
+        fact("", "only if the trainer could not know the nonce. It was given, so it lowers no");
+        fact("", "chance of later audits: it is for repeating the draw of a report");
+    }
+}
