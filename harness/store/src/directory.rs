@@ -184,6 +184,20 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_is_free_once_it_is_left_whoever_still_holds_its_journal_open() {
+        let folder = folder();
+        let (mut options, path) = (OpenOptions::new(), folder.path().join("journal"));
+        let journal = options.append(true).create_new(true).open(path).unwrap();
+        // As a process that is being started holds what this one has open.
+        let held = journal.try_clone().unwrap();
+        let run = Directory::locked(folder.path(), journal).unwrap();
+        assert!(matches!(Directory::resume(folder.path()), Err(StoreError::Locked { .. })));
+        drop(run);
+        Directory::resume(folder.path()).unwrap();
+        drop(held);
+    }
+
+    #[test]
     fn writes_and_reads_objects() {
         let folder = folder();
         let mut run = Directory::create(folder.path()).unwrap();

@@ -45,6 +45,14 @@ struct Unsynced {
     checkpoints: bool,
 }
 
+impl Drop for Disk {
+    /// Gives the lock back at once: a process that is being started beside this one holds
+    /// the same file open until it runs its own program, and with it the lock.
+    fn drop(&mut self) {
+        let _ = self.journal.unlock();
+    }
+}
+
 impl Disk {
     /// Takes over a folder with its journal.
     pub(crate) fn new(root: &Path, journal: File) -> Self {
