@@ -2,8 +2,8 @@
 //!
 //! A binary registers its programs with an [`App`] and runs it; it then has
 //! every subcommand for them. One file a subcommand lies in `command/`; what
-//! they share is here: [`exit`] codes, failures, progress, workers, and the page
-//! of a report.
+//! they share is here: [`exit`] codes, failures, progress, workers, and the folder
+//! that a report is written into.
 
 mod app;
 mod command;
@@ -14,8 +14,8 @@ mod interruption;
 mod json;
 mod key_file;
 mod output;
-mod page;
 mod progress;
+mod report_folder;
 mod signal;
 mod worker;
 

@@ -26,7 +26,7 @@ use super::within::{self, Comparison, comparison};
 use crate::app::App;
 use crate::failure::Failure;
 use crate::output::{BOLD, styled};
-use crate::page::ReportFolder;
+use crate::report_folder::ReportFolder;
 use crate::worker::{Crew, Sabotage};
 use crate::{environment, exit, output, progress};
 

@@ -24,9 +24,9 @@ use super::training::train;
 use crate::app::App;
 use crate::failure::Failure;
 use crate::output::{self, BOLD, styled};
-use crate::page::count;
 use crate::worker::{Crew, Within};
 use crate::{environment, exit, key_file, progress};
+use reenact_core::plain::count;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::exit;
 use crate::failure::Failure;
 use crate::output::{self, BAD, GOOD, json, line, styled};
-use crate::page::count;
+use reenact_core::plain::count;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -12,7 +12,7 @@ use super::memory::Remembering;
 use crate::failure::Failure;
 use crate::json::json_text;
 use crate::output::{UNSURE, json_note, note, styled};
-use crate::page::ReportFolder;
+use crate::report_folder::ReportFolder;
 
 /// Says where a report was kept.
 pub(super) enum Kept {

@@ -35,7 +35,6 @@ mod within;
 use clap::Subcommand;
 
 pub(crate) use load::Device;
-pub(crate) use report::not_looked_into;
 
 use crate::app::App;
 use crate::failure::Failure;

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::rehearsal::Rehearsed;
 use super::space::Space;
 use crate::output::{self, BOLD, DIM, UNSURE, note, styled};
-use crate::page::count;
+use reenact_core::plain::count;
 
 /// Says what was recorded.
 #[derive(Serialize)]

@@ -3,6 +3,7 @@
 use anstyle::Style;
 use reenact_core::digest::Digest;
 use reenact_core::format::Environment;
+use reenact_core::plain::{count, percent};
 use reenact_core::state::TensorDifference;
 use reenact_core::verify::{
     Audited, Claim, Escape, Explanation, Grade, Independence, Report, SampledBy, SegmentOutcome,
@@ -11,7 +12,6 @@ use reenact_core::verify::{
 
 use super::{past, tolerance};
 use crate::output::{BAD, BOLD, DIM, GOOD, UNSURE, WITHIN, line, lines, styled};
-use crate::page::{count, percent};
 
 /// Segments drawn on one line of the map.
 const MAP_WIDTH: u64 = 64;
@@ -62,7 +62,7 @@ fn show_reasons(report: &Report) {
     if let Some(more @ 1..) = report.reasons.len().checked_sub(REASONS_MAX) {
         line(format_args!("  and {}; --json lists all", count(more as u64, "more reason")));
     }
-    for segment in divergent(report).take(REASONS_MAX) {
+    for segment in report.divergent().take(REASONS_MAX) {
         if let SegmentOutcome::Replayed { replay } = &segment.outcome {
             let closing = replay.divergence.iter().flat_map(|found| &found.closing);
             show_closing(segment.segment.step_end, &closing.collect::<Vec<_>>());
@@ -71,24 +71,12 @@ fn show_reasons(report: &Report) {
             show_explanation(segment.segment.index, explanation);
         }
     }
-    if let more @ 1.. = not_looked_into(report) {
+    if let more @ 1.. = report.not_looked_into() {
         line(format_args!(
             "  Why {more} more segment{} not looked into.",
             if more == 1 { " diverges was" } else { "s diverge was" }
         ));
     }
-}
-
-/// Counts the divergent segments whose cause was not sought, where that of
-/// others was.
-pub(crate) fn not_looked_into(report: &Report) -> usize {
-    let (sought, not): (Vec<_>, Vec<_>) =
-        divergent(report).partition(|segment| segment.explanation.is_some());
-    if sought.is_empty() { 0 } else { not.len() }
-}
-
-fn divergent(report: &Report) -> impl Iterator<Item = &SegmentReport> {
-    report.segments.iter().filter(|found| found.leaves_recording())
 }
 
 fn show_explanation(index: u64, explanation: &Explanation) {

@@ -4,7 +4,7 @@ use reenact_core::verify::{Report, TensorBound, Tolerance};
 
 use super::report::fact;
 use crate::output::{WITHIN, line, styled};
-use crate::page::count;
+use reenact_core::plain::count;
 
 /// Tensors shown; `--json` lists all.
 const TENSORS_MAX: usize = 8;

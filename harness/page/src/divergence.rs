@@ -9,7 +9,6 @@ use reenact_core::verify::{
 
 use super::mark::Mark;
 use super::{figure, heat, section};
-use crate::command::not_looked_into;
 
 /// Segments shown in full; the map and the file for machines have all.
 const SEGMENTS_MAX: usize = 12;
@@ -40,7 +39,7 @@ pub(super) fn show(report: &Report) -> Markup {
                         code { "report.json" } " has all of them"
                     }
                 }
-                @if let more @ 1.. = not_looked_into(report) {
+                @if let more @ 1.. = report.not_looked_into() {
                     p.quiet {
                         "The cause was sought in the first divergent segments, not in "
                         (figure::count(more as u64, "more segment")) "."
