@@ -24,7 +24,7 @@ pub struct Entry {
     pub first: StateRoot,
     /// Root of the state after the last step.
     pub last: StateRoot,
-    /// Digest of the trace, which binds the journal.
+    /// Digest of the trace, which binds the journal ([`crate::Trace::digest_of_text`]).
     pub trace: Digest,
     /// Loss of the last step; not compared.
     pub final_loss: FinalLoss,

@@ -8,7 +8,9 @@
 //! NAME.CLASS.journal   the beginning of the recording of these steps, which names tensors
 //! ```
 //!
-//! A [`Lock`] is reviewed like code, so it has one canonical text and no other is read.
+//! A [`Lock`] is reviewed like code, so it has one canonical text and no other is read. Its
+//! entry binds the [`Trace`], and that the [`Journal`]. An [`Evidence`] is the last two, read
+//! or just recorded.
 //!
 //! `replay-specs/README.md` is normative for all three formats.
 
@@ -16,18 +18,26 @@ mod class;
 mod date;
 mod enforce;
 mod entry;
+mod evidence;
 mod final_loss;
+mod journal;
 mod lock;
 mod lock_error;
 mod lock_text;
 mod spoilt;
+mod trace;
+#[cfg(test)]
+mod training;
 
 pub use class::{ClassError, ClassId};
 pub use date::{Date, DateError};
 pub use enforce::Enforce;
 pub use entry::{Accepted, Entry, FactDifference};
+pub use evidence::{Evidence, EvidenceError};
 pub use final_loss::FinalLoss;
+pub use journal::{JOURNAL_BYTES_MAX, Journal, StoredJournalError};
 pub use lock::{ENTRIES_MAX, LOCK_FORMAT, Lock, OLD_MAX, STEPS_MAX};
 pub use lock_error::LockError;
 pub use lock_text::LOCK_BYTES_MAX;
 pub use spoilt::Spoilt;
+pub use trace::{JournalBinding, TRACE_BYTES_MAX, TRACE_FORMAT, Trace, TraceError, TraceStep};
