@@ -10,7 +10,7 @@
 //!
 //! A [`Lock`] is reviewed like code, so it has one canonical text and no other is read. Its
 //! entry binds the [`Trace`], and that the [`Journal`]. An [`Evidence`] is the last two, read
-//! or just recorded.
+//! or just recorded; [`Moved`] is where two of them part.
 //!
 //! `replay-specs/README.md` is normative for all three formats.
 
@@ -24,6 +24,7 @@ mod journal;
 mod lock;
 mod lock_error;
 mod lock_text;
+mod moved;
 mod spoilt;
 mod trace;
 #[cfg(test)]
@@ -39,5 +40,6 @@ pub use journal::{JOURNAL_BYTES_MAX, Journal, StoredJournalError};
 pub use lock::{ENTRIES_MAX, LOCK_FORMAT, Lock, OLD_MAX, STEPS_MAX};
 pub use lock_error::LockError;
 pub use lock_text::LOCK_BYTES_MAX;
+pub use moved::{Incomparable, Moved, Place};
 pub use spoilt::Spoilt;
 pub use trace::{JournalBinding, TRACE_BYTES_MAX, TRACE_FORMAT, Trace, TraceError, TraceStep};
