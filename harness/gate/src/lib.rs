@@ -10,7 +10,8 @@
 //!
 //! A [`Lock`] is reviewed like code, so it has one canonical text and no other is read. Its
 //! entry binds the [`Trace`], and that the [`Journal`]. An [`Evidence`] is the last two, read
-//! or just recorded; [`Moved`] is where two of them part.
+//! or just recorded; [`Moved`] is where two of them part. [`Verdict`] says whose doing that is,
+//! and [`Judgement`] with which exit code a gate ends.
 //!
 //! `replay-specs/README.md` is normative for all three formats.
 
@@ -21,6 +22,7 @@ mod entry;
 mod evidence;
 mod final_loss;
 mod journal;
+mod judgement;
 mod lock;
 mod lock_error;
 mod lock_text;
@@ -29,6 +31,7 @@ mod spoilt;
 mod trace;
 #[cfg(test)]
 mod training;
+mod whose;
 
 pub use class::{ClassError, ClassId};
 pub use date::{Date, DateError};
@@ -37,9 +40,11 @@ pub use entry::{Accepted, Entry, FactDifference};
 pub use evidence::{Evidence, EvidenceError};
 pub use final_loss::FinalLoss;
 pub use journal::{JOURNAL_BYTES_MAX, Journal, StoredJournalError};
+pub use judgement::Judgement;
 pub use lock::{ENTRIES_MAX, LOCK_FORMAT, Lock, OLD_MAX, STEPS_MAX};
 pub use lock_error::LockError;
 pub use lock_text::LOCK_BYTES_MAX;
 pub use moved::{Incomparable, Moved, Place};
 pub use spoilt::Spoilt;
 pub use trace::{JournalBinding, TRACE_BYTES_MAX, TRACE_FORMAT, Trace, TraceError, TraceStep};
+pub use whose::{Compared, Comparisons, Listed, Verdict};
