@@ -1,8 +1,7 @@
 //! What a training computed, step by step, with the journal that names tensors.
 
 use reenact_core::digest::Digest;
-use reenact_core::format::{Environment, History, HistoryError};
-use reenact_core::memory::MemoryFile;
+use reenact_core::format::{Environment, History, HistoryError, ReadAt};
 use reenact_core::state::StateRoot;
 
 use crate::lock::STEPS_MAX;
@@ -60,7 +59,7 @@ impl Evidence {
     /// # Errors
     /// If `recorded` is no journal, or has fewer steps.
     pub fn of_recording(
-        recorded: Vec<u8>,
+        recorded: Box<dyn ReadAt>,
         steps: u64,
         last: StateRoot,
     ) -> Result<Self, EvidenceError> {
@@ -68,8 +67,8 @@ impl Evidence {
         if !(1..=STEPS_MAX).contains(&steps) {
             return Err(refuse("1 to 4096 steps are expected"));
         }
-        let journal = Journal::cut(&recorded, steps)?;
-        let history = History::read(Box::new(MemoryFile::new(recorded)));
+        let journal = Journal::cut(recorded.as_ref(), steps)?;
+        let history = History::read(recorded);
         let history = history.map_err(StoredJournalError::History)?;
         let first = history.checkpoints.get(&0).copied();
         let first = first.ok_or_else(|| refuse("its initial state was not stored"))?;

@@ -7,7 +7,9 @@
 use std::fmt;
 
 use reenact_core::digest::{Digest, Hasher};
-use reenact_core::format::{Environment, Event, FrameReader, History, HistoryError, StepLayouts};
+use reenact_core::format::{
+    Environment, Event, FrameReader, History, HistoryError, ReadAt, StepLayouts, StoreError,
+};
 use reenact_core::memory::MemoryFile;
 use reenact_core::trainer::StepTrace;
 
@@ -46,11 +48,11 @@ pub enum StoredJournalError {
 impl Journal {
     /// Keeps the beginning of a recording's journal: at most `steps` steps, and no more than
     /// [`JOURNAL_BYTES_MAX`]; none if that is less than a step.
-    pub fn cut(recorded: &[u8], steps: u64) -> Result<Option<Self>, StoredJournalError> {
-        match end(recorded, steps)? {
-            0 => Ok(None),
-            end => Self::parse(recorded[..end as usize].to_vec()).map(Some),
-        }
+    pub fn cut(recorded: &dyn ReadAt, steps: u64) -> Result<Option<Self>, StoredJournalError> {
+        let end = end(recorded, steps)?;
+        let mut bytes = vec![0; end as usize];
+        recorded.read_exact_at(0, &mut bytes).map_err(unread)?;
+        if end == 0 { Ok(None) } else { Self::parse(bytes).map(Some) }
     }
 
     /// Reads what [`Journal::cut`] keeps, and nothing else.
@@ -58,8 +60,9 @@ impl Journal {
         if bytes.len() > JOURNAL_BYTES_MAX {
             return Err(StoredJournalError::TooLarge { bytes: bytes.len() });
         }
-        let history = History::read(Box::new(MemoryFile::new(bytes.clone())))?;
-        let at = end(&bytes, u64::MAX)?;
+        let file = MemoryFile::new(bytes.clone());
+        let at = end(&file, u64::MAX)?;
+        let history = History::read(Box::new(file))?;
         if at == 0 || at != bytes.len() as u64 {
             return Err(StoredJournalError::End { at });
         }
@@ -112,10 +115,13 @@ impl fmt::Debug for Journal {
     }
 }
 
-/// Finds the end of the last step that is kept; 0 if none is.
-fn end(bytes: &[u8], steps: u64) -> Result<u64, HistoryError> {
-    let source = MemoryFile::new(bytes.to_vec());
-    let mut reader = FrameReader::open(&source)?;
+fn unread(error: StoreError) -> StoredJournalError {
+    HistoryError::Journal(error.into()).into()
+}
+
+/// Finds the end of the last step that is kept, at most [`JOURNAL_BYTES_MAX`]; 0 if none is.
+fn end(source: &dyn ReadAt, steps: u64) -> Result<u64, HistoryError> {
+    let mut reader = FrameReader::open(source)?;
     let (mut end, mut kept) = (0, 0);
     while kept < steps
         && let Some(frame) = reader.next_frame().map_err(HistoryError::Journal)?

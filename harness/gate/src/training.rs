@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use reenact_core::digest::Digest;
 use reenact_core::format::{Environment, Event, JournalWriter, StepLayouts};
+use reenact_core::memory::MemoryFile;
 use reenact_core::spec::Spec;
 use reenact_core::state::{Layout, StateRoot};
 use reenact_core::toy::Toy;
@@ -83,7 +84,7 @@ pub(crate) fn recorded(altered: &Altered) -> (Vec<u8>, StateRoot) {
 
 pub(crate) fn evidence(altered: &Altered) -> Evidence {
     let (journal, last) = recorded(altered);
-    Evidence::of_recording(journal, STEPS, last).unwrap()
+    Evidence::of_recording(Box::new(MemoryFile::new(journal)), STEPS, last).unwrap()
 }
 
 fn add_ulp(trainer: &mut dyn Trainer, step: u64, name: &str) {

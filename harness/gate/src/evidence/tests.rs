@@ -1,5 +1,7 @@
 //! Evidence of a training, and what does not belong to a lock.
 
+use reenact_core::memory::MemoryFile;
+
 use super::*;
 use crate::lock::tests::accepted;
 use crate::training::{Altered, STEPS, environment, evidence, recorded, spec};
@@ -16,6 +18,10 @@ fn locked(evidence: &Evidence) -> (Lock, Entry) {
     };
     lock.accept(entry.clone());
     (Lock::parse(lock.canonical().unwrap().as_bytes()).unwrap(), entry)
+}
+
+fn file(bytes: &[u8]) -> Box<dyn ReadAt> {
+    Box::new(MemoryFile::new(bytes.to_vec()))
 }
 
 fn said(lock: &Lock, entry: &Entry, trace: &str, journal: Option<&[u8]>) -> String {
@@ -82,7 +88,7 @@ fn another_journal_is_refused() {
     let other = other.journal.unwrap();
     let refused = said(&lock, &entry, &text, Some(other.bytes()));
     assert_eq!(refused, "journal: its digest is not the trace's");
-    let shorter = Journal::cut(ours, 5).unwrap().unwrap();
+    let shorter = Journal::cut(file(ours).as_ref(), 5).unwrap().unwrap();
     assert!(said(&lock, &entry, &text, Some(shorter.bytes())).contains("its digest is not"));
     assert!(said(&lock, &entry, &text, Some(&ours[..99])).starts_with("journal: "));
     // A trace that names it all the same.
@@ -96,10 +102,10 @@ fn another_journal_is_refused() {
 fn a_recording_that_is_too_short_is_refused() {
     let (journal, last) = recorded(&Altered::default());
     let said = |bytes: &[u8], steps| {
-        Evidence::of_recording(bytes.to_vec(), steps, last).unwrap_err().to_string()
+        Evidence::of_recording(file(bytes), steps, last).unwrap_err().to_string()
     };
     assert_eq!(said(&journal, STEPS + 1), format!("recording: it has no step {STEPS}"));
     assert_eq!(said(&journal, 0), "recording: 1 to 4096 steps are expected");
     assert!(said(b"", 1).contains("the journal is empty"));
-    assert!(Evidence::of_recording(journal, 3, last).is_ok());
+    assert!(Evidence::of_recording(file(&journal), 3, last).is_ok());
 }

@@ -7,6 +7,10 @@ use reenact_core::state::{DType, Fingerprint, Layout, StateRoot, TensorSpec};
 use super::*;
 use crate::training::{Altered, STEPS, environment, recorded};
 
+fn cut_of(recorded: &[u8], steps: u64) -> Result<Option<Journal>, StoredJournalError> {
+    Journal::cut(&MemoryFile::new(recorded.to_vec()), steps)
+}
+
 fn journal() -> Vec<u8> {
     recorded(&Altered::default()).0
 }
@@ -15,7 +19,7 @@ fn journal() -> Vec<u8> {
 fn what_is_kept_ends_after_a_step() {
     let recorded = journal();
     for steps in [1, 7, STEPS, u64::MAX] {
-        let cut = Journal::cut(&recorded, steps).unwrap().unwrap();
+        let cut = cut_of(&recorded, steps).unwrap().unwrap();
         let kept = steps.min(STEPS);
         assert_eq!(cut.binding().steps, kept);
         assert!(recorded.starts_with(cut.bytes()) && cut.bytes().len() < recorded.len());
@@ -25,12 +29,12 @@ fn what_is_kept_ends_after_a_step() {
         assert!(read.step(kept).is_none() && read.step(u64::MAX).is_none());
         assert_eq!(read.environment(), &environment());
     }
-    assert!(Journal::cut(&recorded, 0).unwrap().is_none());
+    assert!(cut_of(&recorded, 0).unwrap().is_none());
 }
 
 #[test]
 fn golden_digest() {
-    let cut = Journal::cut(&journal(), STEPS).unwrap().unwrap();
+    let cut = cut_of(&journal(), STEPS).unwrap().unwrap();
     let digest = "3761e010a9e5f9b4a6da04e110ec714a59b9e7019271d932791c0f9bf432023d";
     assert_eq!(cut.binding().digest.to_string(), digest);
 }
@@ -66,24 +70,24 @@ fn wide(tensors: u64) -> Vec<u8> {
 fn no_more_than_256_kibibytes_are_kept() {
     let recorded = wide(500);
     assert!(recorded.len() > 2 * JOURNAL_BYTES_MAX);
-    let cut = Journal::cut(&recorded, u64::MAX).unwrap().unwrap();
+    let cut = cut_of(&recorded, u64::MAX).unwrap().unwrap();
     assert!(cut.bytes().len() <= JOURNAL_BYTES_MAX && cut.bytes().len() > JOURNAL_BYTES_MAX - 9000);
     assert!((20..40).contains(&cut.binding().steps), "{cut:?}");
     let error = Journal::parse(recorded).unwrap_err();
     assert!(matches!(error, StoredJournalError::TooLarge { .. }), "{error}");
     // Names alone take more.
-    assert!(Journal::cut(&wide(10_000), u64::MAX).unwrap().is_none());
+    assert!(cut_of(&wide(10_000), u64::MAX).unwrap().is_none());
 }
 
 #[test]
 fn what_ends_elsewhere_is_refused() {
     let recorded = journal();
-    let kept = Journal::cut(&recorded, STEPS).unwrap().unwrap().bytes().len();
+    let kept = cut_of(&recorded, STEPS).unwrap().unwrap().bytes().len();
     let said = |bytes: &[u8]| Journal::parse(bytes.to_vec()).unwrap_err().to_string();
     assert!(said(&recorded).contains(&format!("byte {kept}: it has to end here")));
     let whole = |len: &usize| Journal::parse(recorded[..*len].to_vec()).is_ok();
     let ends: Vec<usize> = (0..=kept).filter(whole).collect();
-    let steps = (1..=STEPS).map(|steps| Journal::cut(&recorded, steps).unwrap().unwrap());
+    let steps = (1..=STEPS).map(|steps| cut_of(&recorded, steps).unwrap().unwrap());
     assert_eq!(ends, steps.map(|cut| cut.bytes().len()).collect::<Vec<_>>());
     assert!(said(&recorded[..kept - 1]).contains("it has to end here"));
     assert!(said(b"").contains("the journal is empty"));
@@ -103,6 +107,6 @@ proptest! {
         if let Ok(read) = Journal::parse(bytes.clone()) {
             prop_assert_eq!(read.bytes(), &bytes[..]);
         }
-        let _ = Journal::cut(&bytes, 5);
+        let _ = cut_of(&bytes, 5);
     }
 }

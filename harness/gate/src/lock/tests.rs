@@ -200,6 +200,14 @@ fn what_befell_the_text_is_named() {
 }
 
 #[test]
+fn what_nests_deeply_is_refused() {
+    for nest in ["[", "{a=", "[{a="] {
+        let said = exchanged("\"inform\"", &nest.repeat(100_000));
+        assert!(said.starts_with("line 5: "), "{said}");
+    }
+}
+
+#[test]
 fn every_cut_is_seen() {
     for len in 0..GOLDEN.len() {
         let Some(cut) = GOLDEN.get(..len) else { continue };

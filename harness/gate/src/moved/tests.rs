@@ -1,6 +1,7 @@
 //! Each way in which bits move, and where it is said to begin.
 
 use proptest::prelude::*;
+use reenact_core::memory::MemoryFile;
 use reenact_core::state::StateRoot;
 use reenact_core::variation::Variation;
 
@@ -78,7 +79,8 @@ fn another_beginning_is_found_before_all_steps() {
 fn without_a_journal_the_step_and_its_part_are_found() {
     let old = evidence(&Altered::default());
     let mut new = evidence(&Altered { ulp: Some((17, "model.weight")), ..Altered::default() });
-    for journal in [None, Journal::cut(new.journal.as_ref().unwrap().bytes(), 17).unwrap()] {
+    let whole = MemoryFile::new(new.journal.as_ref().unwrap().bytes().to_vec());
+    for journal in [None, Journal::cut(&whole, 17).unwrap()] {
         new.journal = journal;
         let found = Moved::between(&old, &new).unwrap().unwrap();
         assert_eq!(found.place, Place::Step { step: 17, stage: Stage::Update });
