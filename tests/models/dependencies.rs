@@ -24,7 +24,7 @@ fn names_an_engine(tree: &str) -> bool {
 
 #[test]
 fn all_but_the_engine_and_the_models_do_without_burn() {
-    for package in ["reenact-core", "reenact-store", "reenact-page"] {
+    for package in ["reenact-core", "reenact-store", "reenact-page", "reenact-gate"] {
         assert!(!names_an_engine(&tree(package, &[])), "{package}");
     }
     assert!(!names_an_engine(&tree("reenact", &["--no-default-features"])));

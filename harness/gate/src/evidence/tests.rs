@@ -51,6 +51,7 @@ fn golden_lines_of_the_toy() {
     assert_eq!(lines.len(), STEPS as usize + 5);
     let step = "0 batch d49d826a rate 3f847ae147ae147c loss 40836b70 gradient c1a20ff0ad47cbc3 update fa50131c8c0c7771";
     assert_eq!(lines[3], step);
+    assert!(include_str!("../../../../replay-specs/README.md").contains(step));
     let last = "last b5f4f2a03edae41a058135a89eb439cab15bc6f8ac3ca4003b5976bfab29d1de";
     assert_eq!(lines[33], last);
 }

@@ -115,6 +115,8 @@ fn exchanged(part: &str, by: &str) -> String {
 fn golden_text() {
     assert_eq!(lock().canonical().unwrap(), GOLDEN);
     assert_eq!(Lock::parse(GOLDEN.as_bytes()).unwrap(), lock());
+    let page = include_str!("../../../../replay-specs/README.md");
+    assert!(page.contains(GOLDEN), "the formats' page has another example");
 }
 
 #[test]

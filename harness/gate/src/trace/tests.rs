@@ -54,6 +54,9 @@ fn golden_text() {
         trace().digest().to_string(),
         "0031c92efeff8bc1fd03362ab4e1aa29265a3bae7fb940b31d65f7d363636ebe"
     );
+    let page = include_str!("../../../../replay-specs/README.md");
+    let indented: String = GOLDEN.lines().map(|line| format!("    {line}\n")).collect();
+    assert!(page.contains(&indented) && page.contains(&trace().digest().to_string()));
     let none = Trace { journal: None, steps: vec![], ..trace() };
     assert!(none.to_string().ends_with("\njournal none\n"));
     assert_eq!(Trace::parse(none.to_string().as_bytes()).unwrap(), none);
