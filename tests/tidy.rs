@@ -1,5 +1,6 @@
 //! The house rules that a machine can check. Limits only ever go down.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -115,6 +116,58 @@ fn the_core_reads_no_clock_and_no_environment() {
         let in_core = path.to_str().unwrap().contains("harness/core/src");
         for word in banned.iter().filter(|_| in_core) {
             assert!(!text.contains(word), "{}: {word}", path.display());
+        }
+    }
+}
+
+/// What each crate of ours depends on, by folder; not for its tests.
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let workspace = manifest("");
+    let members = workspace["workspace"]["members"].as_array().unwrap();
+    let members = members.iter().map(|member| member.as_str().unwrap());
+    members.map(|folder| (folder.to_owned(), needed(&manifest(folder)))).collect()
+}
+
+fn manifest(folder: &str) -> toml::Table {
+    let path = root().join(folder).join("Cargo.toml");
+    fs::read_to_string(path).unwrap().parse().unwrap()
+}
+
+/// A target may have dependencies of its own.
+fn needed(manifest: &toml::Table) -> BTreeSet<String> {
+    let targets = manifest.get("target").and_then(toml::Value::as_table);
+    let targets = targets.into_iter().flat_map(toml::Table::values);
+    let places = targets.filter_map(toml::Value::as_table).chain([manifest]);
+    let kinds = ["dependencies", "build-dependencies"];
+    let tables = places.flat_map(|place| kinds.into_iter().filter_map(|kind| place.get(kind)));
+    tables.filter_map(toml::Value::as_table).flat_map(toml::Table::keys).cloned().collect()
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    let all = dependencies();
+    let ours = |folder: &str| -> Vec<&str> {
+        let found = all[folder].iter().map(String::as_str);
+        found.filter(|name| name.starts_with("reenact")).collect()
+    };
+    assert_eq!(ours("harness/core"), Vec::<&str>::new());
+    assert_eq!(ours("harness/store"), ["reenact-core"]);
+    assert_eq!(ours("harness/page"), ["reenact-core"]);
+    assert_eq!(ours("harness/gate"), ["reenact-core"]);
+    assert_eq!(ours("harness/burn"), ["reenact-core"]);
+    assert_eq!(ours("models"), ["reenact-burn", "reenact-core"]);
+}
+
+#[test]
+fn only_the_command_knows_arguments_and_a_terminal() {
+    let all = dependencies();
+    let knows = |folder: &str, name: &str| all[folder].contains(name);
+    for name in ["clap", "indicatif", "anstream"] {
+        assert!(knows("harness/cli", name), "{name}: else this test could not fail");
+        for folder in all.keys().filter(|folder| *folder != "harness/cli") {
+            // What measures has options of its own, and nothing stands on it.
+            let benches = folder == "benches" && name == "clap";
+            assert!(benches || !knows(folder, name), "{folder} depends on {name}");
         }
     }
 }

@@ -64,6 +64,49 @@ def example_spec():
     return re.search(r"```toml\n(.*?)```", section, re.DOTALL)[1].encode()
 
 
+def gate_class(facts):
+    listed = [prefixed(name.encode()) + prefixed(facts[name].encode()) for name in sorted(facts)]
+    digest = H("reenact v1 gate class", u64(len(facts)) + b"".join(listed)).hex()
+    return f"{facts['device']}-{digest[:6]}"
+
+
+def indented(after):
+    """Takes the lines of an example that stands after these words off the page itself."""
+    example = PAGE.read_text().split(after)[1].split("\n\n")[1]
+    return [line.removeprefix("    ") for line in example.splitlines()]
+
+
+def gate_trace():
+    text = "\n".join(indented("Example, a trace (of no training)")) + "\n"
+    return H("reenact v1 gate trace", prefixed(text.encode())).hex()
+
+
+def gate_tensors(names, fingerprints):
+    shapes = {"bias": ("F32", (1,)), "weight": ("F32", (4,)), "step": ("U64", ())}
+    message = u64(len(names))
+    for name, fingerprint in zip(names, fingerprints, strict=True):
+        dtype, shape = shapes[name.removesuffix(".velocity").split(".")[-1]]
+        message += prefixed(name.encode()) + prefixed(dtype.encode()) + u64(len(shape))
+        message += b"".join(map(u64, shape)) + bytes.fromhex(fingerprint)
+    return H("reenact v1 gate tensors", message).hex()[:16]
+
+
+def gate_step():
+    """Shortens the payload of a step that is the example of section 11."""
+    lines = [line.split("   ")[0] for line in indented("Example, the payload of step 0")]
+    step, samples, batch, rate, loss, _, gradient, _, *state = lines
+    model = ["model.bias", "model.weight"]
+    names = [*model, "optimizer.bias.velocity", "optimizer.weight.velocity", "run.step"]
+    message = bytes.fromhex(samples) + bytes.fromhex(batch)
+    number, *words = int.from_bytes(bytes.fromhex(step), "little"), rate, loss
+    rate, loss = (bytes.fromhex(word)[::-1].hex() for word in words)
+    return (
+        f"{number} batch {H('reenact v1 gate batch', message).hex()[:8]} rate {rate} loss {loss}"
+        f" gradient {gate_tensors(model, gradient.split())}"
+        f" update {gate_tensors(names, ' '.join(state).split())}"
+    )
+
+
 def order(step):
     return reference.DataOrder(2026, 1437, 8).samples(step)
 
@@ -109,6 +152,10 @@ def vectors():
     yield [reference.escape(20, m, 3) for m in (1, 18, 19, 20)], [17 / 19, 0.0, 0.0, 0.0]
     yield [reference.escape(20, m, 1) for m in (1, 19, 20)], [1.0, 1.0, 0.0]
     yield reference.count_by_policy(("confidence", 0.95, 1), 20), 20
+    yield gate_class({"engine": "toy 1", "device": "cpu"}), "cpu-e703bc"
+    digest = "0031c92efeff8bc1fd03362ab4e1aa29265a3bae7fb940b31d65f7d363636ebe"
+    yield gate_trace(), digest
+    yield [gate_step()], indented("whose payload is an example of section 11:")
 
 
 def main():

@@ -9,7 +9,7 @@ use reenact_audit::{Failure, Remembering};
 use reenact_core::plain::plain;
 use reenact_core::verify::Report;
 
-use crate::page::ReportFolder;
+use crate::report_folder::ReportFolder;
 use crate::terminal::json::json_text;
 use crate::terminal::output::{UNSURE, json_note, note, styled};
 

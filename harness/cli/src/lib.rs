@@ -11,8 +11,8 @@ mod evidence;
 mod inputs;
 mod key_file;
 mod options;
-mod page;
 mod recording;
+mod report_folder;
 mod terminal;
 
 pub mod exit;

@@ -57,6 +57,16 @@ pub fn count(number: u64, noun: &str) -> String {
     format!("{number} {noun}{plural}")
 }
 
+/// Writes a probability so that a tiny one is not taken for none.
+pub fn percent(probability: f64) -> String {
+    match 100.0 * probability {
+        zero if zero <= 0.0 => "0 %".into(),
+        tiny if tiny < 0.05 => "less than 0.1 %".into(),
+        near if (99.95..100.0).contains(&near) => "more than 99.9 %".into(),
+        percent => format!("{percent:.1} %"),
+    }
+}
+
 /// Does [`plain`] with every text in a value, however deep: what is added to a type later is
 /// not forgotten. A value whose JSON cannot be read back, as a number in it is not finite,
 /// stays; the places that show it spell it out all the same.
@@ -200,6 +210,12 @@ mod tests {
                 assert!(shown.chars().all(is_plain), "{letter:?}: {shown}");
             }
         }
+    }
+
+    #[test]
+    fn chances_are_never_rounded_to_certainty() {
+        let shown: Vec<String> = [0.0, 1e-9, 0.25, 0.99999, 1.0].map(percent).into();
+        assert_eq!(shown, ["0 %", "less than 0.1 %", "25.0 %", "more than 99.9 %", "100.0 %"]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::options::{
     CalibrationFile, DeviceOptions, RememberingOptions, Requirement, SelectionOptions, Trust,
     Workers,
 };
-use crate::page::ReportFolder;
+use crate::report_folder::ReportFolder;
 use crate::terminal::output::{self, BOLD, styled};
 use crate::terminal::{Watch, report};
 

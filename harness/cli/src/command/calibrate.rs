@@ -18,12 +18,12 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::options::{DeviceOptions, Workers, check_free, store};
-use crate::page::count;
 use crate::recording::{RECORDING_THREADS, train};
 use crate::terminal::Watch;
 use crate::terminal::output::{self, BOLD, styled};
 use crate::terminal::report::tolerance::percent;
 use crate::{exit, inputs, key_file};
+use reenact_core::plain::count;
 
 const EXAMPLES: &str = "\
 Examples:

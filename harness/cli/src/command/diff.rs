@@ -10,9 +10,9 @@ use reenact_store::{Directory, open_file};
 use serde::Serialize;
 
 use crate::exit;
-use crate::page::count;
 use crate::terminal::output::{self, BAD, GOOD, json, line, styled};
 use reenact_audit::Failure;
+use reenact_core::plain::count;
 
 const EXAMPLES: &str = "\
 Examples:

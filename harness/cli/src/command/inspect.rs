@@ -8,7 +8,7 @@ use comfy_table::{Table, presets};
 use reenact_audit::{Failure, examined, speaks_against};
 use reenact_core::digest::Digest;
 use reenact_core::format::{Checkpoint, Environment, History, KernelSelection, Object, ReadRun};
-use reenact_core::plain::plain;
+use reenact_core::plain::{count, plain};
 use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
 use reenact_core::verify::{Audited, Finding, Vouched, Weight};
 use reenact_store::Directory;
@@ -201,8 +201,8 @@ fn show(inspection: &Inspection) {
         line(format_args!("  final state   {}", root(state.map(|root| root.0))));
         line(format_args!("  final model   {}", root(model.map(|root| root.0))));
     }
-    if let Some(count @ 1..) = Some(inspection.selections.len()) {
-        let selections = crate::page::count(count as u64, "selection");
+    if let Some(chosen @ 1..) = Some(inspection.selections.len()) {
+        let selections = count(chosen as u64, "selection");
         line(format_args!("  kernels       {selections} recorded; --json lists all"));
     }
     if let Some(curve) = curve(&inspection.losses) {

@@ -9,8 +9,8 @@ use reenact_core::trainer::Metric;
 use serde::Serialize;
 
 use super::{Rehearsed, Space};
-use crate::page::count;
 use crate::terminal::output::{self, BOLD, DIM, UNSURE, note, styled};
+use reenact_core::plain::count;
 
 /// Says what was recorded.
 #[derive(Serialize)]

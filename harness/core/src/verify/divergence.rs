@@ -112,7 +112,7 @@ impl StepDivergence {
     }
 
     /// Compares a step; none if it agrees in everything.
-    pub(super) fn of(
+    pub fn of(
         recorded: &StepTrace,
         replayed: &StepTrace,
         recorded_layouts: &StepLayouts,

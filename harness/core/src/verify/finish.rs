@@ -33,15 +33,6 @@ impl Report {
         }
     }
 
-    /// Counts the divergent segments whose cause was not sought, where that of
-    /// others was.
-    pub fn not_looked_into(&self) -> usize {
-        let divergent = self.segments.iter().filter(|found| found.leaves_recording());
-        let (sought, not): (Vec<_>, Vec<_>) =
-            divergent.partition(|segment| segment.explanation.is_some());
-        if sought.is_empty() { 0 } else { not.len() }
-    }
-
     /// Counts the segments that were replayed to their end, once or twice.
     pub fn replayed(&self) -> u64 {
         self.segments.iter().filter(|found| found.was_replayed()).count() as u64

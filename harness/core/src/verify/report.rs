@@ -281,6 +281,19 @@ impl Report {
         }
     }
 
+    /// Returns the segments of which a replay leaves the recording.
+    pub fn divergent(&self) -> impl Iterator<Item = &SegmentReport> {
+        self.segments.iter().filter(|found| found.leaves_recording())
+    }
+
+    /// Counts the divergent segments whose cause was not sought, where that of
+    /// others was.
+    pub fn not_looked_into(&self) -> usize {
+        let (sought, not): (Vec<_>, Vec<_>) =
+            self.divergent().partition(|segment| segment.explanation.is_some());
+        if sought.is_empty() { 0 } else { not.len() }
+    }
+
     /// Says whether every drawn segment was replayed and agreed with the
     /// recording, so that tampering with one of them would have been seen.
     pub fn sample_agreed(&self) -> bool {

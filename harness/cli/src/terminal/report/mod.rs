@@ -6,13 +6,13 @@ pub(crate) mod tolerance;
 use anstyle::Style;
 use reenact_core::digest::Digest;
 use reenact_core::format::Environment;
+use reenact_core::plain::{count, percent};
 use reenact_core::state::TensorDifference;
 use reenact_core::verify::{
     Audited, Claim, Escape, Explanation, Grade, Independence, Report, SampledBy, SegmentOutcome,
     SegmentReport, Verdict, Weight,
 };
 
-use crate::page::{count, percent};
 use crate::terminal::output::{BAD, BOLD, DIM, GOOD, UNSURE, WITHIN, line, lines, styled};
 
 /// Segments drawn on one line of the map.
@@ -64,7 +64,7 @@ fn show_reasons(report: &Report) {
     if let Some(more @ 1..) = report.reasons.len().checked_sub(REASONS_MAX) {
         line(format_args!("  and {}; --json lists all", count(more as u64, "more reason")));
     }
-    for segment in divergent(report).take(REASONS_MAX) {
+    for segment in report.divergent().take(REASONS_MAX) {
         if let SegmentOutcome::Replayed { replay } = &segment.outcome {
             let closing = replay.divergence.iter().flat_map(|found| &found.closing);
             show_closing(segment.segment.step_end, &closing.collect::<Vec<_>>());
@@ -79,10 +79,6 @@ fn show_reasons(report: &Report) {
             if more == 1 { " diverges was" } else { "s diverge was" }
         ));
     }
-}
-
-fn divergent(report: &Report) -> impl Iterator<Item = &SegmentReport> {
-    report.segments.iter().filter(|found| found.leaves_recording())
 }
 
 fn show_explanation(index: u64, explanation: &Explanation) {

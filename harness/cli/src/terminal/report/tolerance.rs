@@ -3,8 +3,8 @@
 use reenact_core::verify::{Report, TensorBound, Tolerance};
 
 use super::fact;
-use crate::page::count;
 use crate::terminal::output::{WITHIN, line, styled};
+use reenact_core::plain::count;
 
 /// Tensors shown; `--json` lists all.
 const TENSORS_MAX: usize = 8;

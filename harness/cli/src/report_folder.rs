@@ -50,7 +50,7 @@ impl ReportFolder {
         fs::create_dir_all(&self.path).map_err(|error| trouble(&self.path, &error))?;
         let facts = json_text(report) + "\n";
         self.write_new(FACTS, &facts)?;
-        self.write_new(PAGE, &super::render(report))
+        self.write_new(PAGE, &reenact_page::render(report))
     }
 
     fn write_new(&self, name: &str, text: &str) -> Result<PathBuf, Failure> {

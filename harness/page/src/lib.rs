@@ -12,7 +12,6 @@ mod divergence;
 mod environment;
 mod examination;
 mod figure;
-mod folder;
 mod heat;
 mod limits;
 mod map;
@@ -20,9 +19,6 @@ mod mark;
 mod sample;
 mod tolerance;
 mod verdict;
-
-pub(crate) use figure::{count, percent};
-pub(crate) use folder::ReportFolder;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use reenact_core::plain::spell;
@@ -33,7 +29,7 @@ const STYLE: &str = include_str!("style.css");
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
 /// Writes the page of a report.
-pub(crate) fn render(report: &Report) -> String {
+pub fn render(report: &Report) -> String {
     let name = report.claim.as_ref().map_or("unreadable recording", |claim| &claim.name);
     let title = format!("{}: {name}", report.verdict);
     let page = html! {

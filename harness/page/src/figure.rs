@@ -1,7 +1,7 @@
 //! Numbers, lists and sentences as a person reads them.
 
 use maud::{Markup, html};
-pub(crate) use reenact_core::plain::count;
+pub(super) use reenact_core::plain::{count, percent};
 
 /// Ranges listed before the rest is only counted.
 const RANGES_MAX: usize = 24;
@@ -24,16 +24,6 @@ pub(super) fn ranges(numbers: impl Iterator<Item = u64>) -> String {
     let shown: Vec<String> = found.iter().take(RANGES_MAX).map(show).collect();
     let more = if left_out > 0 { format!(" and {left_out} more") } else { String::new() };
     shown.join(", ") + &more
-}
-
-/// Writes a probability so that a tiny one is not taken for none.
-pub(crate) fn percent(probability: f64) -> String {
-    match 100.0 * probability {
-        zero if zero <= 0.0 => "0 %".into(),
-        tiny if tiny < 0.05 => "less than 0.1 %".into(),
-        near if (99.95..100.0).contains(&near) => "more than 99.9 %".into(),
-        percent => format!("{percent:.1} %"),
-    }
 }
 
 /// Writes every digit that tells a loss from its neighbours.
@@ -97,12 +87,6 @@ mod tests {
         assert_eq!(ranges([].into_iter()), "");
         assert_eq!(ranges([u64::MAX].into_iter()), u64::MAX.to_string());
         assert!(ranges((0..100).map(|n| 2 * n)).ends_with("46 and 76 more"));
-    }
-
-    #[test]
-    fn chances_are_never_rounded_to_certainty() {
-        let shown: Vec<String> = [0.0, 1e-9, 0.25, 0.99999, 1.0].map(percent).into();
-        assert_eq!(shown, ["0 %", "less than 0.1 %", "25.0 %", "more than 99.9 %", "100.0 %"]);
     }
 
     #[test]

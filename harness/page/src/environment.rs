@@ -7,7 +7,7 @@ use reenact_core::format::Environment;
 use reenact_core::verify::Report;
 
 use super::divergence::sign;
-use super::section;
+use super::{figure, section};
 
 /// Trainers shown side by side with the auditor.
 const TRAINERS_MAX: usize = 4;
@@ -49,7 +49,7 @@ pub(super) fn show(report: &Report) -> Markup {
                 }
             }
             @if let Some(more @ 1..) = trainers.len().checked_sub(TRAINERS_MAX) {
-                p.quiet { "and " (super::count(more as u64, "more trainer")) "; " code { "report.json" } " has all" }
+                p.quiet { "and " (figure::count(more as u64, "more trainer")) "; " code { "report.json" } " has all" }
             }
         },
     )
