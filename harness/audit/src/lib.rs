@@ -46,4 +46,6 @@ pub use place::names;
 pub use programs::Programs;
 pub use replays::Sabotage;
 pub use request::{Request, available_threads};
-pub use worker::{Cost, Message, Operate, Rehearse, Replay, Seek, Task, rehearsals, serve};
+pub use worker::{
+    Cost, End, Message, Operate, Rehearse, Replay, Seek, Take, Taken, Task, rehearsals, serve,
+};

@@ -25,6 +25,16 @@ impl Judgement {
         }
     }
 
+    /// Returns one word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::NotJudged => "not judged",
+            Self::Moved => "moved",
+            Self::Broken => "broken",
+        }
+    }
+
     /// Returns the worst of all: 1 before 3 before 2. Nothing at all is not judged.
     pub fn of_all(all: impl IntoIterator<Item = Self>) -> Self {
         all.into_iter().max().unwrap_or(Self::NotJudged)

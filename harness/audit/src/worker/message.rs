@@ -1,6 +1,8 @@
 //! What a worker says.
 
+use reenact_core::format::Environment;
 use reenact_core::machine::OperationRuns;
+use reenact_core::state::StateRoot;
 use reenact_core::verify::{Explanation, Rehearsal, SegmentOutcome};
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +21,8 @@ pub enum Message {
     Explanation(Explanation),
     /// The first steps of a training were taken, once or several times.
     Rehearsed(Vec<Rehearsal>),
+    /// The first steps of a training were recorded.
+    Taken(Box<Taken>),
     /// What recording costs was measured.
     Costed(Cost),
     /// Operations were run by themselves; none if the program has no such list.
@@ -30,6 +34,17 @@ pub enum Message {
         /// Why, and what to do.
         problem: String,
     },
+}
+
+/// Says what was recorded for a gate.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Taken {
+    /// What computed it.
+    pub environment: Environment,
+    /// The step that it began with.
+    pub from: u64,
+    /// Root of the state after the last step.
+    pub last: StateRoot,
 }
 
 impl Message {

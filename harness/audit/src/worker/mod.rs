@@ -7,10 +7,11 @@ mod probe;
 mod replay;
 mod selections;
 mod serve;
+mod take;
 mod task;
 
 pub use cost::Cost;
-pub use message::Message;
+pub use message::{Message, Taken};
 pub use probe::rehearsals;
 pub use serve::serve;
-pub use task::{Operate, Rehearse, Replay, Seek, Task};
+pub use task::{End, Operate, Rehearse, Replay, Seek, Take, Task};

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 
 use super::message::Message;
 use super::task::Task;
-use super::{probe, replay};
+use super::{probe, replay, take};
 use crate::failure::Failure;
 use crate::programs::Programs;
 
@@ -37,6 +37,7 @@ fn work(programs: &Programs, task: &Task) -> Result<Message, Failure> {
         Task::Rehearse(task) => probe::rehearse_all(programs, task, &mut step),
         Task::Cost(task) => probe::measure(programs, task, &mut step),
         Task::Operate(task) => probe::operate(programs, task, &mut step),
+        Task::Take(task) => take::take(programs, task, &mut step),
     };
     Ok(found.unwrap_or_else(|failure| Message::refused(&failure)))
 }

@@ -23,6 +23,8 @@ pub enum Task {
     Cost(Rehearse),
     /// Run operations by themselves.
     Operate(Operate),
+    /// Record the first steps of a training.
+    Take(Take),
 }
 
 /// Names a segment and says how it is replayed.
@@ -85,6 +87,40 @@ pub struct Rehearse {
     pub selections: Vec<KernelSelection>,
 }
 
+/// Names a training whose first steps are recorded.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Take {
+    /// Text of the spec.
+    pub spec: String,
+    /// Where to compute.
+    pub device: Device,
+    /// Threads of the engine.
+    pub threads: usize,
+    /// The step before which it ends.
+    pub step_end: u64,
+    /// Folder of the recording.
+    pub folder: OsString,
+    /// Whether it goes on with the recording that lies there, instead of beginning one.
+    pub goes_on: bool,
+    /// How it ends.
+    pub end: End,
+    /// Kernels to compute with.
+    pub selections: Vec<KernelSelection>,
+    /// An attack that is planted.
+    pub attack: Option<String>,
+}
+
+/// Says how a recording is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum End {
+    /// As a recorder that is asked to stop.
+    Stop,
+    /// As one that is killed.
+    Killed,
+}
+
 /// Names operations that are run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -111,6 +147,7 @@ impl Task {
             Self::Rehearse(_) => words(&["rehearse"]),
             Self::Cost(_) => words(&["cost"]),
             Self::Operate(operate) => words(&["operate", &operate.program]),
+            Self::Take(take) => vec!["take".into(), take.folder.clone()],
         }
     }
 }

@@ -6,6 +6,7 @@ mod demo;
 mod diff;
 mod doctor;
 mod drill;
+mod gate;
 mod inspect;
 mod keygen;
 mod ledger;
@@ -24,6 +25,7 @@ pub(crate) enum Command {
     Record(record::Arguments),
     Audit(Box<audit::Arguments>),
     Drill(drill::Arguments),
+    Gate(Box<gate::Arguments>),
     Calibrate(calibrate::Arguments),
     Inspect(inspect::Arguments),
     Diff(diff::Arguments),
@@ -42,6 +44,7 @@ impl Command {
             Self::Record(arguments) => record::run(app, &arguments),
             Self::Audit(arguments) => audit::run(app, &arguments),
             Self::Drill(arguments) => drill::run(app, &arguments),
+            Self::Gate(arguments) => gate::run(app, &arguments),
             Self::Calibrate(arguments) => calibrate::run(app, &arguments),
             Self::Inspect(arguments) => inspect::run(&arguments),
             Self::Diff(arguments) => diff::run(&arguments),

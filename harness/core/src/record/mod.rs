@@ -27,7 +27,7 @@ use crate::format::{
     write_checkpoint,
 };
 use crate::spec::{Spec, SpecDifference, SpecError};
-use crate::state::{Layout, StateRoot};
+use crate::state::{Layout, State, StateRoot};
 use crate::symptoms::SymptomSearch;
 use crate::trainer::{Metric, StepTrace, Trainer, TrainerError};
 
@@ -187,6 +187,11 @@ impl<'a> Recorder<'a> {
         let (state, gradient) = (self.trainer.layout(), self.trainer.gradient_layout());
         let tensors = Tensors { opening: &state, later: &state, gradient: &gradient };
         Forecast::of(&self.spec, self.next_step, &tensors)
+    }
+
+    /// Takes the state out as it is now, as a checkpoint here would hold it; nothing is stored.
+    pub fn capture(&mut self) -> Result<State, RecordError> {
+        Ok(self.trainer.capture(self.next_step)?)
     }
 
     /// Says whether every step is taken.
