@@ -34,15 +34,8 @@ pub(super) fn ask(
         let words = format!("{} steps, the accepted bits", taking.steps);
         return Answer::of(Judgement::Pass, words);
     }
-    // It is taken once more, to tell what changed from what is unsteady; never to pass.
-    match taking.whole(1).map(|again| Moved::between(&head.evidence, &again.evidence)) {
-        Ok(Ok(None)) => {}
-        Ok(Ok(Some(moved))) => {
-            let words = format!("{}: unsteady, two trainings of this build differ", moved.place);
-            return Answer::moved(Judgement::Broken, words, &moved);
-        }
-        Ok(Err(problem)) => return Answer::untold(problem.to_string()),
-        Err(problem) => return Answer::untold(format!("it was not taken again: {problem}")),
+    if let Some(unsteady) = unsteady(taking, head) {
+        return unsteady;
     }
     let (base_took, base_problem) = match base.map(|base| base.whole(1)) {
         None => (None, None),
@@ -80,6 +73,19 @@ pub(super) fn ask(
         words,
         moved: moved.map(|moved| MovedFound::of(&moved, values)),
         is_other: true,
+    }
+}
+
+/// Takes it once more, to tell what changed from what is unsteady; never to pass.
+fn unsteady(taking: &Taking<'_>, head: &Took) -> Option<Answer> {
+    match taking.whole(1).map(|again| Moved::between(&head.evidence, &again.evidence)) {
+        Ok(Ok(None)) => None,
+        Ok(Ok(Some(moved))) => {
+            let words = format!("{}: unsteady, two trainings of this build differ", moved.place);
+            Some(Answer::moved(Judgement::Broken, words, &moved))
+        }
+        Ok(Err(problem)) => Some(Answer::untold(problem.to_string())),
+        Err(problem) => Some(Answer::untold(format!("it was not taken again: {problem}"))),
     }
 }
 
