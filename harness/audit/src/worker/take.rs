@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use reenact_core::attack::start;
+use reenact_core::format::WriteRun;
 use reenact_core::record::Recorder;
 use reenact_core::spec::Spec;
 use reenact_store::Directory;
@@ -44,13 +45,18 @@ pub(super) fn take(
         step(recorder.advance()?.step);
     }
     let last = recorder.capture()?.root();
-    if task.end == End::Stop {
-        recorder.interrupt()?;
-    } else {
+    match task.end {
+        End::Stop => drop(recorder.interrupt()?),
+        End::Left => {
+            drop(recorder);
+            store.sync()?;
+        }
         // What was not handed to the disk yet is lost with the process, which ends without
         // another word to the recording.
-        std::mem::forget(recorder);
-        std::mem::forget(store);
+        End::Killed => {
+            std::mem::forget(recorder);
+            std::mem::forget(store);
+        }
     }
     Ok(Message::Taken(Box::new(Taken { environment, from, last })))
 }

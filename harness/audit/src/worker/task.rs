@@ -115,6 +115,8 @@ pub struct Take {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum End {
+    /// With everything on disk, and no state to go on from: it may be as large as the model.
+    Left,
     /// As a recorder that is asked to stop.
     Stop,
     /// As one that is killed.

@@ -60,7 +60,9 @@ impl Taking<'_> {
     /// gives it at checkpoints only.
     pub(super) fn state_after(&self, steps: u64) -> Result<Option<(TempDir, Checkpoint)>, String> {
         let folder = folder()?;
-        self.take(self.task(folder.path()), |task| task.step_end = steps)?;
+        self.take(self.task(folder.path()), |task| {
+            (task.step_end, task.end) = (steps, End::Stop);
+        })?;
         let store = Directory::open(&folder.path().join("run"));
         let store = store.map_err(|error| error.to_string())?;
         let history = store.open(Object::Journal).ok().and_then(|found| History::read(found).ok());
@@ -80,7 +82,7 @@ impl Taking<'_> {
             step_end: self.steps,
             folder: folder.join("run").into(),
             goes_on: false,
-            end: End::Stop,
+            end: End::Left,
             selections: self.selections.to_vec(),
             attack: None,
         }
