@@ -15,6 +15,8 @@ mod drill;
 mod evasion;
 #[cfg(target_os = "linux")]
 mod full_disk;
+#[cfg(unix)]
+mod gate;
 mod honest;
 #[cfg(unix)]
 mod hostile;

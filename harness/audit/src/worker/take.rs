@@ -47,15 +47,9 @@ pub(super) fn take(
     let last = recorder.capture()?.root();
     match task.end {
         End::Stop => drop(recorder.interrupt()?),
-        End::Left => {
+        End::Killed => {
             drop(recorder);
             store.sync()?;
-        }
-        // What was not handed to the disk yet is lost with the process, which ends without
-        // another word to the recording.
-        End::Killed => {
-            std::mem::forget(recorder);
-            std::mem::forget(store);
         }
     }
     Ok(Message::Taken(Box::new(Taken { environment, from, last })))

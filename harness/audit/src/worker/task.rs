@@ -115,11 +115,9 @@ pub struct Take {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum End {
-    /// With everything on disk, and no state to go on from: it may be as large as the model.
-    Left,
-    /// As a recorder that is asked to stop.
+    /// As a recorder that is asked to stop: with its state, which may be as large as the model.
     Stop,
-    /// As one that is killed.
+    /// As one that is killed: with what was written until then.
     Killed,
 }
 

@@ -82,7 +82,7 @@ impl Taking<'_> {
             step_end: self.steps,
             folder: folder.join("run").into(),
             goes_on: false,
-            end: End::Left,
+            end: End::Killed,
             selections: self.selections.to_vec(),
             attack: None,
         }

@@ -1,0 +1,58 @@
+//! A build of `reenact` with another arithmetic, for the tests of the gate.
+//!
+//! Its own file's name says what it does otherwise: `changed-in-run-edit@17` adds to one
+//! weight after step 17, `changed-order-swap@9` takes the samples of step 9 in another order;
+//! every attack of `record --attack` is a change here. What a gate sees is a build whose
+//! trainings differ, whichever way that came about. `changed-nothing` knows no program.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use reenact_core::attack::{InRunAttack, start};
+use reenact_core::data::DataSet;
+use reenact_core::spec::Spec;
+use reenact_core::toy::Toy;
+use reenact_core::trainer::{Engine, Program, Setting, Trainer, TrainerError};
+
+/// The toy, trained otherwise.
+struct Changed(InRunAttack);
+
+impl Program for Changed {
+    fn name(&self) -> &str {
+        Toy.name()
+    }
+
+    fn describe(&self) -> String {
+        format!("{}, with {}", Toy.describe(), self.0)
+    }
+
+    fn data(&self, spec: &Spec, setting: &Setting) -> Result<Arc<dyn DataSet>, TrainerError> {
+        Toy.data(spec, setting)
+    }
+
+    fn start(
+        &self,
+        spec: &Spec,
+        data: Arc<dyn DataSet>,
+        setting: &Setting,
+    ) -> Result<Box<dyn Trainer>, TrainerError> {
+        let setting = Setting { attack: Some(self.0.clone()), ..setting.clone() };
+        start(&Toy, spec, data, &setting)
+    }
+
+    fn engine(&self, setting: &Setting) -> Result<Engine, TrainerError> {
+        Toy.engine(setting)
+    }
+}
+
+fn main() -> ExitCode {
+    let binary = std::env::current_exe().expect("a process has a file");
+    let name = binary.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let change = name.strip_prefix("changed-").unwrap_or("nothing");
+    let app = reenact::App::new();
+    if change == "nothing" {
+        return app.run();
+    }
+    let attack = change.parse().expect("its name is an attack's");
+    app.program(Changed(attack)).run()
+}
