@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test target uses a part")]
 
+pub mod gate;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};

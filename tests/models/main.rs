@@ -6,6 +6,7 @@ mod common;
 
 mod attacks;
 mod dependencies;
+mod gate;
 mod honest;
 mod hostile;
 mod rounding;

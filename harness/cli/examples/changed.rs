@@ -14,20 +14,23 @@ use reenact_core::spec::Spec;
 use reenact_core::toy::Toy;
 use reenact_core::trainer::{Engine, Program, Setting, Trainer, TrainerError};
 
-/// The toy, trained otherwise.
-struct Changed(InRunAttack);
+/// A program that trains otherwise.
+struct Changed {
+    program: Box<dyn Program>,
+    attack: InRunAttack,
+}
 
 impl Program for Changed {
     fn name(&self) -> &str {
-        Toy.name()
+        self.program.name()
     }
 
     fn describe(&self) -> String {
-        format!("{}, with {}", Toy.describe(), self.0)
+        format!("{}, with {}", self.program.describe(), self.attack)
     }
 
     fn data(&self, spec: &Spec, setting: &Setting) -> Result<Arc<dyn DataSet>, TrainerError> {
-        Toy.data(spec, setting)
+        self.program.data(spec, setting)
     }
 
     fn start(
@@ -36,12 +39,12 @@ impl Program for Changed {
         data: Arc<dyn DataSet>,
         setting: &Setting,
     ) -> Result<Box<dyn Trainer>, TrainerError> {
-        let setting = Setting { attack: Some(self.0.clone()), ..setting.clone() };
-        start(&Toy, spec, data, &setting)
+        let setting = Setting { attack: Some(self.attack.clone()), ..setting.clone() };
+        start(self.program.as_ref(), spec, data, &setting)
     }
 
     fn engine(&self, setting: &Setting) -> Result<Engine, TrainerError> {
-        Toy.engine(setting)
+        self.program.engine(setting)
     }
 }
 
@@ -53,6 +56,16 @@ fn main() -> ExitCode {
     if change == "nothing" {
         return app.run();
     }
-    let attack = change.parse().expect("its name is an attack's");
-    app.program(Changed(attack)).run()
+    let attack: InRunAttack = change.parse().expect("its name is an attack's");
+    let programs = programs().into_iter();
+    let changed = programs.map(|program| Changed { program, attack: attack.clone() });
+    app.programs(changed.map(|changed| Box::new(changed) as Box<dyn Program>).collect()).run()
+}
+
+fn programs() -> Vec<Box<dyn Program>> {
+    #[cfg(feature = "models")]
+    let models = reenact_models::programs();
+    #[cfg(not(feature = "models"))]
+    let models = Vec::new();
+    models.into_iter().chain([Box::new(Toy) as Box<dyn Program>]).collect()
 }
