@@ -4,12 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 
+use crate::common::gate::{MOVED, accept, arm, changed, gate, gate_of, honest, states};
 use crate::common::{DIVERGENT, INCONCLUSIVE, MATCH, Ran, USAGE, audit, binary, record, toy_spec};
-
-const MOVED: i32 = 3;
 
 /// A folder with the toy's spec and the lock that this build accepts for it.
 fn accepted() -> (TempDir, PathBuf) {
