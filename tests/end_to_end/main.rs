@@ -17,6 +17,10 @@ mod evasion;
 mod full_disk;
 #[cfg(unix)]
 mod gate;
+#[cfg(unix)]
+mod gate_files;
+#[cfg(unix)]
+mod gate_words;
 mod honest;
 #[cfg(unix)]
 mod hostile;

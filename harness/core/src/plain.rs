@@ -122,6 +122,15 @@ fn spelled(letter: char, stays: impl Fn(char) -> bool) -> Vec<char> {
     }
 }
 
+/// Quotes a word for a shell.
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-:+".contains(c);
+    if !word.is_empty() && !word.starts_with('-') && word.chars().all(plain) {
+        return word.into();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -257,5 +266,12 @@ mod tests {
             let shown = spell(&text).into_owned();
             prop_assert_eq!(spell(&shown), shown.as_str());
         }
+    }
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        assert_eq!(quoted("runs/a-1"), "runs/a-1");
+        assert_eq!(quoted("it's $x"), r"'it'\''s $x'");
+        assert_eq!(quoted("-x"), "'-x'");
     }
 }

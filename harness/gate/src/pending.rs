@@ -22,7 +22,8 @@ pub struct Pending {
     /// Its only entry.
     pub entry: Entry,
     spec: Digest,
-    steps: u64,
+    /// Steps that were taken.
+    pub steps: u64,
 }
 
 /// Says what was accepted.

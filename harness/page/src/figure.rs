@@ -68,15 +68,6 @@ pub(super) fn sentence(text: &str) -> Markup {
     prose(&format!("{first}{}.", letters.as_str()))
 }
 
-/// Quotes a word for a shell.
-pub(super) fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-:+".contains(c);
-    if !word.is_empty() && !word.starts_with('-') && word.chars().all(plain) {
-        return word.into();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,12 +92,5 @@ mod tests {
         let shown = prose("the `<a>` of `b`, `c").into_string();
         assert_eq!(shown, "the <code>&lt;a&gt;</code> of <code>b</code>, <code>c</code>");
         assert_eq!(sentence("so it is").into_string(), "So it is.");
-    }
-
-    #[test]
-    fn words_are_quoted_for_a_shell() {
-        assert_eq!(quoted("runs/a-1"), "runs/a-1");
-        assert_eq!(quoted("it's $x"), r"'it'\''s $x'");
-        assert_eq!(quoted("-x"), "'-x'");
     }
 }

@@ -1,6 +1,7 @@
 //! How the segments were chosen, so that anybody can draw them again.
 
 use maud::{Markup, html};
+use reenact_core::plain::quoted;
 use reenact_core::verify::{
     Beacon, Challenge, DrawRule, Escape, NonceSource, Past, Report, SampledBy, date,
 };
@@ -59,9 +60,9 @@ fn earlier(past: &Past) -> Markup {
 fn derivation(report: &Report, challenge: &Challenge) -> Markup {
     let again = format!(
         "reenact audit {} --sample {} --nonce {}",
-        figure::quoted(&report.run),
+        quoted(&report.run),
         challenge.count,
-        figure::quoted(&challenge.nonce.to_string())
+        quoted(&challenge.nonce.to_string())
     );
     html! {
         dl {

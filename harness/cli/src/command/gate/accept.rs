@@ -112,6 +112,8 @@ fn of_spec(
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let folder = arguments.from.clone().unwrap_or_else(|| folder_of(path));
     let mut waiting = Pending::of(&folder, &name)?;
+    // What waits may be of another length than is asked for now.
+    waiting.retain(|pending| arguments.steps.is_none_or(|asked| asked == pending.steps));
     if waiting.is_empty() && arguments.from.is_none() {
         let (found, outcome) = stage.run(path, arguments.steps)?;
         let Some(candidate) = &outcome.candidate else {

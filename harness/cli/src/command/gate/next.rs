@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use reenact_core::plain::quoted;
 use reenact_gate::{Arm, ArmFound, Judgement, SpecFound};
 
 /// Fills in the next command of each arm that does not pass.
@@ -13,10 +14,11 @@ pub(super) fn fill(found: &mut SpecFound, path: &Path, pending: Option<&Path>) {
 }
 
 fn next(arm: &ArmFound, path: &Path, waits: bool, pending: Option<&Path>) -> String {
-    let spec = path.display();
+    let spec = quoted(&path.to_string_lossy());
     match arm.arm {
         Arm::Baseline if waits => {
-            let from = pending.map(|folder| format!(" --from {}", folder.display()));
+            let from =
+                pending.map(|folder| format!(" --from {}", quoted(&folder.to_string_lossy())));
             format!(
                 "if that is meant: reenact gate accept {spec}{} --reason TEXT",
                 from.unwrap_or_default()
