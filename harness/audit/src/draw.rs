@@ -133,9 +133,9 @@ mod tests {
     use reenact_core::memory::MemoryRun;
     use reenact_core::record::Recorder;
     use reenact_core::spec::Spec;
-    use reenact_core::toy::Toy;
     use reenact_core::trainer::{Program, Setting};
     use reenact_core::verify::{Beacon, examine};
+    use reenact_toy::Toy;
 
     use super::*;
     use crate::environment::environment_of;

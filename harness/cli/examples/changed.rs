@@ -11,8 +11,8 @@ use std::sync::Arc;
 use reenact_core::attack::{InRunAttack, start};
 use reenact_core::data::DataSet;
 use reenact_core::spec::Spec;
-use reenact_core::toy::Toy;
 use reenact_core::trainer::{Engine, Program, Setting, Trainer, TrainerError};
+use reenact_toy::Toy;
 
 /// A program that trains otherwise.
 struct Changed {

@@ -8,5 +8,5 @@ fn main() -> ExitCode {
     let app = reenact::App::new();
     #[cfg(feature = "models")]
     let app = app.programs(reenact_models::programs()).specs(reenact_models::SPECS);
-    app.program(reenact_core::toy::Toy).specs(&[TOY]).run()
+    app.program(reenact_toy::Toy).specs(&[TOY]).run()
 }

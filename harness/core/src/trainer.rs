@@ -3,7 +3,7 @@
 //! A [`Program`] is a model with its data; a [`Trainer`] is one training in
 //! progress. The recorder and the replayer drive the same trainer through this
 //! trait and never see an engine. `reenact-burn` implements it for burn;
-//! [`crate::toy`] is the smallest complete implementation.
+//! The crate `reenact-toy` is the smallest complete implementation.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

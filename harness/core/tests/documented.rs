@@ -2,8 +2,8 @@
 
 use reenact_core::spec::Spec;
 use reenact_core::state::Fingerprint;
-use reenact_core::toy::Toy;
 use reenact_core::trainer::{Program, Setting};
+use reenact_toy::Toy;
 
 const PAGE: &str = include_str!("../../../replay-specs/README.md");
 const SPEC: &str = include_str!("../../../replay-specs/toy-plane.toml");

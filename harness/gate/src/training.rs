@@ -8,9 +8,9 @@ use reenact_core::format::{Environment, Event, JournalWriter, StepLayouts};
 use reenact_core::memory::MemoryFile;
 use reenact_core::spec::Spec;
 use reenact_core::state::{Layout, StateRoot};
-use reenact_core::toy::Toy;
 use reenact_core::trainer::{Engine, Program, Setting, Trainer};
 use reenact_core::variation::Variation;
+use reenact_toy::Toy;
 
 use crate::Evidence;
 

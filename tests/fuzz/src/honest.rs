@@ -8,7 +8,7 @@ use reenact_core::format::{Environment, Object, SecretKey};
 use reenact_core::memory::MemoryRun;
 use reenact_core::record::{Recorder, sign};
 use reenact_core::spec::Spec;
-use reenact_core::toy::Toy;
+use reenact_toy::Toy;
 use reenact_core::trainer::{Engine, Program, Setting, Trainer, TrainerError};
 
 /// Trains 2 steps in 2 segments.

@@ -8,12 +8,12 @@ use reenact_core::digest::Digest;
 use reenact_core::format::{Calibration, Environment, ReadRun};
 use reenact_core::memory::MemoryRun;
 use reenact_core::spec::Spec;
-use reenact_core::toy::Toy;
 use reenact_core::trainer::{Program, Setting};
 use reenact_core::verify::{
     Distribution, Evidence, Examination, HonestRun, Recording, Report, SegmentOutcome,
     SegmentReport, Tolerance, ToleranceBasis, Vouched, replay_within, sketch_key,
 };
+use reenact_toy::Toy;
 
 use crate::common;
 

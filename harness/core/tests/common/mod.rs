@@ -16,12 +16,12 @@ use reenact_core::memory::{MemoryFile, MemoryRun};
 use reenact_core::record::Recorder;
 use reenact_core::spec::Spec;
 use reenact_core::state::StateRoot;
-use reenact_core::toy::Toy;
 use reenact_core::trainer::{Engine, Program, Setting, Trainer};
 use reenact_core::verify::{
     Evidence, Examination, Recording, Replay, Report, SegmentOutcome, SegmentReport, Stage,
     Verdict, Weight, examine, examine_data, replay,
 };
+use reenact_toy::Toy;
 
 /// Trains 12 steps in 4 segments of 3.
 const SPEC: &str = r#"

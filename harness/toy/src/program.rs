@@ -1,7 +1,7 @@
 //! The smallest complete training program: a noisy line is fitted, in plain
 //! Rust.
 //!
-//! It shows what [`crate::trainer`] asks of an engine, and lets everything but
+//! It shows what [`reenact_core::trainer`] asks of an engine, and lets everything but
 //! the engine be tested in milliseconds. It takes every spec option that needs
 //! no tensor library: SGD with momentum, any schedule, accumulation.
 //!
@@ -11,19 +11,20 @@
 
 use std::sync::Arc;
 
-use crate::data::{Batch, BatchTensor, DataSet, samples_digest};
-use crate::digest::{Digest, Hasher};
-use crate::format::KernelSelection;
-use crate::machine::{DeviceReport, Kernels, OperationOutcome, OperationProbe};
-use crate::spec::{Hyperparameter, OptimizerSpec, Spec};
-use crate::state::{DType, Fingerprint, Layout, State, TensorSpec, fingerprint};
-use crate::steering::{DataOrder, initial_seed, keyed_stream, step_seed};
-use crate::toy_device::ToyDevice;
-use crate::trainer::{Engine, Metric, Program, Setting, StepTrace, Trainer, TrainerError};
+use crate::device::ToyDevice;
 use crate::unsteady::{self, Unsteadiness};
-use crate::variation::{Variation, round_mantissa};
+use reenact_core::data::{Batch, BatchTensor, DataSet, samples_digest};
+use reenact_core::digest::{Digest, Hasher};
+use reenact_core::format::KernelSelection;
+use reenact_core::machine::{DeviceReport, Kernels, OperationOutcome, OperationProbe};
+use reenact_core::spec::{Hyperparameter, OptimizerSpec, Spec};
+use reenact_core::state::{DType, Fingerprint, Layout, State, TensorSpec, fingerprint};
+use reenact_core::steering::{DataOrder, initial_seed, step_seed};
+use reenact_core::trainer::{Engine, Metric, Program, Setting, StepTrace, Trainer, TrainerError};
+use reenact_core::variation::{Variation, round_mantissa};
 
-use rand_chacha::rand_core::Rng;
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 
 const FEATURES: usize = 4;
 const SAMPLES: u32 = 64;
@@ -178,7 +179,7 @@ struct Points;
 
 impl Points {
     fn point(sample: u32) -> ([f32; FEATURES], f32) {
-        let mut stream = keyed_stream(Hasher::new("reenact toy point").u64(sample.into()).finish());
+        let mut stream = stream(Hasher::new("reenact toy point").u64(sample.into()).finish());
         let features = std::array::from_fn(|_| unit(&mut stream));
         let noise = 0.01 * unit(&mut stream);
         (features, features[0] - 2.0 * features[1] + 0.5 * features[3] + 0.25 + noise)
@@ -186,6 +187,11 @@ impl Points {
 }
 
 /// Draws from [-1, 1), in steps that `f32` holds exactly.
+/// Opens the stream of a key.
+fn stream(key: Digest) -> ChaCha20Rng {
+    ChaCha20Rng::from_seed(key.0)
+}
+
 fn unit(stream: &mut impl Rng) -> f32 {
     (stream.next_u32() >> 8) as f32 / (1 << 23) as f32 - 1.0
 }
@@ -276,7 +282,7 @@ impl ToyTrainer {
             TrainerError::Data { name: spec.data.name.clone(), problem: error.to_string() }
         })?;
         let mut stream =
-            keyed_stream(Hasher::new("reenact toy weights").u64(initial_seed(seed)).finish());
+            stream(Hasher::new("reenact toy weights").u64(initial_seed(seed)).finish());
         let weight = (0..FEATURES).map(|_| unit(&mut stream)).collect();
         let bias = vec![unit(&mut stream)];
         let layouts = layouts();
@@ -293,7 +299,7 @@ impl ToyTrainer {
 
     /// Returns the summed loss and the gradient of weight and bias.
     fn gradient(&self, seed: u64, batches: &[Batch]) -> (f32, [Vec<f32>; 2]) {
-        let mut stream = keyed_stream(Hasher::new("reenact toy dropout").u64(seed).finish());
+        let mut stream = stream(Hasher::new("reenact toy dropout").u64(seed).finish());
         let (mut loss, mut gradient) = (0.0, [vec![0.0; FEATURES], vec![0.0]]);
         let count = self.spec.samples_per_step() as f32;
         let mut errors = Vec::new();

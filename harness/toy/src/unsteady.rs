@@ -22,11 +22,11 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, LazyLock};
 
-use crate::guard::guard;
-use crate::spec::Hyperparameter;
-use crate::state::{Fingerprint, Layout, State, fingerprint};
-use crate::trainer::{Metric, Setting, StepTrace, Trainer, TrainerError};
-use crate::variation::Variation;
+use reenact_core::guard::guard;
+use reenact_core::spec::Hyperparameter;
+use reenact_core::state::{Fingerprint, Layout, State, fingerprint};
+use reenact_core::trainer::{Metric, Setting, StepTrace, Trainer, TrainerError};
+use reenact_core::variation::Variation;
 
 /// The tensor that is touched.
 const TENSOR: &str = "model.weight";

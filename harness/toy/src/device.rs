@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::trainer::{Engine, TrainerError};
+use reenact_core::trainer::{Engine, TrainerError};
 
 /// Says in which order the toy adds up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

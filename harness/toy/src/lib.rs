@@ -1,0 +1,10 @@
+//! The smallest complete training program: a noisy line is fitted, in plain Rust.
+//!
+//! It shows what [`reenact_core::trainer`] asks of an engine, and lets everything but the
+//! engine be tested in milliseconds.
+
+mod device;
+mod program;
+mod unsteady;
+
+pub use program::Toy;
