@@ -8,6 +8,8 @@ mod beacon;
 mod bit_flip;
 #[cfg(target_os = "linux")]
 mod changed;
+#[cfg(unix)]
+mod ci_files;
 mod commands;
 mod doctor;
 mod drill;
