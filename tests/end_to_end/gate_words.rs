@@ -103,8 +103,11 @@ fn github_has_a_summary_annotations_and_outputs() {
 fn junit_has_a_case_for_each_arm() {
     let (folder, spec) = accepted();
     let build = changed(folder.path(), "in-run-edit@17");
-    let file = folder.path().join("gate.xml");
-    gate_of(&build, &spec, &["--junit", file.to_str().unwrap()]).expect(MOVED);
+    let (file, report) = (folder.path().join("gate.xml"), folder.path().join("report"));
+    let asked = ["--junit", file.to_str().unwrap(), "--report", report.to_str().unwrap()];
+    gate_of(&build, &spec, &asked).expect(MOVED);
+    let page = fs::read_to_string(report.join("gate.html")).unwrap();
+    assert!(page.contains("step 17, update") && page.contains("model."), "{page}");
     let text = fs::read_to_string(&file).unwrap();
     assert!(text.starts_with("<?xml"), "{text}");
     for part in ["<testsuites ", "tests=\"5\"", "failures=\"1\"", "errors=\"0\"", "name=\"repeat\""]

@@ -1,4 +1,4 @@
-//! An audit's report as a page: one HTML file, no script, nothing from outside.
+//! An audit's report, or a gate's, as a page: one HTML file, no script, nothing from outside.
 //!
 //! The page is a function of the report alone, so whoever has `report.json` has
 //! every fact on it. A recording is hostile input: everything that comes from
@@ -12,6 +12,7 @@ mod divergence;
 mod environment;
 mod examination;
 mod figure;
+mod gate;
 mod heat;
 mod limits;
 mod map;
@@ -24,6 +25,8 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use reenact_core::plain::spell;
 use reenact_core::verify::Report;
 
+pub use gate::{GateArm, GatePage, GateSpec, GateTone};
+
 const STYLE: &str = include_str!("style.css");
 /// Nothing is loaded and nothing runs, whatever a recording smuggles in.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
@@ -31,7 +34,10 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 /// Writes the page of a report.
 pub fn render(report: &Report) -> String {
     let name = report.claim.as_ref().map_or("unreadable recording", |claim| &claim.name);
-    let title = format!("{}: {name}", report.verdict);
+    page(&format!("{}: {name}", report.verdict), body(report, name))
+}
+
+fn page(title: &str, body: Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -43,7 +49,7 @@ pub fn render(report: &Report) -> String {
                 title { (title) }
                 style { (PreEscaped(STYLE)) }
             }
-            body { main { (body(report, name)) } }
+            body { main { (body) } }
         }
     };
     // The report is plain when it comes here; a page of any other is, too.

@@ -7,6 +7,7 @@ use reenact_audit::Failure;
 use reenact_core::plain::count;
 use reenact_core::state::Difference;
 use reenact_gate::{Arm, ArmFound, GateFound, Judgement, SpecFound};
+use reenact_page::{GateArm, GatePage, GateSpec, GateTone};
 
 use crate::terminal::json::json_text;
 use crate::terminal::output::{BAD, BOLD, DIM, GOOD, UNSURE, line, lines, styled, table};
@@ -38,13 +39,16 @@ fn headline(found: &GateFound) -> String {
         Judgement::NotJudged => (UNSURE, "Not judged"),
     };
     let specs = count(found.specs.len() as u64, "spec");
-    let means = match found.state {
+    format!("{}  {specs}: {}", styled(style, words), means(found.state))
+}
+
+fn means(state: Judgement) -> &'static str {
+    match state {
         Judgement::Pass => "the accepted bits, again and again, and a planted attack was seen",
         Judgement::Moved => "other bits than were accepted",
         Judgement::Broken => "it does not repeat, resume, or audit what it could",
         Judgement::NotJudged => "nobody can say",
-    };
-    format!("{}  {specs}: {means}", styled(style, words))
+    }
 }
 
 fn rows(found: &GateFound) -> Table {
@@ -119,11 +123,49 @@ pub(super) fn values(arm: &ArmFound) -> Vec<String> {
     lines
 }
 
+/// Lays the result out as a page.
+fn page(found: &GateFound) -> GatePage {
+    let spec = |spec: &SpecFound| GateSpec {
+        name: spec.name.clone(),
+        file: spec.spec.clone(),
+        class: spec.class.clone().unwrap_or_else(|| "–".into()),
+        arms: Arm::ALL
+            .map(|arm| spec.arms.iter().find(|found| found.arm == arm).map(page_arm))
+            .to_vec(),
+    };
+    GatePage {
+        tone: tone(found.state),
+        state: found.state.word().into(),
+        means: means(found.state).into(),
+        arms: Arm::ALL.map(|arm| arm.to_string()).to_vec(),
+        specs: found.specs.iter().map(spec).collect(),
+    }
+}
+
+fn page_arm(arm: &ArmFound) -> GateArm {
+    GateArm {
+        tone: tone(arm.state),
+        state: arm.state.word().into(),
+        words: arm.words.clone(),
+        lines: values(arm),
+        next: arm.next.clone(),
+    }
+}
+
+fn tone(state: Judgement) -> GateTone {
+    match state {
+        Judgement::Pass => GateTone::Pass,
+        Judgement::NotJudged => GateTone::Unclear,
+        Judgement::Moved | Judgement::Broken => GateTone::Bad,
+    }
+}
+
 /// Keeps the result in a folder.
 pub(super) fn keep(found: &GateFound, folder: &Path) -> Result<(), Failure> {
     let write = || {
         std::fs::create_dir_all(folder)?;
-        std::fs::write(folder.join("gate.json"), json_text(found))
+        std::fs::write(folder.join("gate.json"), json_text(found))?;
+        std::fs::write(folder.join("gate.html"), page(found).render())
     };
     write().map_err(|error| Failure::inconclusive(format!("{}: {error}", folder.display())))
 }
