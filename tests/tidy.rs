@@ -160,6 +160,57 @@ fn dependencies_point_one_way() {
     assert_eq!(ours("models"), ["reenact-burn", "reenact-core"]);
 }
 
+/// The rooms of the verifying side, each of which stands on those before it alone. What lies
+/// in none of them, as several use it, is below all.
+const ROOMS: [&str; 10] = [
+    "compare",
+    "trust",
+    "sample",
+    "examine",
+    "replay",
+    "cause",
+    "segment",
+    "tolerance",
+    "memory",
+    "report",
+];
+
+#[test]
+fn the_rooms_of_the_verifying_side_form_no_circle() {
+    let verify = root().join("harness/core/src/verify");
+    let rank_of = |room: &str| ROOMS.iter().position(|known| *known == room);
+    let mut room_of: BTreeMap<String, usize> = BTreeMap::new();
+    let mut found = Vec::new();
+    collect(&verify, &mut found);
+    let place = |path: &Path| {
+        let folder = path.parent().unwrap().file_name().unwrap().to_str().unwrap().to_owned();
+        (folder, path.file_stem().unwrap().to_str().unwrap().to_owned())
+    };
+    for (path, _) in &found {
+        let (folder, stem) = place(path);
+        if let Some(rank) = rank_of(&folder) {
+            room_of.insert(if stem == "mod" { folder } else { stem }, rank);
+        } else {
+            assert!(["mod", "finding", "date", "verdict"].contains(&&*stem), "{stem} has no room");
+        }
+    }
+    assert!(room_of.len() > 30, "the rooms were not found");
+    for (path, text) in &found {
+        let Some(own) = rank_of(&place(path).0) else { continue };
+        // What tests use of a room above says nothing of the code.
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        for used in code.split("crate::verify::").skip(1) {
+            let name: String =
+                used.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            // By the names that the whole exports, a file's room would not be seen.
+            let of_a_file = name.starts_with(|first: char| first.is_ascii_lowercase());
+            assert!(of_a_file, "{} takes `{name}` past its room", path.display());
+            let above = room_of.get(&name).filter(|rank| **rank > own);
+            assert!(above.is_none(), "{} uses {name}", path.display());
+        }
+    }
+}
+
 #[test]
 fn only_the_command_knows_arguments_and_a_terminal() {
     let all = dependencies();

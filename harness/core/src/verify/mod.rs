@@ -17,45 +17,30 @@
 //! Nothing here uses the recording side: the two meet only in
 //! [`crate::format`].
 
-mod agreed;
-mod allowed_signers;
-mod audited;
-mod boundary;
 mod cause;
-mod challenge;
-mod course;
+mod compare;
 mod date;
-mod debt;
-mod delta;
-mod derivation;
-mod divergence;
-mod draw_rule;
-mod evidence;
 mod examine;
-mod explain;
-mod explanation;
 mod finding;
-mod finish;
-mod independence;
-mod instability;
-mod judged;
-mod nonce_source;
-mod outcome;
-mod power;
-mod proven;
-mod recall;
-mod recording;
-mod rehearsal;
-mod remembered;
+mod memory;
 mod replay;
 mod report;
-mod sampled_by;
-mod tally;
+mod sample;
+mod segment;
 mod tolerance;
-mod unrecorded;
+mod trust;
 mod verdict;
-mod vouched;
-mod weighing;
+
+// Within this module a file is named by itself, whichever room it lies in.
+use cause::explanation;
+use compare::{delta, deviation, divergence, explain, sketch};
+use examine::{agreed, boundary, derivation, examination, recording, tally};
+use memory::{debt, proven, recall, remembered};
+use replay::{course, rehearsal, replaying, unrecorded};
+use report::{audited, evidence, weighing, whole};
+use sample::{challenge, draw_rule, nonce_source, power, sampled_by};
+use segment::{note, segment_report};
+use trust::{allowed_signers, independence, vouched};
 
 pub use allowed_signers::{ALLOWED_SIGNERS_BYTES_MAX, AllowedSigners, AllowedSignersError};
 pub use audited::Audited;
@@ -65,10 +50,11 @@ pub use course::{COURSE_STEPS_MAX, COURSE_TENSORS_MAX, Course, CourseStep, LossP
 pub use date::date;
 pub use debt::Debt;
 pub use derivation::examine_data;
+pub use deviation::{Beyond, Excess, SegmentDeviation, TensorDeviation, Usual};
 pub use divergence::{Divergence, Stage, StepDivergence, StepValues};
 pub use draw_rule::{DrawRule, DrawRuleError};
 pub use evidence::Evidence;
-pub use examine::{Examination, examine, open_recording};
+pub use examination::{Examination, examine, open_recording};
 pub use explanation::{Cause, Explained, Explanation};
 pub use finding::{Finding, Place, Weight};
 pub use independence::Independence;
@@ -79,15 +65,16 @@ pub use recall::{Recall, recall};
 pub use recording::{Recording, Segment};
 pub use rehearsal::{Departure, Part, Rehearsal, Snapshot, StartPinned, middle, rehearse};
 pub use remembered::{Past, Remembered, Seen};
-pub use replay::{Replay, ReplayError, replay};
-pub use report::{Claim, Escape, REPORT_FORMAT, Report, SegmentOutcome, SegmentReport};
+pub use replaying::{Replay, ReplayError, replay};
 pub use sampled_by::{BeyondRun, SampledBy, sample_size};
+pub use segment_report::{SegmentOutcome, SegmentReport};
+pub use sketch::sketch_key;
 pub use tolerance::{
-    Accumulated, Beyond, Distribution, DistributionError, Drift, Excess, HonestRun,
-    SegmentDeviation, TensorBound, TensorDeviation, Tolerance, ToleranceBasis, Usual,
-    replay_within, sketch_key,
+    Accumulated, Distribution, DistributionError, Drift, HonestRun, TensorBound, Tolerance,
+    ToleranceBasis, replay_within,
 };
 pub use unrecorded::{Unrecorded, UnrecordedKernel};
 pub use verdict::{Grade, Verdict};
 pub use vouched::Vouched;
 pub use weighing::{controls, is_shown_to_be_here};
+pub use whole::{Claim, Escape, REPORT_FORMAT, Report};

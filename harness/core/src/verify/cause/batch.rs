@@ -1,7 +1,5 @@
 //! Was the model given something else?
 
-use super::super::explanation::Cause;
-use super::super::replay::ReplayError;
 use super::trial::Trial;
 use super::{Divergent, Inquiry};
 use crate::attack::{is_label, relabel};
@@ -9,6 +7,8 @@ use crate::data::{Batch, samples_digest};
 use crate::digest::Digest;
 use crate::steering::DataOrder;
 use crate::variation::Variation;
+use crate::verify::explanation::Cause;
+use crate::verify::replaying::ReplayError;
 
 /// Steps of a run whose samples are compared.
 const STEPS_MAX: u64 = 1 << 16;

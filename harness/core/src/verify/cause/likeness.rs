@@ -1,11 +1,11 @@
 //! What a stored state is like, where nothing that a training does gives it.
 
-use super::super::explanation::Cause;
-use super::super::replay::ReplayError;
 use super::trial::Trial;
 use super::weights::put_in;
 use super::{Divergent, Inquiry};
 use crate::state::{DType, State};
+use crate::verify::explanation::Cause;
+use crate::verify::replaying::ReplayError;
 
 /// Tensors that are named.
 const NAMED_MAX: usize = 4;

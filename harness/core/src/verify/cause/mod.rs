@@ -14,6 +14,7 @@
 //! update can be the cause, and where it agrees, nothing before the update can.
 
 mod batch;
+pub(in crate::verify) mod explanation;
 mod likeness;
 mod moments;
 mod opening;
@@ -26,16 +27,16 @@ mod weights;
 
 use std::sync::Arc;
 
-use super::divergence::{Stage, StepDivergence};
-use super::explanation::{Cause, Explained, Explanation};
-use super::recording::{Recording, Segment};
-use super::replay::{ReplayError, load, state_limit};
 use crate::data::DataSet;
 use crate::plain::count;
 use crate::state::State;
 use crate::steering::step_seed;
 use crate::trainer::{StepTrace, Trainer};
 use crate::variation::Variation;
+use crate::verify::divergence::{Stage, StepDivergence};
+use crate::verify::explanation::{Cause, Explained, Explanation};
+use crate::verify::recording::{Recording, Segment};
+use crate::verify::replaying::{ReplayError, load, state_limit};
 pub use search::Search;
 use trial::{Outcome, Trial};
 

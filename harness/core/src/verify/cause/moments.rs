@@ -1,10 +1,10 @@
 //! Were the optimizer's moments scaled?
 
-use super::super::explanation::Cause;
-use super::super::replay::ReplayError;
 use super::trial::Trial;
 use super::{Divergent, Inquiry};
 use crate::state::{DType, Fingerprint, State, fingerprint};
+use crate::verify::explanation::Cause;
+use crate::verify::replaying::ReplayError;
 
 /// Thousandths up to which a factor is tried, on either side of zero.
 const THOUSANDTHS_MAX: i32 = 20_000;

@@ -1,10 +1,10 @@
 //! Was the stored opening state replaced?
 
-use super::super::explanation::Cause;
-use super::super::replay::{ReplayError, load};
 use super::trial::Trial;
 use super::{Divergent, Inquiry};
 use crate::variation::Variation;
+use crate::verify::explanation::Cause;
+use crate::verify::replaying::{ReplayError, load};
 
 impl Inquiry<'_> {
     /// Replays the segment before, and tries the state that it really ends in.

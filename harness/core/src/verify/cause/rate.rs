@@ -1,12 +1,12 @@
 //! Was another learning rate used?
 
-use super::super::divergence::StepDivergence;
-use super::super::explanation::Cause;
-use super::super::replay::ReplayError;
 use super::trial::{Outcome, Trial};
 use super::{Divergent, Inquiry};
 use crate::state::{DType, State};
 use crate::variation::Variation;
+use crate::verify::divergence::StepDivergence;
+use crate::verify::explanation::Cause;
+use crate::verify::replaying::ReplayError;
 
 /// Factors that are tried first.
 const USUAL: [f64; 12] = [2.0, 0.5, 10.0, 0.1, 0.0, 1.05, 0.95, 1.1, 0.9, 1.5, 5.0, -1.0];

@@ -1,6 +1,6 @@
 //! How far a cause is sought.
 
-use super::super::explanation::Cause;
+use crate::verify::explanation::Cause;
 
 /// Steps that a full search may take in vain: enough for every known cause, but
 /// for learning rates between which the loss goes up and down more than twice.

@@ -1,11 +1,11 @@
 //! Was another seed used?
 
-use super::super::explanation::Cause;
-use super::super::replay::ReplayError;
 use super::trial::{Outcome, Trial};
 use super::{Divergent, Inquiry};
 use crate::steering::{DataOrder, step_seed};
 use crate::variation::Variation;
+use crate::verify::explanation::Cause;
+use crate::verify::replaying::ReplayError;
 
 /// Seeds on either side of the declared one that are tried.
 const NEAR: u64 = 64;

@@ -1,9 +1,9 @@
 //! One hypothesis about one step, as something that can be tried.
 
-use super::super::divergence::StepDivergence;
-use super::super::explanation::Cause;
 use crate::state::State;
 use crate::variation::Variation;
+use crate::verify::divergence::StepDivergence;
+use crate::verify::explanation::Cause;
 
 /// Edits a state.
 pub(super) type Edit = Box<dyn Fn(&State) -> State>;

@@ -1,11 +1,11 @@
 //! Was the gradient or the update another one?
 
-use super::super::explanation::Cause;
-use super::super::replay::ReplayError;
 use super::trial::Trial;
 use super::{Divergent, Inquiry};
 use crate::attack::forget_moments;
 use crate::variation::Variation;
+use crate::verify::explanation::Cause;
+use crate::verify::replaying::ReplayError;
 
 /// Bits of the mantissa of the number formats that kernels compute in, then of
 /// all others.

@@ -1,11 +1,11 @@
 //! Were weights written after the update?
 
-use super::super::delta::Delta;
-use super::super::explanation::Cause;
-use super::super::replay::ReplayError;
 use super::trial::{Edit, Trial};
 use super::{Divergent, Inquiry};
 use crate::state::{DType, State, fingerprint};
+use crate::verify::delta::Delta;
+use crate::verify::explanation::Cause;
+use crate::verify::replaying::ReplayError;
 
 /// Units in the last place on either side that are tried for each element, at
 /// most.

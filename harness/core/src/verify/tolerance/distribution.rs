@@ -12,7 +12,6 @@
 
 use std::collections::BTreeMap;
 
-use super::deviation::{SegmentDeviation, TensorDeviation, Usual};
 use super::drift::Drift;
 use crate::digest::{Digest, Hasher};
 use crate::format::{
@@ -21,6 +20,7 @@ use crate::format::{
 };
 use crate::spec::Spec;
 use crate::steering::{keyed_stream, shuffle_prefix};
+use crate::verify::deviation::{SegmentDeviation, TensorDeviation, Usual};
 
 /// Below half a unit of single precision no scale is believed.
 const RELATIVE_FLOOR: f64 = 1.0 / (1 << 24) as f64;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::deviation::SegmentDeviation;
 use crate::format::Calibration;
+use crate::verify::deviation::SegmentDeviation;
 
 /// Adds up the residuals of segments.
 ///

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::deviation::{Beyond, Excess, SegmentDeviation, TensorDeviation};
 use super::drift::Drift;
 use crate::digest::Digest;
 use crate::format::{Calibration, FalseAlarms, TensorAllowed};
 use crate::plain::plain;
-use crate::verify::report::{SegmentOutcome, SegmentReport};
+use crate::verify::deviation::{Beyond, Excess, SegmentDeviation, TensorDeviation};
+use crate::verify::segment_report::{SegmentOutcome, SegmentReport};
 use crate::verify::vouched::Vouched;
 
 /// Names and figures of tensors shown before the rest is only counted.

@@ -17,16 +17,12 @@
 //! All of this is statistics of honest runs. It is no proof, and says so
 //! wherever it is reported.
 
-mod deviation;
 mod distribution;
 mod drift;
 mod judgement;
-mod replay;
-mod sketch;
+mod within;
 
-pub use deviation::{Beyond, Excess, SegmentDeviation, TensorDeviation, Usual};
 pub use distribution::{Distribution, DistributionError, HonestRun};
 pub use drift::Drift;
 pub use judgement::{Accumulated, TensorBound, Tolerance, ToleranceBasis};
-pub use replay::replay_within;
-pub use sketch::sketch_key;
+pub use within::replay_within;

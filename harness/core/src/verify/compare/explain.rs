@@ -1,0 +1,136 @@
+//! What a replay shows, in plain words.
+
+use crate::state::{Difference, TensorDifference};
+use crate::verify::divergence::{Divergence, Stage, StepDivergence};
+
+/// Names shown before the rest is only counted.
+const NAMES_MAX: usize = 3;
+
+impl Divergence {
+    /// Says in one sentence where the replay first leaves the recording.
+    pub fn explain(&self) -> String {
+        let place = match &self.step {
+            Some(step) => step.explain(),
+            None => "every recorded step is reproduced, but the closing state is another".into(),
+        };
+        match &self.closing_unread {
+            Some(why) => format!(
+                "{place}; that the closing state is not the committed one is known by its root \
+                 alone, as the recording changed while it was audited: {why}"
+            ),
+            None => place,
+        }
+    }
+}
+
+impl StepDivergence {
+    fn explain(&self) -> String {
+        let what = match self.stage {
+            Stage::Batch => {
+                "the model was given other samples, or other content for them".to_owned()
+            }
+            Stage::LearningRate => format!(
+                "{} was recorded, the spec derives {}",
+                show_rate(self.recorded.learning_rate),
+                show_rate(self.replayed.learning_rate)
+            ),
+            Stage::Loss => format!(
+                "from the same state and batch, the forward pass gives {} instead of the \
+                 recorded {}",
+                show_loss(self.replayed.loss, self.replayed.loss_bits),
+                show_loss(self.recorded.loss, self.recorded.loss_bits)
+            ),
+            Stage::Gradient => {
+                format!("batch and loss agree; the gradient of {} does not", names(&self.gradients))
+            }
+            Stage::Update => format!(
+                "batch, learning rate, loss and gradient agree; the update of {} does not",
+                names(&self.tensors)
+            ),
+        };
+        format!("step {}, {}: {what}", self.step, self.stage)
+    }
+}
+
+fn names(names: &[String]) -> String {
+    list(&names.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// Lists a few names and counts the rest.
+pub(in crate::verify) fn list(names: &[&str]) -> String {
+    let shown: Vec<String> = names.iter().take(NAMES_MAX).map(|name| format!("`{name}`")).collect();
+    let shown = shown.join(", ");
+    match names.len().saturating_sub(NAMES_MAX) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+fn show_rate(rate: Option<f64>) -> String {
+    rate.map_or_else(|| "NaN or infinity".to_owned(), |rate| format!("{rate:e}"))
+}
+
+fn show_loss(loss: Option<f32>, bits: u32) -> String {
+    loss.map_or_else(|| format!("NaN or infinity (bits {bits:08x})"), |loss| loss.to_string())
+}
+
+impl TensorDifference {
+    /// Says in one clause how the tensor differs.
+    pub fn explain(&self) -> String {
+        match &self.difference {
+            Difference::OnlyRecorded => "only in the recording".into(),
+            Difference::OnlyReplayed => "missing in the recording".into(),
+            Difference::Shape { recorded, replayed } => {
+                format!("{recorded} in the recording, {replayed} in the replay")
+            }
+            Difference::Elements { count, of, index_first, recorded, replayed, .. } => {
+                format!(
+                    "{count} of {of} elements; first [{index_first}]: recorded {recorded}, \
+                     replayed {replayed}; {}",
+                    self.difference.apart()
+                )
+            }
+        }
+    }
+}
+
+impl Difference {
+    /// Says in one clause how far the elements are apart; nothing where none are compared.
+    pub fn apart(&self) -> String {
+        let Self::Elements { ulp_max, relative_l2, .. } = self else { return String::new() };
+        let ulp = match ulp_max {
+            Some(ulp) => format!("at most {ulp} ulp apart"),
+            None => "NaN involved".to_owned(),
+        };
+        match relative_l2 {
+            Some(relative) => format!("{ulp}, L2 of the difference {relative:.1e} of the tensor's"),
+            None => ulp,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::{DType, TensorSpec};
+
+    fn apart(recorded: f32, replayed: f32) -> String {
+        let spec = TensorSpec { name: "w".into(), dtype: DType::F32, shape: vec![2] };
+        let bytes = |first: f32| [first.to_le_bytes(), 1f32.to_le_bytes()].concat();
+        let found = Difference::of_bytes(&spec, &bytes(recorded), &bytes(replayed)).unwrap();
+        TensorDifference { name: "w".into(), difference: found }.explain()
+    }
+
+    #[test]
+    fn units_across_zero_stand_beside_a_length() {
+        assert_eq!(
+            apart(1e-8, -1e-8),
+            "1 of 2 elements; first [0]: recorded 1e-8, replayed -1e-8; at most 1683462383 ulp \
+             apart, L2 of the difference 2.0e-8 of the tensor's"
+        );
+        assert_eq!(
+            apart(f32::NAN, 0.0),
+            "1 of 2 elements; first [0]: recorded NaN (bits 0x7fc00000), replayed 0; NaN involved"
+        );
+    }
+}

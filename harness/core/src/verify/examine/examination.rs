@@ -1,0 +1,336 @@
+//! Checking a recording without replaying anything.
+
+use crate::data::samples_digest;
+use crate::format::{
+    Commitment, History, HistoryError, JournalError, Object, PublicKey, ReadRun, StoreError, Tail,
+    Unconverted,
+};
+use crate::plain::{one_line, plain};
+use crate::spec::{SPEC_BYTES_MAX, Spec};
+use crate::steering::DataOrder;
+use crate::symptoms::SymptomSearch;
+use crate::trainer::{Engine, StepTrace};
+use crate::verify::agreed::{Opened, agreed};
+use crate::verify::allowed_signers::AllowedSigners;
+use crate::verify::boundary::check_checkpoints;
+use crate::verify::finding::{Finding, Place, Weight};
+use crate::verify::recording::Recording;
+use crate::verify::tally::Tally;
+use crate::verify::vouched::{Vouched, check_signature};
+
+/// Holds what an examination found.
+pub struct Examination<'a> {
+    /// What is wrong or worth knowing.
+    pub findings: Vec<Finding>,
+    /// The recording, if it is whole enough to be replayed.
+    pub recording: Option<Recording<'a>>,
+    /// Who vouches for it.
+    pub vouched: Vouched,
+    signed_by: Option<PublicKey>,
+}
+
+impl Examination<'_> {
+    /// Counts on these signers alone: unless one of them vouches for the
+    /// recording, it cannot be told whose it is.
+    pub fn trust(&mut self, signers: &AllowedSigners) {
+        let (vouched, finding) = self.vouched.judge(self.signed_by, signers);
+        self.vouched = vouched;
+        self.findings.extend(finding);
+    }
+}
+
+/// Checks everything that can be checked from the files alone: that spec,
+/// journal, commitment, its signature and checkpoints belong together and are
+/// unaltered, that the journal runs to its end, and that learning rates and
+/// samples are those that the spec derives. `progress` is told how many of how
+/// many checkpoints are read.
+pub fn examine<'a>(run: &'a dyn ReadRun, progress: &mut dyn FnMut(u64, u64)) -> Examination<'a> {
+    let Opened { read, commitment } = open(run);
+    let (mut findings, recording) = examine_recording(read, progress);
+    let (vouched, signed_by, problem) = check_signature(run, &commitment);
+    // A journal that cannot be read may be of a format that is signed otherwise.
+    let unread = |found: &Finding| {
+        found.weight == Weight::Inconclusive && found.place == Place::object(Object::Journal)
+    };
+    let known = !findings.first().is_some_and(unread);
+    findings.extend(problem.filter(|_| known));
+    Examination { findings, recording, vouched, signed_by }
+}
+
+fn examine_recording<'a>(
+    read: Checked<(Recording<'a>, Commitment)>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> (Vec<Finding>, Option<Recording<'a>>) {
+    let (recording, commitment) = match read {
+        Ok(opened) => opened,
+        Err(finding) => return (vec![*finding], None),
+    };
+    let mut findings = check_end(&recording, &commitment);
+    if !findings.is_empty() {
+        return (findings, None);
+    }
+    findings.extend(check_resumptions(&recording));
+    findings.extend(check_devices(&recording));
+    findings.extend(check_steps(&recording));
+    findings.extend(check_checkpoints(&recording, progress));
+    (findings, Some(recording))
+}
+
+/// Reads a recording as far as a replay needs it: spec, journal and commitment,
+/// which have to belong together. Checkpoints are checked as they are used.
+pub fn open_recording(run: &dyn ReadRun) -> Result<Recording<'_>, Box<Finding>> {
+    open(run).read.map(|(recording, _)| recording)
+}
+
+pub(in crate::verify) type Checked<T> = Result<T, Box<Finding>>;
+
+/// Reads spec, journal and commitment, which a recorder may be writing.
+fn open(run: &dyn ReadRun) -> Opened<'_> {
+    agreed(run, read_once)
+}
+
+/// Reads everything once, in an order that a running recorder does not break: it commits
+/// to a journal that is complete, so that the journal is read after the commitment.
+fn read_once<'a>(
+    run: &'a dyn ReadRun,
+    commitment: &Result<Vec<u8>, StoreError>,
+) -> Checked<(Recording<'a>, Commitment)> {
+    // The journal is judged first: it says which format this is.
+    let committed = commitment.is_ok();
+    let history = read_history(run, committed)?;
+    let commitment = read_commitment(commitment)?;
+    let text = run
+        .read(Object::Spec, SPEC_BYTES_MAX as u64)
+        .map_err(|error| Box::new(unreadable(&error, committed)))?;
+    let spec = read_spec(&text, history.spec)?;
+    let Some((commitment, digest)) = commitment else { return Err(Box::new(unfinished(&history))) };
+    check_head(&history, &commitment)?;
+    Ok((Recording { run, spec, history, commitment: digest }, commitment))
+}
+
+fn read_commitment(
+    text: &Result<Vec<u8>, StoreError>,
+) -> Checked<Option<(Commitment, crate::digest::Digest)>> {
+    let text = match text {
+        Ok(text) => text,
+        Err(StoreError::Missing { .. }) => return Ok(None),
+        Err(error) => return Err(Box::new(unreadable(error, false))),
+    };
+    match Commitment::parse(text) {
+        Ok(commitment) => Ok(Some((commitment, Commitment::digest_of_text(text)))),
+        Err(error) => {
+            let place = Place::object(Object::Commitment);
+            let before = Unconverted::of(text);
+            let before = before.filter(|before| Commitment::parse(&before.text).is_ok());
+            Err(Box::new(match before {
+                Some(before) => Finding::inconclusive(place, before.said),
+                None => Finding::divergent(place, error),
+            }))
+        }
+    }
+}
+
+/// What a commitment vouches for and is not there was withheld; our own
+/// trouble with reading is not the trainer's fault.
+fn unreadable(error: &StoreError, committed: bool) -> Finding {
+    match *error {
+        StoreError::Missing { object } if committed => {
+            Finding::divergent(Place::object(object), "it is committed to, but missing")
+        }
+        StoreError::Missing { object }
+        | StoreError::NotAFile { object, .. }
+        | StoreError::TooLarge { object, .. }
+        | StoreError::Io { object, .. } => Finding::inconclusive(Place::object(object), error),
+        _ => Finding::inconclusive(Place::object(Object::Journal), error),
+    }
+}
+
+fn read_history(run: &dyn ReadRun, committed: bool) -> Checked<History> {
+    let place = Place::object(Object::Journal);
+    let source = run.open(Object::Journal).map_err(|error| unreadable(&error, committed))?;
+    History::read(source).map_err(|error| {
+        Box::new(match error {
+            HistoryError::Journal(JournalError::Store(error)) => unreadable(&error, committed),
+            HistoryError::Journal(
+                JournalError::TooOld { .. } | JournalError::TooNew { .. } | JournalError::Converted,
+            ) => Finding::inconclusive(place, error),
+            HistoryError::Empty if !committed => Finding::inconclusive(place, error),
+            _ => Finding::divergent(place, error),
+        })
+    })
+}
+
+fn read_spec(text: &[u8], expected: crate::digest::Digest) -> Checked<Spec> {
+    let place = Place::object(Object::Spec);
+    if Spec::digest_of_text(text) != expected {
+        let before = Unconverted::of(text);
+        if let Some(before) = before.filter(|it| Spec::digest_of_text(&it.text) == expected) {
+            return Err(Box::new(Finding::inconclusive(place, before.said)));
+        }
+        let problem = "it is not the spec that the journal began with; it was altered";
+        return Err(Box::new(Finding::divergent(place, problem)));
+    }
+    let parsed = std::str::from_utf8(text)
+        .map_err(|error| error.to_string())
+        .and_then(|text| Spec::parse(text).map_err(|error| one_line(&error.to_string())));
+    parsed.map_err(|problem| Box::new(Finding::inconclusive(place, problem)))
+}
+
+fn unfinished(history: &History) -> Finding {
+    let steps = history.step_count();
+    let state = if history.finished {
+        "its journal is complete; `record --resume` writes the commitment".to_owned()
+    } else {
+        format!("its journal ends after {steps} steps; go on with `record --resume`")
+    };
+    let problem = format!(
+        "the run has no commitment, so nothing can be drawn from it: {state}. While it is being \
+         recorded, wait until it is done"
+    );
+    Finding::inconclusive(Place::object(Object::Commitment), problem)
+}
+
+fn check_head(history: &History, commitment: &Commitment) -> Checked<()> {
+    let journal = Place::object(Object::Journal);
+    let problem = if commitment.spec != history.spec {
+        "it belongs to another spec than the commitment".to_owned()
+    } else if history.frames < commitment.frames {
+        format!(
+            "it was cut: {} of {} committed frames are left, the last after {} steps (if this \
+             is a copy, copy it again)",
+            history.frames,
+            commitment.frames,
+            history.step_count()
+        )
+    } else if history.head != commitment.head || history.frames != commitment.frames {
+        "its head is not the committed one; it was altered".to_owned()
+    } else if let Tail::Torn { bytes } = history.tail {
+        format!("{bytes} bytes that nothing vouches for follow its committed end")
+    } else {
+        return Ok(());
+    };
+    Err(Box::new(Finding::divergent(journal, problem)))
+}
+
+fn check_end(recording: &Recording<'_>, commitment: &Commitment) -> Vec<Finding> {
+    let Recording { spec, history, .. } = recording;
+    let mut findings = Vec::new();
+    let mut complain = |problem: String| {
+        findings.push(Finding::divergent(Place::object(Object::Journal), problem));
+    };
+    if !history.finished {
+        complain(format!(
+            "it was committed to, but has no end; it stops after {} steps",
+            history.step_count()
+        ));
+    }
+    if history.step_count() != spec.steps {
+        let taken = history.step_count();
+        complain(format!("it holds {taken} steps; the spec declares {}", spec.steps));
+    }
+    let boundaries = history.checkpoints.keys().copied();
+    if !boundaries.eq(spec.boundaries()) {
+        complain("its checkpoints are not at the steps that the spec declares".into());
+    }
+    let roots = history.checkpoints.iter().map(|(&step, &root)| (step, root));
+    if !roots.eq(commitment.checkpoints.iter().copied()) {
+        let problem = "its checkpoints are not those of the journal";
+        findings.push(Finding::divergent(Place::object(Object::Commitment), problem));
+    }
+    findings
+}
+
+fn check_resumptions(recording: &Recording<'_>) -> Vec<Finding> {
+    recording
+        .history
+        .contradictions
+        .iter()
+        .map(|found| {
+            let problem = format!(
+                "the {} was recorded twice, before and after a resumption, and differs",
+                found.what
+            );
+            let finding = if found.one_class { Finding::divergent } else { Finding::note };
+            finding(Place::step(found.step), &problem as &dyn std::fmt::Display)
+        })
+        .collect()
+}
+
+/// A run declared for one class of device and trained on another is not the
+/// declared one.
+fn check_devices(recording: &Recording<'_>) -> Vec<Finding> {
+    let declared = recording.spec.device.name();
+    let environments = recording.history.environments.iter();
+    let device = |engine: &Engine| engine.class.get(Engine::DEVICE).cloned().unwrap_or_default();
+    environments
+        .map(|(step, found)| (step, device(&found.engine)))
+        .filter(|(_, device)| device != declared)
+        .map(|(&step, device)| {
+            let device = plain(&device);
+            let problem = format!("it was trained on `{device}`; the spec declares `{declared}`");
+            Finding::divergent(Place::step(step), problem)
+        })
+        .collect()
+}
+
+/// Limits the samples of one epoch whose order is derived: that takes some
+/// twenty bytes a sample, and a step of a few bytes can claim a million of them.
+const DRAWN_SAMPLES_MAX: u64 = 1 << 24;
+
+/// Compares learning rates and samples with those that the spec derives.
+fn check_steps(recording: &Recording<'_>) -> Vec<Finding> {
+    let Recording { spec, history, .. } = recording;
+    let order = DataOrder::new(spec.root_seed, spec.data.samples, spec.samples_per_step());
+    let mut order = match order {
+        Ok(order) => order,
+        Err(error) => return vec![Finding::divergent(Place::object(Object::Spec), error)],
+    };
+    let drawn = order.drawn_at_once(spec.steps);
+    if drawn > DRAWN_SAMPLES_MAX {
+        let problem = format!(
+            "its steps consume {drawn} samples of one epoch; the order of at most \
+             {DRAWN_SAMPLES_MAX} is derived here"
+        );
+        return vec![Finding::inconclusive(Place::object(Object::Spec), problem)];
+    }
+    let (mut rates, mut samples) = (Tally::default(), Tally::default());
+    let mut symptoms = SymptomSearch::default();
+    for step in 0..spec.steps {
+        let trace = match history.step(step) {
+            Ok(Some(trace)) => trace,
+            Ok(None) => break,
+            Err(error) => return vec![Finding::inconclusive(Place::step(step), error)],
+        };
+        if trace.learning_rate_bits != spec.learning_rate.at(step, spec.steps).to_bits() {
+            rates.count(step, || other_rate(spec, &trace));
+        }
+        if samples_digest(order.samples(step)) != trace.samples {
+            samples.count(step, || OTHER_SAMPLES.into());
+        }
+        if let Some(layouts) = history.layouts(step) {
+            symptoms.take(&trace, &layouts.state, &layouts.gradient);
+        }
+    }
+    let found = rates.finding().into_iter().chain(samples.finding());
+    found.chain(worth_knowing(spec, &symptoms)).collect()
+}
+
+/// Says what a faithful training can still have done badly; no verdict rests on it.
+fn worth_knowing(spec: &Spec, symptoms: &SymptomSearch) -> impl Iterator<Item = Finding> {
+    let symptoms = symptoms.finish().into_iter();
+    let unused = spec.unused_samples_note();
+    let unused = unused.map(|said| Finding::note(Place::object(Object::Spec), said));
+    symptoms.map(|found| Finding::note(Place::step(found.step()), found)).chain(unused)
+}
+
+const OTHER_SAMPLES: &str =
+    "the recorded samples are not those that the spec derives: another order or another seed";
+
+fn other_rate(spec: &Spec, trace: &StepTrace) -> String {
+    let declared = spec.learning_rate.at(trace.step, spec.steps);
+    let recorded = trace.learning_rate();
+    let factor = recorded / declared;
+    format!(
+        "the recorded learning rate is {recorded:e}; the spec derives {declared:e} (factor {factor})"
+    )
+}

@@ -1,0 +1,8 @@
+//! Reading a recording and checking it without replaying anything.
+
+pub(in crate::verify) mod agreed;
+pub(in crate::verify) mod boundary;
+pub(in crate::verify) mod derivation;
+pub(in crate::verify) mod examination;
+pub(in crate::verify) mod recording;
+pub(in crate::verify) mod tally;

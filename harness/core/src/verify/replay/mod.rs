@@ -1,0 +1,8 @@
+//! Re-executing segments, and the first steps of a training.
+
+mod capacity;
+pub(in crate::verify) mod course;
+mod instability;
+pub(in crate::verify) mod rehearsal;
+pub(in crate::verify) mod replaying;
+pub(in crate::verify) mod unrecorded;

@@ -1,0 +1,7 @@
+//! Which segments are drawn, by what nonce, and how likely a tampered one escapes.
+
+pub(in crate::verify) mod challenge;
+pub(in crate::verify) mod draw_rule;
+pub(in crate::verify) mod nonce_source;
+pub(in crate::verify) mod power;
+pub(in crate::verify) mod sampled_by;

@@ -1,0 +1,5 @@
+//! What the replay of a segment came to.
+
+pub(in crate::verify) mod note;
+mod outcome;
+pub(in crate::verify) mod segment_report;
