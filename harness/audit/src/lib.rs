@@ -39,7 +39,7 @@ pub use device::{Device, USUAL_DEVICE};
 pub use draw::{Choice, Selection, fresh_nonce};
 pub use environment::environment_of;
 pub use event::{Event, Observer, Phase, Silent};
-pub use executor::{Executor, Processes, STALL};
+pub use executor::{Executor, InProcess, Processes, STALL};
 pub use failure::Failure;
 pub use memory::{Remembering, now_seconds};
 pub use place::names;

@@ -1,7 +1,9 @@
 //! Where tasks are done.
 
+mod in_process;
 mod processes;
 
+pub use in_process::InProcess;
 pub use processes::{Processes, STALL};
 
 use crate::worker::{Message, Task};

@@ -14,4 +14,5 @@ pub use cost::Cost;
 pub use message::{Message, Taken};
 pub use probe::rehearsals;
 pub use serve::serve;
+pub(crate) use serve::work;
 pub use task::{End, Operate, Rehearse, Replay, Seek, Take, Task};

@@ -21,23 +21,28 @@ pub fn serve(programs: &Programs) -> Result<(), Failure> {
     read.map_err(Failure::inconclusive)?;
     let task = serde_json::from_slice(&text)
         .map_err(|error| Failure::usage(format!("standard input holds no task: {error}")))?;
-    send(&work(programs, &task)?)
-}
-
-fn work(programs: &Programs, task: &Task) -> Result<Message, Failure> {
     let mut step = |step| {
         // A step that cannot be reported means that whoever asked is gone.
         if send(&Message::Step(step)).is_err() {
             std::process::exit(ALONE);
         }
     };
+    send(&work(programs, &task, &mut step)?)
+}
+
+/// Does a task; `step` is told each step.
+pub(crate) fn work(
+    programs: &Programs,
+    task: &Task,
+    step: &mut dyn FnMut(u64),
+) -> Result<Message, Failure> {
     let found = match task {
-        Task::Replay(task) => return replay::replay(programs, task, &mut step),
-        Task::Seek(task, seek) => return replay::seek(programs, task, seek, &mut step),
-        Task::Rehearse(task) => probe::rehearse_all(programs, task, &mut step),
-        Task::Cost(task) => probe::measure(programs, task, &mut step),
-        Task::Operate(task) => probe::operate(programs, task, &mut step),
-        Task::Take(task) => take::take(programs, task, &mut step),
+        Task::Replay(task) => return replay::replay(programs, task, step),
+        Task::Seek(task, seek) => return replay::seek(programs, task, seek, step),
+        Task::Rehearse(task) => probe::rehearse_all(programs, task, step),
+        Task::Cost(task) => probe::measure(programs, task, step),
+        Task::Operate(task) => probe::operate(programs, task, step),
+        Task::Take(task) => take::take(programs, task, step),
     };
     Ok(found.unwrap_or_else(|failure| Message::refused(&failure)))
 }
