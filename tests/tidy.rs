@@ -191,7 +191,10 @@ fn the_rooms_of_the_verifying_side_form_no_circle() {
         if let Some(rank) = rank_of(&folder) {
             room_of.insert(if stem == "mod" { folder } else { stem }, rank);
         } else {
-            assert!(["mod", "finding", "date", "verdict"].contains(&&*stem), "{stem} has no room");
+            assert!(
+                ["mod", "advice", "finding", "date", "verdict"].contains(&&*stem),
+                "{stem} has no room"
+            );
         }
     }
     assert!(room_of.len() > 30, "the rooms were not found");
@@ -221,6 +224,19 @@ fn only_the_command_knows_arguments_and_a_terminal() {
             // What measures has options of its own, and nothing stands on it.
             let benches = folder == "benches" && name == "clap";
             assert!(benches || !knows(folder, name), "{folder} depends on {name}");
+        }
+    }
+}
+
+/// What to type is the command's business; the core says what is the case.
+#[test]
+fn the_core_knows_no_command_line() {
+    let in_core = |path: &Path| path.to_str().unwrap().contains("harness/core/src");
+    for (path, text) in sources().into_iter().filter(|(path, _)| in_core(path)) {
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        for line in code {
+            let typed = ["`reenact ", "`record ", "--resume", "--calibration", "--reason"];
+            assert!(!typed.iter().any(|words| line.contains(words)), "{}: {line}", path.display());
         }
     }
 }

@@ -69,8 +69,9 @@ fn an_unfinished_run_is_inconclusive_and_says_how_to_go_on() {
     let (spec, run) = (long_spec(folder.path()), folder.path().join("run"));
     kill_at(start(&spec, &run, false), &run, 50_000);
     let report = audit(&run, &[]).expect(INCONCLUSIVE).json();
-    let reason = report["reasons"][0].as_str().unwrap();
-    assert!(reason.contains("--resume"), "{reason}");
+    assert_eq!(report["advice"], serde_json::json!([{ "kind": "resume" }]));
+    let shown = Ran::from(&binary().arg("audit").arg(&run).output().unwrap()).stdout;
+    assert!(shown.contains("reenact record --resume --out"), "{shown}");
     assert!(report["findings"][0]["weight"] == "inconclusive");
 }
 

@@ -100,11 +100,11 @@ fn beyond(report: &Value) -> Vec<u64> {
 fn without_a_calibration_it_cannot_be_told_and_the_hint_says_how() {
     let report = audit(&ground().honest, &ELSEWHERE).expect(INCONCLUSIVE).json();
     assert_eq!(findings(&report), []);
-    let reasons = report["reasons"].to_string();
-    assert!(
-        reasons.contains("reenact calibrate") && reasons.contains("--calibration"),
-        "{reasons}"
-    );
+    assert_eq!(report["advice"], serde_json::json!([{ "kind": "other-machine" }]));
+    let mut shown = binary();
+    let shown = shown.arg("audit").arg(&ground().honest).args(ELSEWHERE).output().unwrap();
+    let shown = Ran::from(&shown).expect(INCONCLUSIVE).stdout;
+    assert!(shown.contains("reenact calibrate") && shown.contains("--calibration"), "{shown}");
     assert!(report["tolerance"].is_null());
 }
 

@@ -82,7 +82,10 @@ impl From<SpecError> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Exists { .. } | StoreError::NoRecording { .. } => Self::usage(error),
+            StoreError::Exists { .. } => {
+                Self::usage(error).hint("choose another folder, or go on with `record --resume`")
+            }
+            StoreError::NoRecording { .. } => Self::usage(error),
             StoreError::LinkedCheckpoints { .. } => Self::usage(error)
                 .hint("make `checkpoints` a folder, or record into a folder on the other disk"),
             StoreError::Io { ref problem, .. } | StoreError::Unreadable { ref problem, .. } => {

@@ -5,6 +5,7 @@
 //! it goes through maud, which escapes it, and the page forbids itself to load
 //! or run anything.
 
+mod advice;
 mod audited;
 mod axis;
 mod curve;
@@ -25,6 +26,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use reenact_core::plain::spell;
 use reenact_core::verify::Report;
 
+pub use advice::{next, words};
 pub use gate::{GateArm, GatePage, GateSpec, GateTone};
 
 const STYLE: &str = include_str!("style.css");

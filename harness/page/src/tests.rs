@@ -5,9 +5,9 @@ use reenact_core::format::{Environment, FalseAlarms};
 use reenact_core::state::{Difference, StateRoot, TensorDifference};
 use reenact_core::trainer::Engine;
 use reenact_core::verify::{
-    Accumulated, Beacon, Challenge, Claim, Course, CourseStep, Divergence, Escape, Finding, Grade,
-    Independence, LossPoint, NonceSource, Past, Place, REPORT_FORMAT, Replay, Report, Segment,
-    SegmentDeviation, SegmentOutcome, SegmentReport, Stage, StepDivergence, StepValues,
+    Accumulated, Advice, Beacon, Challenge, Claim, Course, CourseStep, Divergence, Escape, Finding,
+    Grade, Independence, LossPoint, NonceSource, Past, Place, REPORT_FORMAT, Replay, Report,
+    Segment, SegmentDeviation, SegmentOutcome, SegmentReport, Stage, StepDivergence, StepValues,
     TensorBound, Tolerance, ToleranceBasis, Unrecorded, UnrecordedKernel, Verdict, Vouched, Weight,
 };
 
@@ -101,6 +101,7 @@ pub(super) fn report() -> Report {
         place: Place { object: HOSTILE.into(), step: None },
         problem: HOSTILE.into(),
         weight: Weight::Divergent,
+        advice: Some(Advice::Close { id: HOSTILE.into() }),
     };
     Report {
         format: REPORT_FORMAT,
@@ -123,6 +124,7 @@ pub(super) fn report() -> Report {
         class_differences: Vec::new(),
         build_differences: Vec::new(),
         doubt: None,
+        advice: vec![Advice::Close { id: HOSTILE.into() }, Advice::Resume],
         controls: vec![replay(3, None)],
         tolerance: None,
         auditor: environment("here"),

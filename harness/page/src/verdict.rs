@@ -24,6 +24,7 @@ pub(super) fn show(report: &Report) -> Markup {
             h2 #verdict { (report.verdict) }
             p.lead { (lead(report)) }
             @if !report.reasons.is_empty() { (reasons(&report.reasons)) }
+            @for next in crate::next(report) { p { "Next: " code { (next) } } }
             div.three {
                 (column("Observed", &observed(report, &counts)))
                 (column("What it proves", &proves(report, &counts)))

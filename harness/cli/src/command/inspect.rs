@@ -210,7 +210,7 @@ fn show(inspection: &Inspection) {
     }
     show_trainers(inspection);
     table(checkpoint_table(&inspection.checkpoints));
-    show_findings(&inspection.findings);
+    show_findings(&inspection.findings, &inspection.run);
 }
 
 /// Shows every machine that trained: the first whole, of the others what differs.
@@ -286,7 +286,7 @@ fn checkpoint_table(checkpoints: &[Boundary]) -> Table {
     table
 }
 
-fn show_findings(findings: &[Finding]) {
+fn show_findings(findings: &[Finding], run: &str) {
     if findings.is_empty() {
         line(format_args!("  {} every digest agrees", styled(GOOD, "whole:")));
     }
@@ -297,5 +297,8 @@ fn show_findings(findings: &[Finding]) {
             Weight::Note => (BOLD, "note:"),
         };
         line(format_args!("  {} {finding}", styled(style, word)));
+        if let Some(advice) = &finding.advice {
+            line(format_args!("  next: {}", reenact_page::words(advice, run)));
+        }
     }
 }

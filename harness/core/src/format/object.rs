@@ -85,7 +85,7 @@ pub enum StoreError {
         limit: u64,
     },
     /// The recording exists already.
-    #[error("{path} already holds a recording; choose another folder, or go on with --resume")]
+    #[error("{path} already holds a recording")]
     Exists {
         /// Where.
         path: String,

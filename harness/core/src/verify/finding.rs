@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::advice::Advice;
 use crate::format::Object;
 
 /// Says what is wrong, where, and what it means.
@@ -15,6 +16,9 @@ pub struct Finding {
     pub problem: String,
     /// What it means for the verdict.
     pub weight: Weight,
+    /// What can be done about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advice: Option<Advice>,
 }
 
 /// Names a place in a recording.
@@ -68,17 +72,27 @@ impl fmt::Display for Place {
 impl Finding {
     /// Reports a contradiction.
     pub fn divergent(place: Place, problem: impl fmt::Display) -> Self {
-        Self { place, problem: problem.to_string(), weight: Weight::Divergent }
+        Self::new(place, problem, Weight::Divergent)
     }
 
     /// Reports that something cannot be told.
     pub fn inconclusive(place: Place, problem: impl fmt::Display) -> Self {
-        Self { place, problem: problem.to_string(), weight: Weight::Inconclusive }
+        Self::new(place, problem, Weight::Inconclusive)
     }
 
     /// Reports something worth knowing.
     pub fn note(place: Place, problem: impl fmt::Display) -> Self {
-        Self { place, problem: problem.to_string(), weight: Weight::Note }
+        Self::new(place, problem, Weight::Note)
+    }
+
+    fn new(place: Place, problem: impl fmt::Display, weight: Weight) -> Self {
+        Self { place, problem: problem.to_string(), weight, advice: None }
+    }
+
+    /// Says what can be done about it.
+    pub fn advise(mut self, advice: Advice) -> Self {
+        self.advice = Some(advice);
+        self
     }
 }
 

@@ -17,6 +17,7 @@
 //! Nothing here uses the recording side: the two meet only in
 //! [`crate::format`].
 
+mod advice;
 mod cause;
 mod compare;
 mod date;
@@ -42,6 +43,7 @@ use sample::{challenge, draw_rule, nonce_source, power, sampled_by};
 use segment::{note, segment_report};
 use trust::{allowed_signers, independence, vouched};
 
+pub use advice::Advice;
 pub use allowed_signers::{ALLOWED_SIGNERS_BYTES_MAX, AllowedSigners, AllowedSignersError};
 pub use audited::Audited;
 pub use cause::{Search, explain};

@@ -41,6 +41,9 @@ pub(crate) fn show(report: &Report) {
         past::show(report);
     }
     show_notes(report);
+    for next in reenact_page::next(report) {
+        fact("next", next);
+    }
 }
 
 /// Says what the verdict is of, in digests short enough to be read; `--json` and

@@ -10,6 +10,7 @@ use crate::spec::{SPEC_BYTES_MAX, Spec};
 use crate::steering::DataOrder;
 use crate::symptoms::SymptomSearch;
 use crate::trainer::{Engine, StepTrace};
+use crate::verify::advice::Advice;
 use crate::verify::agreed::{Opened, agreed};
 use crate::verify::allowed_signers::AllowedSigners;
 use crate::verify::boundary::check_checkpoints;
@@ -179,15 +180,15 @@ fn read_spec(text: &[u8], expected: crate::digest::Digest) -> Checked<Spec> {
 fn unfinished(history: &History) -> Finding {
     let steps = history.step_count();
     let state = if history.finished {
-        "its journal is complete; `record --resume` writes the commitment".to_owned()
+        "its journal is complete, and only the commitment is missing".to_owned()
     } else {
-        format!("its journal ends after {steps} steps; go on with `record --resume`")
+        format!("its journal ends after {steps} steps")
     };
     let problem = format!(
         "the run has no commitment, so nothing can be drawn from it: {state}. While it is being \
          recorded, wait until it is done"
     );
-    Finding::inconclusive(Place::object(Object::Commitment), problem)
+    Finding::inconclusive(Place::object(Object::Commitment), problem).advise(Advice::Resume)
 }
 
 fn check_head(history: &History, commitment: &Commitment) -> Checked<()> {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Hasher;
 use crate::format::Object;
+use crate::verify::advice::Advice;
 use crate::verify::date::date;
 use crate::verify::divergence::Stage;
 use crate::verify::finding::{Finding, Place};
@@ -67,11 +68,11 @@ impl Open {
         let stage = proven.stage.map_or(String::new(), |stage| format!(", stage {stage}"));
         let problem = format!(
             "an audit of {} has proven a divergence ({}{stage}): {}. It counts until somebody \
-             closes it and says why: `reenact ledger close {id} --reason TEXT`",
+             closes it and says why",
             date(at_seconds),
             proven.grade,
             proven.words
         );
-        Finding::divergent(place, problem)
+        Finding::divergent(place, problem).advise(Advice::Close { id: id.clone() })
     }
 }

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::digest::Digest;
 use crate::format::{Event, FrameReader, Object, ReadAt, ReadRun};
+use crate::verify::advice::Advice;
 use crate::verify::challenge::Challenge;
 use crate::verify::date::date;
 use crate::verify::debt::{Debt, segments};
@@ -217,11 +218,11 @@ impl Heads {
         let problem = format!(
             "an audit of {when} saw {frames} frames here{then}, with the head {head}{more}; {}. So what \
              lies here is not a continuation of the recording that was audited: it was recorded \
-             again, cut or replaced since. That does not say who did it, or why. If the folder \
-             was knowingly used for another run, or a link knowingly moved, `reenact ledger forget RUN` says so",
+             again, cut or replaced since. That does not say who did it, or why: the folder may \
+             knowingly have been used for another run, or a link knowingly moved",
             self.instead(frames)
         );
-        Some(Finding::divergent(Place::object(Object::Journal), problem))
+        Some(Finding::divergent(Place::object(Object::Journal), problem).advise(Advice::Forget))
     }
 
     /// Says what is there now.

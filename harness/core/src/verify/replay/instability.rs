@@ -5,11 +5,9 @@ use crate::verify::replaying::Replay;
 
 const PROGRAM: &str = "two replays leave the recording at the same place, each with other numbers, \
                        so the program does not repeat: it draws randomness, time or a file from \
-                       outside of its spec. `reenact doctor` with the run's spec.toml says where. \
-                       If it repeats there, test this machine's hardware and audit on another";
+                       outside of its spec. Where it repeats when it is tried, test this machine's hardware and audit on another";
 const EITHER: &str = "two replays disagree with each other: this machine fails now and then, or \
-                      the program does not repeat. Run `reenact doctor` with the run's \
-                      spec.toml. If the program repeats there, test this machine's hardware and \
+                      the program does not repeat. Where it repeats when it is tried, test this machine's hardware and \
                       audit on another";
 
 impl Replay {

@@ -12,6 +12,7 @@ use std::fmt;
 
 use crate::digest::Hasher;
 use crate::format::Environment;
+use crate::verify::advice::Advice;
 use crate::verify::challenge::Challenge;
 use crate::verify::finding::Weight;
 use crate::verify::recording::{Recording, Segment};
@@ -255,6 +256,21 @@ impl Report {
         began_otherwise.into_iter().chain(judged).collect()
     }
 
+    /// Returns what can be done about what is in the way of a match.
+    pub(in crate::verify) fn advise(&self) -> Vec<Advice> {
+        let of_findings = self.findings.iter().filter_map(|finding| finding.advice.clone());
+        let mut excused =
+            self.judged().into_iter().filter(|(_, weight, _)| *weight == Weight::Divergent);
+        let elsewhere = excused
+            .any(|(step, ..)| matches!(self.excuse(step), Excuse::Possible { .. }))
+            .then_some(Advice::OtherMachine);
+        let unstable = self.segments.iter().any(SegmentReport::does_not_repeat);
+        let mut all: Vec<Advice> = of_findings.chain(elsewhere).collect();
+        all.extend(unstable.then_some(Advice::Repeat));
+        all.dedup();
+        all
+    }
+
     /// Within a tolerance another machine has been allowed for.
     fn excuse(&self, step: u64) -> Excuse {
         let Some(claim) = self.claim.as_ref().filter(|_| self.tolerance.is_none()) else {
@@ -267,8 +283,7 @@ impl Report {
         format!(
             "{reason}; but the recording claims that another machine or build computed it \
              (trained / here: {known}), which alone can cause that, and no segment under that \
-             claim agrees here: audit on such a machine with such a build, or measure how far \
-             honest runs end apart with `reenact calibrate` and audit with --calibration"
+             claim agrees here"
         )
     }
 

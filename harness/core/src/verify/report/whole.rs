@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::format::Environment;
+use crate::verify::advice::Advice;
 use crate::verify::audited::Audited;
 use crate::verify::challenge::Challenge;
 use crate::verify::course::LossPoint;
@@ -99,6 +100,9 @@ pub struct Report {
     /// Why a match cannot be given, outside of the recording.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubt: Option<String>,
+    /// What can be done about what is in the way of a match.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub advice: Vec<Advice>,
     /// Where the audit ran.
     pub auditor: Environment,
 }
@@ -204,6 +208,7 @@ impl Report {
             class_differences,
             build_differences,
             doubt: None,
+            advice: Vec::new(),
             auditor,
         };
         report.decided()
@@ -211,6 +216,7 @@ impl Report {
 
     fn decided(mut self) -> Self {
         (self.verdict, self.reasons) = self.decide();
+        self.advice = self.advise();
         self
     }
 

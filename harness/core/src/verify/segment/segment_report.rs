@@ -74,6 +74,12 @@ impl SegmentReport {
         }
     }
 
+    /// Says whether two replays disagree that computed with the recorded kernels.
+    pub(in crate::verify) fn does_not_repeat(&self) -> bool {
+        let SegmentOutcome::Unstable { first, second } = &self.outcome else { return false };
+        first.unrecorded.is_empty() && second.unrecorded.is_empty()
+    }
+
     /// Names the initial state if it is not the one that the spec's seed
     /// gives. A run that began with other weights may be honest from there on.
     pub(in crate::verify) fn wrong_start(&self) -> Option<(Weight, String)> {

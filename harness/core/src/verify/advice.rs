@@ -1,0 +1,23 @@
+//! What can be done about what an audit found. Several rooms give it; how it is typed is the
+//! command's business.
+
+use serde::{Deserialize, Serialize};
+
+/// Says what can be done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Advice {
+    /// Go on with the recording, which is not finished.
+    Resume,
+    /// Close a proven divergence, if there is a reason to.
+    Close {
+        /// Names it.
+        id: String,
+    },
+    /// Say that the place knowingly holds another run than was audited there, if it does.
+    Forget,
+    /// Audit on such a machine with such a build as trained, or within a calibrated tolerance.
+    OtherMachine,
+    /// Look whether the program repeats.
+    Repeat,
+}
