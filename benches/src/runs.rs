@@ -9,9 +9,8 @@ use reenact_core::digest::Digest;
 use reenact_core::format::Environment;
 use reenact_core::record::Recorder;
 use reenact_core::spec::Spec;
-use reenact_core::state::{Layout, State};
-use reenact_core::trainer::{Metric, Program, Setting, StepTrace, Trainer, TrainerError};
-use reenact_core::variation::Variation;
+use reenact_core::trainer::{Metric, Program, Setting, Trainer, TrainerError};
+use reenact_core::wrapper::Wrapper;
 use reenact_store::Directory;
 
 /// Parses a spec that comes with the models.
@@ -100,25 +99,13 @@ impl<T: Training + Copy> Run<T> {
 /// Leaves the evaluation out, which a training without a recorder ends in, too.
 struct Unevaluated<T>(T);
 
-impl<T: Trainer> Trainer for Unevaluated<T> {
-    fn layout(&self) -> Arc<Layout> {
-        self.0.layout()
+impl<T: Trainer> Wrapper for Unevaluated<T> {
+    fn inner(&self) -> &dyn Trainer {
+        &self.0
     }
 
-    fn gradient_layout(&self) -> Arc<Layout> {
-        self.0.gradient_layout()
-    }
-
-    fn vary(&mut self, step: u64, variation: &Variation) -> Result<StepTrace, TrainerError> {
-        self.0.vary(step, variation)
-    }
-
-    fn capture(&mut self, step: u64) -> Result<State, TrainerError> {
-        self.0.capture(step)
-    }
-
-    fn restore(&mut self, state: &State) -> Result<(), TrainerError> {
-        self.0.restore(state)
+    fn inner_mut(&mut self) -> &mut dyn Trainer {
+        &mut self.0
     }
 
     fn evaluate(&mut self) -> Result<Vec<Metric>, TrainerError> {

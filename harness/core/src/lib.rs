@@ -17,3 +17,4 @@ pub mod symptoms;
 pub mod trainer;
 pub mod variation;
 pub mod verify;
+pub mod wrapper;

@@ -2,17 +2,15 @@
 
 mod common;
 
-use std::sync::Arc;
-
 use common::{
     data, examined, planted_with, record, record_attacked, replayed, spec, spec_with, trainer,
 };
 use reenact_core::attack::InRunAttack;
 use reenact_core::memory::MemoryRun;
-use reenact_core::state::{Layout, State};
-use reenact_core::trainer::{Metric, StepTrace, Trainer, TrainerError};
+use reenact_core::trainer::{StepTrace, Trainer, TrainerError};
 use reenact_core::variation::Variation;
 use reenact_core::verify::{Cause, Explanation, Search, explain};
+use reenact_core::wrapper::Wrapper;
 
 /// Steps of a segment.
 const EVERY: u64 = 3;
@@ -25,31 +23,19 @@ struct Counting {
     random: bool,
 }
 
-impl Trainer for Counting {
-    fn layout(&self) -> Arc<Layout> {
-        self.trainer.layout()
+impl Wrapper for Counting {
+    fn inner(&self) -> &dyn Trainer {
+        self.trainer.as_ref()
     }
 
-    fn gradient_layout(&self) -> Arc<Layout> {
-        self.trainer.gradient_layout()
+    fn inner_mut(&mut self) -> &mut dyn Trainer {
+        self.trainer.as_mut()
     }
 
     fn vary(&mut self, step: u64, variation: &Variation) -> Result<StepTrace, TrainerError> {
         self.steps += 1;
         let stream_seed = variation.stream_seed.filter(|_| self.random);
         self.trainer.vary(step, &Variation { stream_seed, ..variation.clone() })
-    }
-
-    fn capture(&mut self, step: u64) -> Result<State, TrainerError> {
-        self.trainer.capture(step)
-    }
-
-    fn restore(&mut self, state: &State) -> Result<(), TrainerError> {
-        self.trainer.restore(state)
-    }
-
-    fn evaluate(&mut self) -> Result<Vec<Metric>, TrainerError> {
-        self.trainer.evaluate()
     }
 }
 

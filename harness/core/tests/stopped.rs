@@ -3,8 +3,6 @@
 
 mod common;
 
-use std::sync::Arc;
-
 use common::{
     audit, environment, events, matches, record, resume, spec, spec_with, trainer, whole,
 };
@@ -12,9 +10,8 @@ use reenact_core::format::{Environment, Event, History, Object, ReadRun, ResumeP
 use reenact_core::memory::MemoryRun;
 use reenact_core::record::{Recorder, Resumption, Stopped};
 use reenact_core::spec::Spec;
-use reenact_core::state::{Layout, State};
-use reenact_core::trainer::{Metric, StepTrace, Trainer, TrainerError};
-use reenact_core::variation::Variation;
+use reenact_core::trainer::Trainer;
+use reenact_core::wrapper::Wrapper;
 
 const LEFT: [Object; 2] = [Object::ResumePoint, Object::ResumeState];
 
@@ -188,27 +185,17 @@ fn an_audit_reads_neither() {
 /// Goes on from checkpoints only, as an engine that chooses kernels does.
 struct Particular(Box<dyn Trainer>);
 
-impl Trainer for Particular {
-    fn layout(&self) -> Arc<Layout> {
-        self.0.layout()
+impl Wrapper for Particular {
+    fn inner(&self) -> &dyn Trainer {
+        self.0.as_ref()
     }
-    fn gradient_layout(&self) -> Arc<Layout> {
-        self.0.gradient_layout()
+
+    fn inner_mut(&mut self) -> &mut dyn Trainer {
+        self.0.as_mut()
     }
-    fn vary(&mut self, step: u64, variation: &Variation) -> Result<StepTrace, TrainerError> {
-        self.0.vary(step, variation)
-    }
-    fn capture(&mut self, step: u64) -> Result<State, TrainerError> {
-        self.0.capture(step)
-    }
-    fn restore(&mut self, state: &State) -> Result<(), TrainerError> {
-        self.0.restore(state)
-    }
+
     fn resumes_anywhere(&self) -> bool {
         false
-    }
-    fn evaluate(&mut self) -> Result<Vec<Metric>, TrainerError> {
-        self.0.evaluate()
     }
 }
 

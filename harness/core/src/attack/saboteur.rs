@@ -6,12 +6,11 @@ use super::edit::{forget_moments, move_first_element, push_weights, scale_moment
 use super::tamper::{can_relabel, can_stamp, relabel, stamp};
 use super::{InRunAttack, InRunKind};
 use crate::data::{Batch, DataSet};
-use crate::format::KernelSelection;
 use crate::spec::{OptimizerSpec, Spec};
-use crate::state::{Layout, State};
 use crate::steering::{DataOrder, step_seed};
-use crate::trainer::{Metric, Program, Setting, StepTrace, Trainer, TrainerError};
+use crate::trainer::{Program, Setting, StepTrace, Trainer, TrainerError};
 use crate::variation::Variation;
+use crate::wrapper::Wrapper;
 
 /// Starts a training; with the attack of the setting, if it names one.
 ///
@@ -200,17 +199,14 @@ impl Saboteur {
     }
 }
 
-impl Trainer for Saboteur {
-    fn layout(&self) -> Arc<Layout> {
-        self.trainer.layout()
+/// Whoever asks for another variation gets that one, and no attack.
+impl Wrapper for Saboteur {
+    fn inner(&self) -> &dyn Trainer {
+        self.trainer.as_ref()
     }
 
-    fn gradient_layout(&self) -> Arc<Layout> {
-        self.trainer.gradient_layout()
-    }
-
-    fn declares_inputs(&self) -> bool {
-        self.trainer.declares_inputs()
+    fn inner_mut(&mut self) -> &mut dyn Trainer {
+        self.trainer.as_mut()
     }
 
     fn step(&mut self, step: u64) -> Result<StepTrace, TrainerError> {
@@ -219,30 +215,5 @@ impl Trainer for Saboteur {
         let mut trace = self.trainer.vary(step, &variation)?;
         self.edit_after(step, &mut trace)?;
         Ok(trace)
-    }
-
-    /// Whoever asks for another variation gets that one, and no attack.
-    fn vary(&mut self, step: u64, variation: &Variation) -> Result<StepTrace, TrainerError> {
-        self.trainer.vary(step, variation)
-    }
-
-    fn capture(&mut self, step: u64) -> Result<State, TrainerError> {
-        self.trainer.capture(step)
-    }
-
-    fn restore(&mut self, state: &State) -> Result<(), TrainerError> {
-        self.trainer.restore(state)
-    }
-
-    fn selections(&mut self) -> Result<Vec<KernelSelection>, TrainerError> {
-        self.trainer.selections()
-    }
-
-    fn resumes_anywhere(&self) -> bool {
-        self.trainer.resumes_anywhere()
-    }
-
-    fn evaluate(&mut self) -> Result<Vec<Metric>, TrainerError> {
-        self.trainer.evaluate()
     }
 }
