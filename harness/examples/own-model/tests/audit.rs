@@ -44,6 +44,26 @@ fn a_sabotaged_training_is_caught_at_its_step() {
 }
 
 #[test]
+fn it_has_a_gate_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let spec = folder.path().join("cubic.toml");
+    std::fs::write(&spec, include_str!("../cubic.toml")).unwrap();
+    let spec = spec.to_str().unwrap();
+    // Without a lock nothing is judged, and what it computes waits to be accepted.
+    let first = own_model(&["gate", spec, "--json"]);
+    assert_eq!(first.status.code(), Some(2), "{first:?}");
+    let mut accepting = Command::new(env!("CARGO_BIN_EXE_own-model"));
+    accepting.args(["gate", "accept", spec, "--reason", "first"]).env_remove("CI");
+    assert!(accepting.status().unwrap().success());
+    let base = env!("CARGO_BIN_EXE_own-model");
+    let gated = own_model(&["gate", spec, "--base", base, "--json"]);
+    assert_eq!(gated.status.code(), Some(0), "{gated:?}");
+    let found = json(&gated);
+    let arms = found["specs"][0]["arms"].as_array().unwrap();
+    assert!(arms.len() == 5 && arms.iter().all(|arm| arm["state"] == "pass"), "{found}");
+}
+
+#[test]
 fn it_takes_less_than_sixty_lines() {
     let source = include_str!("../src/main.rs");
     let code = source.lines().filter(|line| !line.starts_with("//!") && !line.trim().is_empty());
