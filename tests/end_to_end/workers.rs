@@ -75,7 +75,7 @@ fn incidents(report: &Value) -> Vec<String> {
 #[test]
 fn a_killed_worker_is_replaced() {
     let (_folder, run) = long_run();
-    let audit = start_audit(&run, "1", "2");
+    let audit = start_audit(&run, "1", "6");
     signal(next_worker(&run, &[]), "-KILL");
     let report = Ran::from(&audit.wait_with_output().unwrap()).expect(MATCH).json();
     let incidents = incidents(&report);
@@ -85,7 +85,7 @@ fn a_killed_worker_is_replaced() {
 #[test]
 fn a_hanging_worker_is_ended_and_replaced() {
     let (_folder, run) = long_run();
-    let audit = start_audit(&run, "1", "2");
+    let audit = start_audit(&run, "1", "6");
     signal(next_worker(&run, &[]), "-STOP");
     let report = Ran::from(&audit.wait_with_output().unwrap()).expect(MATCH).json();
     let incidents = incidents(&report);
@@ -95,7 +95,7 @@ fn a_hanging_worker_is_ended_and_replaced() {
 #[test]
 fn two_dead_workers_leave_it_open() {
     let (_folder, run) = long_run();
-    let audit = start_audit(&run, "1", "2");
+    let audit = start_audit(&run, "1", "6");
     let first = next_worker(&run, &[]);
     signal(first, "-KILL");
     signal(next_worker(&run, &[first]), "-KILL");

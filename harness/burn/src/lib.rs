@@ -20,6 +20,9 @@
 //! module path, and nothing else is: two processes that build one model agree
 //! on every name.
 
+#[cfg(all(feature = "vectors", feature = "portable"))]
+compile_error!("`vectors` and `portable` exclude each other: build with --no-default-features");
+
 mod batch;
 mod beginning;
 mod capture;

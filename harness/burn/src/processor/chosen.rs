@@ -6,15 +6,30 @@
 //! stands here once more, and a test compares it with what gemm computes.
 
 use gemm_common::cache::kernel_params;
+#[cfg(feature = "vectors")]
 use macerator::{Arch, AutoArch, Scalar, Simd, WithSimd};
 
+/// Says that nothing is chosen while it runs.
+#[cfg(not(feature = "vectors"))]
+pub(super) fn simd() -> String {
+    "fixed when it was built".into()
+}
+
+/// The level of a build that takes what every processor has.
+#[cfg(all(test, not(feature = "vectors")))]
+pub(super) fn level() -> String {
+    "portable".into()
+}
+
 /// Says which vectors, and how many numbers are in one.
+#[cfg(feature = "vectors")]
 pub(super) fn simd() -> String {
     let lanes = AutoArch::new().dispatch(Lanes);
     format!("{}, {lanes} numbers at once", level())
 }
 
 /// Names the level by the words that people know it by, where there are such.
+#[cfg(feature = "vectors")]
 pub(super) fn level() -> String {
     let level = format!("{:?}", Arch::detect());
     match level.strip_prefix('V') {
@@ -24,8 +39,10 @@ pub(super) fn level() -> String {
 }
 
 /// Counts how many numbers are in a vector.
+#[cfg(feature = "vectors")]
 struct Lanes;
 
+#[cfg(feature = "vectors")]
 impl WithSimd for Lanes {
     type Output = usize;
 
@@ -54,10 +71,10 @@ pub(super) enum Family {
 
 impl Family {
     /// Returns the family that gemm 0.19 takes, by the features that it looks at, in its
-    /// order. AVX-512 counts because of the feature `x86-v4`.
+    /// order. AVX-512 counts because of its feature `x86-v4`, which `vectors` turns on.
     pub(super) fn chosen() -> Self {
         #[cfg(target_arch = "x86_64")]
-        if std::arch::is_x86_feature_detected!("avx512f") {
+        if cfg!(feature = "vectors") && std::arch::is_x86_feature_detected!("avx512f") {
             return Self::Avx512;
         } else if std::arch::is_x86_feature_detected!("fma") {
             return Self::Fma;

@@ -19,10 +19,18 @@ struct Known {
     reductions: &'static str,
 }
 
-/// The first is of a processor, the others are of emulated ones: Haswell, EPYC Milan and
+/// The first is of a build without vectors of its own, the second of a processor, the others
+/// are of emulated ones: Haswell, EPYC Milan and
 /// Skylake agree; Haswell without `lzcnt`, which has kernels of one level and vectors of
 /// another; and Nehalem.
-const KNOWN: [Known; 4] = [
+const KNOWN: [Known; 5] = [
+    Known {
+        level: "portable",
+        family: Family::Fma,
+        functions: "a801504bec380ef7",
+        products: "839b666ad5ff4e67",
+        reductions: "f14953ee7250a15f",
+    },
     Known {
         level: "x86-64-v4",
         family: Family::Avx512,
@@ -178,6 +186,14 @@ fn numbers(count: usize, factor: usize) -> Vec<f32> {
     (0..count).map(|i| ((i * 7919 * factor + 13) % 2003) as f32 / 1001.5 - 1.0).collect()
 }
 
+#[cfg(feature = "portable")]
+#[test]
+fn a_portable_build_chooses_nothing_but_the_products() {
+    assert_eq!(simd(), "fixed when it was built");
+    assert!(Family::chosen() != Family::Avx512);
+}
+
+#[cfg(feature = "vectors")]
 #[test]
 fn the_level_is_the_one_whose_features_are_all_there() {
     #[cfg(target_arch = "x86_64")]
