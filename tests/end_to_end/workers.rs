@@ -89,7 +89,7 @@ fn a_hanging_worker_is_ended_and_replaced() {
     signal(next_worker(&run, &[]), "-STOP");
     let report = Ran::from(&audit.wait_with_output().unwrap()).expect(MATCH).json();
     let incidents = incidents(&report);
-    assert!(incidents.len() == 1 && incidents[0].contains("silent for 2 s"), "{incidents:?}");
+    assert!(incidents.len() == 1 && incidents[0].contains("silent for 6 s"), "{incidents:?}");
 }
 
 #[test]
