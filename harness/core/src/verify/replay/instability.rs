@@ -5,7 +5,9 @@ use crate::verify::replaying::Replay;
 
 const PROGRAM: &str = "two replays leave the recording at the same place, each with other numbers, \
                        so the program does not repeat: it draws randomness, time or a file from \
-                       outside of its spec. Where it repeats when it is tried, test this machine's hardware and audit on another";
+                       outside of its spec, or a kernel of its device adds up in another order each \
+                       time (a recorder warns of that). Where it repeats when it is tried, test this \
+                       machine's hardware and audit on another";
 const EITHER: &str = "two replays disagree with each other: this machine fails now and then, or \
                       the program does not repeat. Where it repeats when it is tried, test this machine's hardware and \
                       audit on another";
