@@ -566,9 +566,10 @@ class Checkpoint:
 KINDS = [
     ("run-started", 2**16), ("layouts", 2**23), ("step", 2**23), ("checkpoint", 2**8),
     ("run-resumed", 2**16), ("run-interrupted", 2**8), ("run-finished", 2**8),
-    ("kernel-selections", 2**23),
+    ("kernel-selections", 2**23), ("run-ended", 2**8),
 ]
-JOURNAL_HEADER = b"reenact journal\n" + u32(1)
+KINDS_OF_FORMAT = {1: 8, 2: 9}
+JOURNAL_HEADER = b"reenact journal\n" + u32(2)
 
 
 def is_printable(string):
@@ -674,14 +675,15 @@ class Journal:
     def __init__(self, file):
         self.file, self.at = file, 0
         self.events, self.torn = [], 0
-        self.head = H("reenact v1 journal header", JOURNAL_HEADER)
         if len(file) < 20:
-            demand(JOURNAL_HEADER.startswith(file), "this is no journal")
+            demand(JOURNAL_HEADER[:19].startswith(file[:19]), "this is no journal")
             self.torn = len(file)
             return
         demand(file[:16] == JOURNAL_HEADER[:16], "this is no journal")
-        if (found := struct.unpack("<I", file[16:20])[0]) != 1:
-            raise Inconclusive(f"journal: format {found}; this reader reads 1")
+        self.format = struct.unpack("<I", file[16:20])[0]
+        if self.format not in KINDS_OF_FORMAT:
+            raise Inconclusive(f"journal: format {self.format}; this reader reads 1 and 2")
+        self.head = H("reenact v1 journal header", file[:20])
         self.at = 20
         while self.at < len(file) and not self.torn:
             try:
@@ -696,7 +698,7 @@ class Journal:
             self.torn = left
             return
         length, kind, sequence = struct.unpack_from("<IHQ", self.file, self.at)
-        demand(kind < len(KINDS), f"there is no kind {kind}")
+        demand(kind < KINDS_OF_FORMAT[self.format], f"there is no kind {kind}")
         name, limit = KINDS[kind]
         demand(length <= limit, f"a payload of {length} bytes is too long")
         demand(sequence == len(self.events), f"its number is {sequence}")
@@ -725,13 +727,14 @@ class History:
         self.environments = []  # (first step, environment)
         self.contradictions = []  # (what, whether its environments are of one class)
         self.selections, self.selection_bytes = set(), 0  # (table, key); of these and the kernels
-        self.finished = self.stopped = False
+        self.finished = self.stopped = self.ended_early = False
         self.earlier_steps, self.earlier_checkpoints = {}, {}
         for number, (kind, event) in enumerate(journal.events):
             try:
                 demand((kind == "run-started") == (number == 0), "a journal starts once, at 0")
                 demand(not self.finished, "a frame follows the end")
-                demand(not self.stopped or kind == "run-resumed", "only a resumption may follow")
+                goes_on = kind in ("run-resumed", "run-ended")
+                demand(not self.stopped or goes_on, "only a resumption or an end may follow")
                 getattr(self, "take_" + kind.replace("-", "_"))(event)
             except Disagreement as error:
                 raise Disagreement(f"frame {number} ({kind}): {error}") from None
@@ -783,10 +786,13 @@ class History:
             demand(alike, f"step {step} goes on inside of a segment on another class of machine")
         demand(len(self.environments) <= 4095, "resumed too often")
         self.environments.append((step, environment))
+        self.take_back(step)
+        self.stopped = False
+
+    def take_back(self, step):
         del self.steps[step:]
         self.layouts = [layouts for layouts in self.layouts if layouts[0] < step]
         self.checkpoints = {at: root for at, root in self.checkpoints.items() if at <= step}
-        self.stopped = False
 
     def take_run_interrupted(self, step):
         self.expect_next(step)
@@ -795,6 +801,11 @@ class History:
     def take_run_finished(self, steps):
         self.expect_next(steps)
         self.finished = True
+
+    def take_run_ended(self, steps):
+        demand(steps > 0 and steps in self.checkpoints, f"no state was stored at step {steps}")
+        self.take_back(steps)
+        self.finished = self.ended_early = True
 
     def compare(self, records, key, record, what):
         """Compares with the earlier record of the same, if there is one, and replaces it."""
@@ -966,9 +977,10 @@ def check_end(spec, history, journal, commitment):
         yield f"journal: {journal.torn} bytes follow the last frame"
     if not history.finished:
         yield f"journal: it has no end; it stops after {len(history.steps)} steps"
-    if len(history.steps) != spec.steps:
+    reached = min(len(history.steps), spec.steps) if history.ended_early else spec.steps
+    if len(history.steps) != reached:
         yield f"journal: {len(history.steps)} steps; the spec declares {spec.steps}"
-    if sorted(history.checkpoints) != spec.boundaries():
+    if sorted(history.checkpoints) != [at for at in spec.boundaries() if at <= reached]:
         yield "journal: its checkpoints are not at the boundaries"
 
 
@@ -1030,7 +1042,7 @@ def check_samples(spec, history):
 
 def audited(run, recording):
     """Names what was audited, as a report does."""
-    root = recording["history"].checkpoints[recording["spec"].steps]
+    root = recording["history"].checkpoints[len(recording["history"].steps)]
     file = read_object(run, f"checkpoints/{root.hex()}.safetensors")
     return {
         "spec": recording["history"].spec.hex(),

@@ -6,7 +6,7 @@ use reenact_core::format::{Environment, Object, ReadRun};
 use reenact_core::trainer::{Engine, Program};
 use reenact_core::verify::{
     AllowedSigners, Debt, Evidence, Examination, Finding, Independence, Place, Recall, Recording,
-    Report, Segment, SegmentReport, Tolerance, Weight, examine, examine_data,
+    Report, Segment, SegmentReport, Tolerance, Weight, examine, examine_data, examine_so_far,
 };
 use reenact_store::Directory;
 
@@ -33,7 +33,7 @@ pub fn audit(
 ) -> Result<Report, Failure> {
     let store = Directory::open(&request.run)?;
     let mut memory = request.remembering.open(&request.run, observer)?;
-    let examination = examined(&store, request.signers.as_ref(), observer);
+    let examination = examined(&store, request.so_far, request.signers.as_ref(), observer);
     let Examination { mut findings, recording, vouched, .. } = examination;
     memory.ask(&store, recording.as_ref())?;
     findings.extend(memory.recall().into_iter().flat_map(Recall::findings));
@@ -55,14 +55,16 @@ pub fn audit(
     Ok(report.finished())
 }
 
-/// Examines a recording, and weighs who vouches for it.
+/// Examines a recording, or what is complete so far of it, and weighs who vouches for it.
 pub fn examined<'a>(
     run: &'a dyn ReadRun,
+    so_far: bool,
     signers: Option<&AllowedSigners>,
     observer: &dyn Observer,
 ) -> Examination<'a> {
     observer.hear(Event::Begun { phase: Phase::Examining, total: 0, segments: None });
-    let mut examination = examine(run, &mut |done, total| observer.hear(Event::At { done, total }));
+    let mut at = |done, total| observer.hear(Event::At { done, total });
+    let mut examination = if so_far { examine_so_far(run, &mut at) } else { examine(run, &mut at) };
     observer.hear(Event::Ended);
     if let Some(signers) = signers {
         examination.trust(signers);
@@ -139,6 +141,7 @@ impl Bench<'_> {
         memory: &mut Memory<'_>,
     ) -> Result<Judged, Failure> {
         let request = self.request;
+        memory.witness(recording);
         let mut drawn = match request.selection.draw(recording, fresh_nonce) {
             Ok(drawn) => drawn,
             // A run that was cut short has fewer segments than somebody counts on:
@@ -186,7 +189,7 @@ impl Bench<'_> {
         let program: &dyn Program = self.programs.find(&recording.spec.program.name)?;
         let auditor = environment_of(program.engine(&setting)?)?;
         let data = open_data(program, &recording.spec, &setting)?;
-        let total = recording.spec.steps;
+        let total = recording.steps();
         self.observer.hear(Event::Begun { phase: Phase::Deriving, total, segments: None });
         let mut at = |done| self.observer.hear(Event::At { done, total });
         findings.extend(examine_data(recording, data.as_ref(), &mut at));
@@ -218,6 +221,7 @@ impl Bench<'_> {
             executor: self.executor,
             run: self.request.run.clone(),
             commitment: recording.commitment,
+            so_far: recording.so_far,
             device: self.request.device.clone(),
             pins_kernels: !recording.history.selections.is_empty(),
             explains: self.request.explains && is_of_class(recording, auditor),
@@ -278,6 +282,7 @@ pub fn deviations(
         executor,
         run: run.into(),
         commitment: recording.commitment,
+        so_far: recording.so_far,
         device: device.clone(),
         pins_kernels: !recording.history.selections.is_empty(),
         explains: false,
@@ -286,7 +291,7 @@ pub fn deviations(
     };
     let segments: Vec<Segment> =
         (0..recording.segment_count()).map(|index| recording.segment(index)).collect();
-    let (total, count) = (recording.spec.steps, segments.len() as u64);
+    let (total, count) = (recording.steps(), segments.len() as u64);
     let of_run = Some((count, count));
     observer.hear(Event::Begun { phase: Phase::Replaying, total, segments: of_run });
     let reports = replays.of(&segments, observer);

@@ -115,6 +115,18 @@ impl Memory<'_> {
         self.recall.as_ref().map_or(&[], |recall| &recall.debts)
     }
 
+    /// Writes down how far a run has come that still trains, before the nonce is drawn: from
+    /// then on nobody can take it back.
+    pub(crate) fn witness(&mut self, recording: &Recording<'_>) {
+        if recording.so_far.is_none() {
+            return;
+        }
+        let Some(entry) = self.entry(Some(recording)) else { return };
+        if let Err(failure) = self.put(&entry) {
+            self.problem.get_or_insert(failure.message);
+        }
+    }
+
     /// Writes down what was drawn before anything of it is replayed: whoever then stops the
     /// audit has not undone the draw.
     pub(crate) fn begin(&mut self, drawn: &Drawn, recording: &Recording<'_>, accused: bool) {

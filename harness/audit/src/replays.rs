@@ -11,6 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use reenact_core::attack::InRunAttack;
 use reenact_core::digest::Digest;
+use reenact_core::format::SoFar;
 use reenact_core::verify::{Cause, Segment, SegmentOutcome, SegmentReport};
 
 use crate::device::Device;
@@ -41,6 +42,8 @@ pub(crate) struct Replays<'a> {
     pub(crate) run: PathBuf,
     /// Digest of the commitment that was examined.
     pub(crate) commitment: Digest,
+    /// What it commits to, if the run still trains.
+    pub(crate) so_far: Option<SoFar>,
     /// Where to compute.
     pub(crate) device: Device,
     /// Whether the recording holds kernels to compute with.
@@ -209,6 +212,7 @@ impl Replays<'_> {
         Replay {
             run: self.run.clone().into(),
             commitment: self.commitment,
+            so_far: self.so_far.map(|so_far| so_far.encode()),
             segment: index,
             device: self.device.clone(),
             free_kernels: false,

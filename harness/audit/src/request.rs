@@ -14,6 +14,8 @@ use crate::replays::Sabotage;
 pub struct Request {
     /// Folder of the recording.
     pub run: PathBuf,
+    /// Whether what is complete of a run that still trains will do.
+    pub so_far: bool,
     /// Which segments are replayed.
     pub selection: Selection,
     /// Who may vouch for recordings; none if nobody has to.
@@ -37,6 +39,7 @@ impl Request {
     pub fn of_all(run: &Path, device: Device) -> Self {
         Self {
             run: run.into(),
+            so_far: false,
             selection: Selection::all(),
             signers: None,
             calibrated: None,

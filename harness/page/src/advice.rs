@@ -12,6 +12,11 @@ pub fn next(report: &Report) -> Vec<String> {
 pub fn words(advice: &Advice, run: &str) -> String {
     match advice {
         Advice::Resume => format!("reenact record --resume --out {}", quoted(run)),
+        Advice::SoFar => format!(
+            "reenact audit {0} --so-far; once its recorder has stopped for good: reenact record \
+             --resume --out {0}",
+            quoted(run)
+        ),
         Advice::Close { id } => format!("reenact ledger close {} --reason TEXT", quoted(id)),
         Advice::Forget => {
             format!("only if it is knowingly another run: reenact ledger forget {}", quoted(run))

@@ -40,7 +40,7 @@ pub(super) fn show(report: &Report) -> Markup {
                         @for (_, replay) in &replays { (first_step(&frame, replay)) }
                     }
                 }
-                (axis::steps(0, claim.steps))
+                (axis::steps(0, claim.steps_reached()))
                 figcaption { (legend(&replays, frame.scale)) }
             }
         },
@@ -130,7 +130,7 @@ impl Frame {
         if low >= high {
             (low, high) = (low - 0.5, high + 0.5);
         }
-        Some(Self { steps: claim.steps.max(1) as f64, scale, low, high })
+        Some(Self { steps: claim.steps_reached().max(1) as f64, scale, low, high })
     }
 
     fn x(&self, step: u64) -> f64 {

@@ -85,7 +85,8 @@ fn body(report: &Report, name: &str) -> Markup {
 fn claim(report: &Report) -> Markup {
     html! {
         @if let Some(claim) = &report.claim {
-            (figure::count(claim.steps, "step")) " of " code { (claim.program) } " in "
+            @if let Some(reach) = claim.reach { strong { (reach.words(claim.steps).to_string()) } ". " }
+            (figure::count(claim.steps_reached(), "step")) " of " code { (claim.program) } " in "
             (figure::count(claim.segments, "segment"))
             @if !claim.resumed.is_empty() {
                 ", resumed at step " (figure::ranges(claim.resumed.iter().copied()))

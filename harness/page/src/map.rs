@@ -22,10 +22,10 @@ pub(super) fn show(report: &Report) -> Markup {
         html! {
             figure {
                 svg.map role="img" aria-label=(summary(report)) preserveAspectRatio="none"
-                    viewBox=(format!("0 0 {} {HEIGHT}", claim.steps.max(1))) {
+                    viewBox=(format!("0 0 {} {HEIGHT}", claim.steps_reached().max(1))) {
                     @for stretch in &stretches { (draw(stretch, claim)) }
                 }
-                (axis::steps(0, claim.steps))
+                (axis::steps(0, claim.steps_reached()))
                 figcaption { (legend(report, claim)) }
             }
         },
@@ -91,7 +91,7 @@ fn draw(stretch: &Stretch, claim: &Claim) -> Markup {
     let Stretch { mark, first, end } = *stretch;
     let height = height(mark);
     let step_start = first * claim.checkpoint_every;
-    let step_end = end.saturating_mul(claim.checkpoint_every).min(claim.steps);
+    let step_end = end.saturating_mul(claim.checkpoint_every).min(claim.steps_reached());
     let which = match end - first {
         1 => format!("segment {first}"),
         _ => format!("segments {first} to {}", end - 1),

@@ -91,6 +91,7 @@ pub(super) fn report() -> Report {
         program: HOSTILE.into(),
         spec: Digest::default(),
         steps: 40,
+        reach: None,
         segments: 4,
         checkpoint_every: 10,
         resumed: vec![20],

@@ -79,8 +79,17 @@ impl Disk {
     /// Writes a whole object and gives it its name. Returns its file, which is
     /// still to be synced.
     pub(crate) fn put(&mut self, object: Object, content: &[u8]) -> Result<File, StoreError> {
+        // It takes the place of one that an auditor may have read already. So neither it nor
+        // the journal that it commits to may be lost by a power failure.
+        let binds = object == Object::SoFar;
+        if binds {
+            self.sync()?;
+        }
         let written = start_file(&self.root).and_then(|mut file| {
             file.write_all(content)?;
+            if binds {
+                file.sync_data()?;
+            }
             Ok(file)
         });
         let file = written.map_err(|problem| self.discard(object, problem))?;

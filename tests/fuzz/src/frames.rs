@@ -8,7 +8,7 @@ use reenact_core::format::Commitment;
 use reenact_core::state::StateRoot;
 
 /// One domain a frame kind; any other kind takes the first.
-const DOMAINS: [&str; 8] = [
+const DOMAINS: [&str; 9] = [
     "reenact v1 journal run-started",
     "reenact v1 journal layouts",
     "reenact v1 journal step",
@@ -17,6 +17,7 @@ const DOMAINS: [&str; 8] = [
     "reenact v1 journal run-interrupted",
     "reenact v1 journal run-finished",
     "reenact v1 journal kernel-selections",
+    "reenact v1 journal run-ended",
 ];
 /// Bytes in front of the first frame.
 const HEADER_BYTES: usize = 20;
@@ -32,7 +33,7 @@ pub type RawFrame = (u16, Vec<u8>);
 
 /// Returns the 20 bytes that come first.
 pub fn header() -> Vec<u8> {
-    [&b"reenact journal\n"[..], &1u32.to_le_bytes()].concat()
+    [&b"reenact journal\n"[..], &2u32.to_le_bytes()].concat()
 }
 
 /// Cuts an input into frames: a kind in one byte, a length in two, a payload.

@@ -52,7 +52,7 @@ impl Model {
 
     /// Takes the next frame; says whether it may stand there.
     pub fn take(&mut self, event: &Event) -> bool {
-        let resumes = matches!(event, Event::RunResumed { .. });
+        let resumes = matches!(event, Event::RunResumed { .. } | Event::RunEnded { .. });
         if self.finished || (self.interrupted && !resumes) {
             return false;
         }
@@ -82,6 +82,14 @@ impl Model {
                 *steps == self.next()
             }
             Event::KernelSelections(selections) => self.take_selections(selections),
+            Event::RunEnded { steps } => {
+                self.finished = true;
+                let stored = *steps > 0 && self.checkpoints.contains_key(steps);
+                if stored {
+                    self.take_back(*steps);
+                }
+                stored
+            }
         }
     }
 
@@ -133,6 +141,11 @@ impl Model {
         self.environments.push((step, class.clone()));
         self.class = class;
         self.interrupted = false;
+        self.take_back(step);
+        true
+    }
+
+    fn take_back(&mut self, step: u64) {
         for number in step..self.next() {
             self.taken_back.insert(number, self.steps[number as usize].clone());
         }
@@ -145,7 +158,6 @@ impl Model {
                 self.checkpoints_taken_back.insert(opens, found);
             }
         }
-        true
     }
 
     /// Asserts that the library has read the same.

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use reenact_core::attack::{InRunAttack, start};
 use reenact_core::data::DataSet;
+use reenact_core::format::SoFar;
 use reenact_core::trainer::{Program, Setting, Trainer};
 use reenact_core::verify::{
-    Recording, ReplayError, Search, Segment, SegmentOutcome, explain, open_recording, replay_within,
+    Recording, ReplayError, Search, Segment, SegmentOutcome, explain, open_recording, open_so_far,
+    replay_within,
 };
 use reenact_store::Directory;
 
@@ -54,6 +56,11 @@ pub(super) fn seek(
 }
 
 impl Replay {
+    fn so_far(&self) -> Result<Option<SoFar>, Failure> {
+        let parsed = self.so_far.as_ref().map(|text| SoFar::parse(text.as_bytes()));
+        parsed.transpose().map_err(|error| Failure::usage(format!("its commitment: {error}")))
+    }
+
     fn kernels_file(&self) -> Option<PathBuf> {
         self.kernels.as_ref().map(PathBuf::from)
     }
@@ -90,7 +97,11 @@ fn with_trainer(
         Ok(store) => store,
         Err(error) => return Ok(changed(&error)),
     };
-    let recording = match open_recording(&store) {
+    let opened = match task.so_far()? {
+        Some(so_far) => open_so_far(&store, so_far),
+        None => open_recording(&store),
+    };
+    let recording = match opened {
         Ok(recording) => recording,
         Err(finding) => return Ok(changed(&finding)),
     };

@@ -35,6 +35,9 @@ pub struct Replay {
     pub run: OsString,
     /// Digest of the commitment that the audit has examined.
     pub commitment: Digest,
+    /// What was committed to, if the run still trains.
+    #[serde(default)]
+    pub so_far: Option<String>,
     /// Index of the segment.
     pub segment: u64,
     /// Where to compute.

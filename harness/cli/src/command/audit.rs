@@ -23,6 +23,7 @@ Examples:
   reenact audit runs/cnn --sample all             replay everything
   reenact audit runs/cnn --segment 3              number three alone
   reenact audit runs/cnn --confidence 0.95 --tampered 2
+  reenact audit runs/cnn --so-far                 while it still trains
   reenact audit runs/cnn --report audits/cnn      write a page with the evidence
   reenact audit runs/cnn --allowed-signers allowed_signers
   reenact audit runs/cnn --calibration cpu-cuda.toml --device cuda:0
@@ -38,6 +39,9 @@ Examples:
 pub(crate) struct Arguments {
     /// Folder of the recording
     run: PathBuf,
+    /// Audit what is complete so far of a run that still trains
+    #[arg(long)]
+    so_far: bool,
     #[command(flatten)]
     selection: SelectionOptions,
     #[command(flatten)]
@@ -98,6 +102,7 @@ impl Arguments {
             output::note(format_args!("{} {warning}", styled(BOLD, "warning:")));
         }
         Ok(Request {
+            so_far: self.so_far,
             selection,
             signers,
             calibrated,

@@ -193,7 +193,7 @@ impl Gathered {
         let place = run.display();
         let store = Directory::open(run)?;
         let watch = Watch::new(arguments.json);
-        let examination = examined(&store, None, &watch);
+        let examination = examined(&store, false, None, &watch);
         let mut objections = examination.findings.iter();
         let objection = objections.find(|finding| finding.weight != Weight::Note);
         let recording = match (objection, &examination.recording) {

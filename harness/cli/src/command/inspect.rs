@@ -7,7 +7,9 @@ use clap::Args;
 use comfy_table::{Table, presets};
 use reenact_audit::{Failure, examined, speaks_against};
 use reenact_core::digest::Digest;
-use reenact_core::format::{Checkpoint, Environment, History, KernelSelection, Object, ReadRun};
+use reenact_core::format::{
+    Checkpoint, Environment, History, KernelSelection, Object, ReadRun, SO_FAR_BYTES_MAX, SoFar,
+};
 use reenact_core::plain::{count, plain};
 use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
 use reenact_core::verify::{Audited, Finding, Vouched, Weight};
@@ -45,6 +47,10 @@ struct Inspection {
     audited: Option<Audited>,
     steps: u64,
     finished: bool,
+    /// Whether that is before the declared length, by the trainer's word.
+    ended_early: bool,
+    /// The step that a run that still trains is committed to.
+    so_far: Option<u64>,
     resumed: Vec<u64>,
     interrupted: Vec<u64>,
     frames: u64,
@@ -96,7 +102,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Failure> {
     let signers = arguments.trust.read()?;
     let store = Directory::open(&arguments.run)?;
     let watch = Watch::new(arguments.json);
-    let examination = examined(&store, signers.as_ref(), &watch);
+    let examination = examined(&store, false, signers.as_ref(), &watch);
     let audited = examination.recording.as_ref().map(Audited::of);
     let mut inspection = inspect(&store, examination.findings, examination.vouched);
     inspection.audited = audited;
@@ -128,6 +134,8 @@ fn inspect(store: &Directory, findings: Vec<Finding>, vouched: Vouched) -> Inspe
         audited: None,
         steps: 0,
         finished: false,
+        ended_early: false,
+        so_far: None,
         resumed: Vec::new(),
         interrupted: Vec::new(),
         frames: 0,
@@ -146,6 +154,8 @@ fn inspect(store: &Directory, findings: Vec<Finding>, vouched: Vouched) -> Inspe
 fn fill(inspection: &mut Inspection, history: &History, store: &Directory) {
     inspection.steps = history.step_count();
     inspection.finished = history.finished;
+    inspection.ended_early = history.ended_early;
+    inspection.so_far = so_far(store);
     inspection.resumed = history.resumed().collect();
     inspection.interrupted = history.interrupted.clone();
     inspection.frames = history.frames;
@@ -170,6 +180,12 @@ fn fill(inspection: &mut Inspection, history: &History, store: &Directory) {
         }
     };
     inspection.checkpoints = history.checkpoints.iter().map(boundary).collect();
+}
+
+/// Returns the step that a run that still trains is committed to.
+fn so_far(store: &Directory) -> Option<u64> {
+    let file = store.read(Object::SoFar, SO_FAR_BYTES_MAX).ok()?;
+    SoFar::parse(SoFar::parts(&file).0).ok().map(|so_far| so_far.step)
 }
 
 fn losses(history: &History) -> Vec<(u64, f32)> {
@@ -249,7 +265,17 @@ fn indent(text: &str) -> String {
 
 fn state(inspection: &Inspection) -> String {
     let list = |steps: &[u64]| steps.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
-    let mut state = if inspection.finished { ", finished" } else { ", unfinished" }.to_owned();
+    let mut state = match inspection {
+        Inspection { ended_early: true, .. } => {
+            let declared = inspection.spec.as_ref().map_or(0, |spec| spec.steps);
+            format!(", ended early by its trainer's word ({declared} were declared)")
+        }
+        Inspection { finished: true, .. } => ", finished".to_owned(),
+        _ => ", unfinished".to_owned(),
+    };
+    if let Some(step) = inspection.so_far.filter(|_| !inspection.finished) {
+        state += &format!(", committed to up to step {step}");
+    }
     if !inspection.interrupted.is_empty() {
         state += &format!(", interrupted before step {}", list(&inspection.interrupted));
     }

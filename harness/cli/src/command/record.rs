@@ -8,7 +8,9 @@ use reenact_audit::{Failure, engine, environment_of, open_data};
 use reenact_core::attack::{InRunAttack, start};
 use reenact_core::data::DataSet;
 use reenact_core::format::{Environment, Object, ReadRun, SecretKey};
-use reenact_core::record::{Forecast, RecordError, Recorder, Stopped, recorded_selections, sign};
+use reenact_core::record::{
+    Forecast, RecordError, Recorder, Stopped, end_early, recorded_selections, sign,
+};
 use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
 use reenact_core::trainer::{Program, Setting, Trainer};
 use reenact_store::Directory;
@@ -26,14 +28,15 @@ Examples:
   reenact record replay-specs/digits-cnn.toml --out runs/cnn
   reenact record digits-mlp --out runs/mlp       a spec that comes with reenact
   reenact record --resume --out runs/cnn         go on after an interruption
-  reenact record digits-mlp --out runs/mlp --key trainer.key    and sign it";
+  reenact record digits-mlp --out runs/mlp --key trainer.key    and sign it
+  reenact record --finish --out runs/cnn         end it early, at its last checkpoint";
 
 /// Train as a spec says, and record the training
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// Spec to train: a TOML file, or the name of one that comes with reenact
-    #[arg(required_unless_present = "resume")]
+    #[arg(required_unless_present_any = ["resume", "finish"])]
     spec: Option<String>,
     /// Folder for the recording
     #[arg(long, short, value_name = "DIR")]
@@ -42,8 +45,13 @@ pub(crate) struct Arguments {
     /// checkpoint if it was killed
     #[arg(long)]
     resume: bool,
-    /// Sign the finished recording with the ed25519 key in FILE, as made by
-    /// `reenact keygen`; with --resume, also one that is complete
+    /// End the recording in DIR before its declared length, at its last checkpoint, also of
+    /// a recorder that was killed; it cannot be gone on with then
+    #[arg(long, conflicts_with_all = ["spec", "resume"])]
+    finish: bool,
+    /// Sign the finished recording, and at each checkpoint what is recorded so far, with the
+    /// ed25519 key in FILE, as made by `reenact keygen`; with --resume or --finish, also one
+    /// that is complete
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
     #[command(flatten)]
@@ -78,6 +86,9 @@ struct Ready {
 
 pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
     let key = arguments.key.as_deref().map(key_file::read).transpose()?;
+    if arguments.finish {
+        return finish(arguments, key.as_ref());
+    }
     let spec = arguments.device.device().declare(read_spec(app, arguments)?);
     // Opened first, so that nobody else records into it meanwhile.
     let begun = arguments.resume.then(|| Directory::resume(&arguments.out)).transpose()?;
@@ -127,9 +138,10 @@ fn begin(arguments: &Arguments, ready: Ready, key: Option<SecretKey>) -> Result<
         note(said);
     }
     let mut store = Directory::create(&arguments.out)?;
-    let recorder = Recorder::start(&mut store, spec.clone(), trainer, environment)?;
+    let mut recorder = Recorder::start(&mut store, spec.clone(), trainer, environment)?;
+    key.iter().for_each(|key| recorder.sign_so_far(key));
     let trained = train(recorder, arguments, &spec)?;
-    let mut recorded = conclude(trained, &mut store, arguments, &spec, key)?;
+    let mut recorded = conclude(trained, &mut store, arguments, &spec, key.as_ref())?;
     recorded.rehearsal = rehearsal;
     recorded.space = Some(space);
     recorded.show(arguments.json);
@@ -148,15 +160,35 @@ fn go_on(
         drop(resumed);
         return complete(arguments, &mut store, key.as_ref());
     }
-    let recorder = resumed?;
+    let mut recorder = resumed?;
+    key.iter().for_each(|key| recorder.sign_so_far(key));
     let step = recorder.next_step();
     say_resumption(&recorder, arguments.json);
     let space = Space::of(recorder.forecast(), true, &arguments.out);
     space.check(arguments.ignore_space, arguments.json)?;
     let trained = train(recorder, arguments, &spec)?;
-    let mut recorded = conclude(trained, &mut store, arguments, &spec, key)?;
+    let mut recorded = conclude(trained, &mut store, arguments, &spec, key.as_ref())?;
     recorded.resumed_step = Some(step);
     recorded.space = Some(space);
+    recorded.show(arguments.json);
+    Ok(exit::MATCH)
+}
+
+/// Ends a recording before its declared length.
+fn finish(arguments: &Arguments, key: Option<&SecretKey>) -> Result<u8, Failure> {
+    let mut store = Directory::resume(&arguments.out)?;
+    let spec = stored_spec(arguments)?;
+    let (steps, commitment) = match end_early(&mut store, spec.steps) {
+        Err(RecordError::Complete) => return complete(arguments, &mut store, key),
+        ended => ended?,
+    };
+    let signature = key.map(|key| sign(&mut store, key)).transpose()?;
+    let recorded = Recorded {
+        steps,
+        ended_early: steps < spec.steps,
+        signed_by: signature.map(|signature| signature.key().fingerprint()),
+        ..Recorded::new(&arguments.out, &spec, &commitment, Vec::new())
+    };
     recorded.show(arguments.json);
     Ok(exit::MATCH)
 }
@@ -194,14 +226,14 @@ fn conclude(
     store: &mut Directory,
     arguments: &Arguments,
     spec: &Spec,
-    key: Option<SecretKey>,
+    key: Option<&SecretKey>,
 ) -> Result<Recorded, Failure> {
     let (commitment, metrics, symptoms) = match trained {
         Trained::Done(commitment, metrics, symptoms) => (commitment, metrics, symptoms),
         Trained::Stopped(stopped) => return Err(unfinished(&stopped, spec, &arguments.out)),
     };
     symptoms.iter().for_each(say_symptom);
-    let signature = key.map(|key| sign(store, &key)).transpose()?;
+    let signature = key.map(|key| sign(store, key)).transpose()?;
     Ok(Recorded {
         signed_by: signature.map(|signature| signature.key().fingerprint()),
         attack: arguments.attack.as_ref().map(ToString::to_string),
@@ -222,7 +254,10 @@ fn unfinished(stopped: &Stopped, spec: &Spec, out: &Path) -> Failure {
         ),
     };
     let message = format!("stopped before step {step} of {}", spec.steps);
-    Failure::inconclusive(message).hint(format!("go on with `record --resume --out {out}`; {from}"))
+    Failure::inconclusive(message).hint(format!(
+        "go on with `record --resume --out {out}`; {from}. To end it for good at its last \
+         checkpoint: `record --finish --out {out}`"
+    ))
 }
 
 /// Rehearses what is about to be recorded; not what was begun before, unless with
@@ -247,9 +282,13 @@ fn rehearsed(
 }
 
 fn read_spec(app: &App, arguments: &Arguments) -> Result<Spec, Failure> {
-    if let Some(name) = &arguments.spec {
-        return inputs::spec(app, name);
+    match &arguments.spec {
+        Some(name) => inputs::spec(app, name),
+        None => stored_spec(arguments),
     }
+}
+
+fn stored_spec(arguments: &Arguments) -> Result<Spec, Failure> {
     let text = Directory::open(&arguments.out)?.read(Object::Spec, SPEC_BYTES_MAX as u64)?;
     let place = arguments.out.join("spec.toml");
     Spec::parse(&String::from_utf8_lossy(&text))
@@ -263,7 +302,7 @@ fn complete(
     key: Option<&SecretKey>,
 ) -> Result<u8, Failure> {
     let place = arguments.out.display();
-    output::note(format_args!("{place} is complete; there is nothing to resume"));
+    output::note(format_args!("{place} is complete; there is nothing to add to it"));
     if let Some(key) = key {
         let signer = sign(store, key)?.key().fingerprint();
         output::note(format_args!("it is signed with the key {signer}"));

@@ -18,6 +18,8 @@ pub(crate) struct Recorded {
     pub(crate) run: String,
     pub(crate) name: String,
     pub(crate) steps: u64,
+    /// Whether more were declared, and the trainer has ended it.
+    pub(crate) ended_early: bool,
     pub(crate) segments: u64,
     pub(crate) resumed_step: Option<u64>,
     pub(crate) rehearsal: Option<Rehearsed>,
@@ -52,6 +54,7 @@ impl Recorded {
             run: out.display().to_string(),
             name: spec.name.clone(),
             steps: spec.steps,
+            ended_early: false,
             segments: commitment.checkpoints.len() as u64 - 1,
             resumed_step: None,
             rehearsal: None,
@@ -75,6 +78,9 @@ impl Recorded {
         let name = styled(BOLD, name);
         let (steps, segments) = (count(*steps, "step"), count(*segments, "segment"));
         output::line(format_args!("Recorded {name}: {steps} in {segments}"));
+        if self.ended_early {
+            output::line("  ended early, at its last checkpoint: an audit will say so");
+        }
         if let Some(step) = self.resumed_step {
             output::line(format_args!("  resumed at step {step}"));
         }

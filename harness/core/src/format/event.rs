@@ -49,6 +49,12 @@ pub enum Event {
     },
     /// Kernels were chosen, each for the first time in this run.
     KernelSelections(Vec<KernelSelection>),
+    /// The run ends at a boundary, before the declared length, by its trainer's word. What
+    /// was recorded after that boundary does not count.
+    RunEnded {
+        /// Steps that count.
+        steps: u64,
+    },
 }
 
 /// Names the tensors that the fingerprints of a step stand for.
@@ -61,7 +67,7 @@ pub struct StepLayouts {
 }
 
 /// One domain a kind; the position is the kind's number.
-pub(super) const DOMAINS: [&str; 8] = [
+pub(super) const DOMAINS: [&str; 9] = [
     "reenact v1 journal run-started",
     "reenact v1 journal layouts",
     "reenact v1 journal step",
@@ -70,12 +76,25 @@ pub(super) const DOMAINS: [&str; 8] = [
     "reenact v1 journal run-interrupted",
     "reenact v1 journal run-finished",
     "reenact v1 journal kernel-selections",
+    "reenact v1 journal run-ended",
 ];
 
 /// Limits the payload of each kind, so that a hostile journal cannot make its
 /// reader hold much.
-pub(super) const PAYLOAD_BYTES_MAX: [usize; 8] =
-    [1 << 16, VALUE_BYTES_MAX, VALUE_BYTES_MAX, 1 << 8, 1 << 16, 1 << 8, 1 << 8, VALUE_BYTES_MAX];
+pub(super) const PAYLOAD_BYTES_MAX: [usize; 9] = [
+    1 << 16,
+    VALUE_BYTES_MAX,
+    VALUE_BYTES_MAX,
+    1 << 8,
+    1 << 16,
+    1 << 8,
+    1 << 8,
+    VALUE_BYTES_MAX,
+    1 << 8,
+];
+
+/// Number of kinds that each format of the journal has, from format 1 on.
+pub(super) const KINDS: [u16; 2] = [8, 9];
 
 impl Event {
     pub(super) fn kind(&self) -> u16 {
@@ -88,6 +107,7 @@ impl Event {
             Self::RunInterrupted { .. } => 5,
             Self::RunFinished { .. } => 6,
             Self::KernelSelections(_) => 7,
+            Self::RunEnded { .. } => 8,
         }
     }
 
@@ -99,7 +119,7 @@ impl Event {
             Self::Checkpoint { step, root } => codec::encode(&(step, root)),
             Self::RunResumed { step, environment } => codec::encode(&(step, environment)),
             Self::RunInterrupted { step } => codec::encode(step),
-            Self::RunFinished { steps } => codec::encode(steps),
+            Self::RunFinished { steps } | Self::RunEnded { steps } => codec::encode(steps),
             Self::KernelSelections(selections) => {
                 check_selections(selections)?;
                 codec::encode(selections)
@@ -128,6 +148,7 @@ impl Event {
             }
             5 => Self::RunInterrupted { step: read(payload)? },
             6 => Self::RunFinished { steps: read(payload)? },
+            8 => Self::RunEnded { steps: read(payload)? },
             _ => {
                 let selections: Vec<KernelSelection> = read(payload)?;
                 check_selections(&selections)?;
@@ -155,7 +176,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_decodes_has_one_encoding(
-            kind in 0u16..9,
+            kind in 0u16..10,
             payload in prop::collection::vec(prop_oneof![Just(0), any::<u8>()], 0..200),
         ) {
             if let Ok(event) = Event::decode(kind, &payload) {

@@ -38,8 +38,12 @@ pub struct History {
     pub interruption_heads: Vec<(u64, Digest)>,
     /// Steps that were recorded twice, differently.
     pub contradictions: Vec<Contradiction>,
+    /// Format of the journal.
+    pub format: u32,
     /// Says whether the run came to its end.
     pub finished: bool,
+    /// Says whether that is before the declared length, by the trainer's word.
+    pub ended_early: bool,
     /// The chain after the last frame.
     pub head: Digest,
     /// Number of frames.
@@ -86,12 +90,21 @@ pub enum HistoryError {
 impl History {
     /// Reads a journal to its end.
     pub fn read(source: Box<dyn ReadAt>) -> Result<Self, HistoryError> {
+        Self::read_until(source, u64::MAX)
+    }
+
+    /// Reads at most so many frames of a journal. What comes after them is not looked at.
+    pub fn read_until(source: Box<dyn ReadAt>, frames: u64) -> Result<Self, HistoryError> {
         let mut reader = FrameReader::open(source.as_ref())?;
         let mut fold = Fold::start(reader.next_frame()?)?;
-        while let Some(frame) = reader.next_frame()? {
+        while reader.frames() < frames
+            && let Some(frame) = reader.next_frame()?
+        {
             fold.push(source.as_ref(), &frame)?;
         }
         Ok(Self {
+            format: reader.format(),
+            ended_early: fold.ended_early,
             head: reader.head(),
             frames: reader.frames(),
             whole_bytes: reader.whole_bytes(),
@@ -163,6 +176,11 @@ impl History {
         self.environments.len() < RESUMED_MAX
     }
 
+    /// Says whether the journal's format knows an end before the declared length.
+    pub fn can_end_early(&self) -> bool {
+        self.format >= 2
+    }
+
     /// Returns the steps with which training went on after an interruption.
     pub fn resumed(&self) -> impl Iterator<Item = u64> {
         self.environments.iter().skip(1).map(|(step, _)| *step)
@@ -188,6 +206,7 @@ struct Fold {
     contradictions: Vec<Contradiction>,
     stopped: bool,
     finished: bool,
+    ended_early: bool,
 }
 
 impl Fold {
@@ -214,6 +233,7 @@ impl Fold {
             contradictions: Vec::new(),
             stopped: false,
             finished: false,
+            ended_early: false,
         })
     }
 
@@ -222,11 +242,11 @@ impl Fold {
     }
 
     fn push(&mut self, source: &dyn ReadAt, frame: &Frame) -> Result<(), HistoryError> {
-        let resumes = matches!(frame.event, Event::RunResumed { .. });
+        let resumes = matches!(frame.event, Event::RunResumed { .. } | Event::RunEnded { .. });
         let result = if self.finished {
             Err("nothing may follow the end of the run".to_owned())
         } else if self.stopped && !resumes {
-            Err("only a resumption may follow an interruption".to_owned())
+            Err("only a resumption or an early end may follow an interruption".to_owned())
         } else {
             self.take(source, frame)
         };
@@ -257,7 +277,19 @@ impl Fold {
                 Ok(())
             }
             Event::KernelSelections(selections) => self.take_selections(selections),
+            Event::RunEnded { steps } => self.take_ended(*steps),
         }
+    }
+
+    /// Ends the run at a boundary that was reached; what came after it does not count.
+    fn take_ended(&mut self, steps: u64) -> Result<(), String> {
+        if steps == 0 || !self.checkpoints.contains_key(&steps) {
+            return Err(format!("the run ends with step {steps}, where no state was stored"));
+        }
+        self.replace_from(steps);
+        self.layouts.retain(|(first, _)| *first < steps);
+        (self.finished, self.ended_early) = (true, true);
+        Ok(())
     }
 
     fn expect_next(&self, step: u64) -> Result<(), String> {

@@ -13,7 +13,7 @@
 //! predecessor is the hash of the 20 bytes in front.
 
 use super::conversion::converted_journal;
-use super::event::{DOMAINS, Event, PAYLOAD_BYTES_MAX};
+use super::event::{DOMAINS, Event, KINDS, PAYLOAD_BYTES_MAX};
 use super::pieces::Pieces;
 use super::{History, ReadAt, StoreError};
 use crate::codec::CodecError;
@@ -22,7 +22,8 @@ use crate::digest::{Digest, Hasher};
 /// Format version of the journal.
 ///
 /// 1: the first (2026-11).
-pub const JOURNAL_FORMAT: u32 = 1;
+/// 2: a run may end early (2026-11). Format 1 is read as well.
+pub const JOURNAL_FORMAT: u32 = 2;
 
 const MAGIC: &[u8; 16] = b"reenact journal\n";
 const HEADER_BYTES: u64 = 20;
@@ -47,8 +48,8 @@ pub enum JournalError {
          as it is (`RUN/** -text` in .gitattributes)"
     )]
     Converted,
-    /// The journal was written by an older reenact whose format is not read.
-    #[error("journal format {found} is older than {JOURNAL_FORMAT}; read it with an older reenact")]
+    /// The journal names a format that never was.
+    #[error("there is no journal format {found}; the first is 1")]
     TooOld {
         /// What the journal says.
         found: u32,
@@ -106,15 +107,20 @@ pub enum Tail {
     },
 }
 
-fn header() -> [u8; HEADER_BYTES as usize] {
+fn header(format: u32) -> [u8; HEADER_BYTES as usize] {
     let mut bytes = [0; HEADER_BYTES as usize];
     bytes[..16].copy_from_slice(MAGIC);
-    bytes[16..].copy_from_slice(&JOURNAL_FORMAT.to_le_bytes());
+    bytes[16..].copy_from_slice(&format.to_le_bytes());
     bytes
 }
 
-fn chain_start() -> Digest {
-    Hasher::new("reenact v1 journal header").fixed(&header()).finish()
+fn chain_start(format: u32) -> Digest {
+    Hasher::new("reenact v1 journal header").fixed(&header(format)).finish()
+}
+
+/// Returns how many kinds of frames a format has.
+fn kinds(format: u32) -> u16 {
+    KINDS[format as usize - 1]
 }
 
 pub(super) fn chain_next(previous: Digest, kind: u16, head_and_payload: &[&[u8]]) -> Digest {
@@ -129,6 +135,7 @@ pub(super) fn chain_next(previous: Digest, kind: u16, head_and_payload: &[&[u8]]
 /// Encodes frames, one after another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JournalWriter {
+    format: u32,
     sequence: u64,
     chain: Digest,
 }
@@ -136,12 +143,14 @@ pub struct JournalWriter {
 impl JournalWriter {
     /// Starts a journal; the returned bytes come first in the file.
     pub fn start() -> (Self, Vec<u8>) {
-        (Self { sequence: 0, chain: chain_start() }, header().to_vec())
+        let (format, sequence) = (JOURNAL_FORMAT, 0);
+        let chain = chain_start(format);
+        (Self { format, sequence, chain }, header(format).to_vec())
     }
 
     /// Goes on after the last whole frame of a journal that was read.
     pub fn resume(history: &History) -> Self {
-        Self { sequence: history.frames, chain: history.head }
+        Self { format: history.format, sequence: history.frames, chain: history.head }
     }
 
     /// Encodes the next frame.
@@ -149,6 +158,11 @@ impl JournalWriter {
         let payload = event.payload()?;
         let kind = event.kind();
         // What no reader would take must not be written.
+        if kind >= kinds(self.format) {
+            let problem =
+                format!("a journal of format {} has no frame of kind {kind}", self.format);
+            return Err(CodecError::Malformed(problem));
+        }
         if payload.len() > PAYLOAD_BYTES_MAX[usize::from(kind)] {
             return Err(CodecError::TooLarge);
         }
@@ -176,6 +190,7 @@ impl JournalWriter {
 
 /// Reads a journal frame by frame; memory does not grow with its length.
 pub struct FrameReader<'a> {
+    format: u32,
     source: &'a dyn ReadAt,
     at: u64,
     sequence: u64,
@@ -189,10 +204,13 @@ impl<'a> FrameReader<'a> {
         let mut found = [0; HEADER_BYTES as usize];
         let have = source.byte_len().min(HEADER_BYTES) as usize;
         source.read_exact_at(0, &mut found[..have])?;
-        let mut reader =
-            Self { source, at: HEADER_BYTES, sequence: 0, chain: chain_start(), tail: Tail::Whole };
+        let of = |format| {
+            let (at, chain) = (HEADER_BYTES, chain_start(format));
+            Self { format, source, at, sequence: 0, chain, tail: Tail::Whole }
+        };
         if have < HEADER_BYTES as usize {
-            if found[..have] != header()[..have] {
+            let mut reader = of(JOURNAL_FORMAT);
+            if (1..=JOURNAL_FORMAT).all(|format| found[..have] != header(format)[..have]) {
                 return Err(JournalError::Magic);
             }
             (reader.at, reader.tail) = (0, Tail::Torn { bytes: have as u64 });
@@ -206,8 +224,8 @@ impl<'a> FrameReader<'a> {
             return Err(JournalError::Magic);
         }
         match u32::from_le_bytes([format[0], format[1], format[2], format[3]]) {
-            JOURNAL_FORMAT => Ok(reader),
-            found if found < JOURNAL_FORMAT => Err(JournalError::TooOld { found }),
+            0 => Err(JournalError::TooOld { found: 0 }),
+            format if format <= JOURNAL_FORMAT => Ok(of(format)),
             found => Err(JournalError::TooNew { found }),
         }
     }
@@ -269,7 +287,8 @@ impl<'a> FrameReader<'a> {
         let kind = u16::from_le_bytes([head[4], head[5]]);
         let (_, sequence) = head.split_last_chunk().expect("a head has 14 bytes");
         let sequence = u64::from_le_bytes(*sequence);
-        let Some(&limit) = PAYLOAD_BYTES_MAX.get(usize::from(kind)) else {
+        let known = PAYLOAD_BYTES_MAX.get(usize::from(kind)).filter(|_| kind < kinds(self.format));
+        let Some(&limit) = known else {
             return refuse(format!("there is no frame kind {kind}"));
         };
         if payload_bytes > limit {
@@ -299,6 +318,11 @@ impl<'a> FrameReader<'a> {
     /// Returns the chain's value after the last whole frame.
     pub fn head(&self) -> Digest {
         self.chain
+    }
+
+    /// Returns the format that the journal names.
+    pub fn format(&self) -> u32 {
+        self.format
     }
 
     /// Returns the number of whole frames read.
@@ -350,13 +374,36 @@ mod tests {
         let file = written(&[Event::RunFinished { steps: 9 }]);
         let hex: String = file.iter().map(|byte| format!("{byte:02x}")).collect();
         let golden = concat!(
-            "7265656e616374206a6f75726e616c0a01000000", // magic, format
+            "7265656e616374206a6f75726e616c0a02000000", // magic, format
             "080000000600",                             // length, kind
             "0000000000000000",                         // sequence
             "0900000000000000",                         // payload: steps
-            "6ac67acb1320796318487954216dadb1167750685702d5d9d76fb6005a6a9980",
+            "1566fe2a007d4dc29cc7b6f82085e15f97690ec66cbf1bef3d765285f8c247d6",
         );
         assert_eq!(hex, golden);
+    }
+
+    #[test]
+    fn the_first_format_is_read_and_has_no_early_end() {
+        let golden = concat!(
+            "7265656e616374206a6f75726e616c0a01000000",
+            "08000000060000000000000000000900000000000000",
+            "6ac67acb1320796318487954216dadb1167750685702d5d9d76fb6005a6a9980",
+        );
+        let bytes =
+            (0..golden.len()).step_by(2).map(|at| u8::from_str_radix(&golden[at..at + 2], 16));
+        let file: Vec<u8> = bytes.map(Result::unwrap).collect();
+        assert_eq!(
+            read(file.clone()).unwrap(),
+            (vec![Event::RunFinished { steps: 9 }], Tail::Whole)
+        );
+        // A frame of a later format, chained as this one would be.
+        let mut writer = JournalWriter { format: 1, sequence: 0, chain: chain_start(1) };
+        assert!(writer.frame(&Event::RunEnded { steps: 3 }).is_err());
+        writer.format = 2;
+        let frame = writer.frame(&Event::RunEnded { steps: 3 }).unwrap();
+        let read = read([&file[..20], &frame].concat());
+        assert!(read.unwrap_err().to_string().contains("there is no frame kind 8"));
     }
 
     #[test]
@@ -404,7 +451,7 @@ mod tests {
             read(file)
         };
         assert!(matches!(with_format(0), Err(JournalError::TooOld { found: 0 })));
-        assert!(matches!(with_format(2), Err(JournalError::TooNew { found: 2 })));
+        assert!(matches!(with_format(3), Err(JournalError::TooNew { found: 3 })));
         assert!(matches!(read(b"PK\x03\x04".repeat(9)), Err(JournalError::Magic)));
         let converted = [&b"reenact journal\r\n"[..], &written(&events())[16..]].concat();
         assert!(matches!(read(converted), Err(JournalError::Converted)));
@@ -413,7 +460,9 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(tail in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = read([&header()[..], &tail].concat());
+            for format in 1..=JOURNAL_FORMAT {
+                let _ = read([&header(format)[..], &tail].concat());
+            }
         }
     }
 }

@@ -8,6 +8,7 @@
 //!   spec.toml                        what the run declared, canonical text
 //!   journal                          what the trainer recorded, hash-chained
 //!   commitment                       the head of the journal, once finished
+//!   commitment.so-far                how far it has come, until then
 //!   commitment.sig                   who stands for it, if it was signed
 //!   checkpoints/<root>.safetensors   whole states, named by their root
 //!   resume, resume.safetensors       where a stopped recorder goes on; no part of it
@@ -36,6 +37,7 @@ mod pieces;
 mod resume_point;
 mod selection;
 mod signature;
+mod so_far;
 
 pub use calibration::{
     CALIBRATION_BYTES_MAX, CALIBRATION_FORMAT, Calibration, CalibrationError, DriftAllowed,
@@ -60,3 +62,4 @@ pub use selection::{
 pub use signature::{
     CALIBRATION_NAMESPACE, SIGNATURE_BYTES_MAX, SIGNATURE_NAMESPACE, Signature, SignatureError,
 };
+pub use so_far::{SO_FAR_BYTES_MAX, SoFar, SoFarError};

@@ -20,6 +20,8 @@ pub enum Object {
     Commitment,
     /// The signature of the commitment.
     Signature,
+    /// The commitment to what is recorded so far, of a run that still trains.
+    SoFar,
     /// The state with this root.
     Checkpoint(StateRoot),
     /// Where a recorder that was asked to stop goes on; no part of the recording.
@@ -36,6 +38,7 @@ impl fmt::Display for Object {
             Self::Journal => f.write_str("journal"),
             Self::Commitment => f.write_str("commitment"),
             Self::Signature => f.write_str("commitment.sig"),
+            Self::SoFar => f.write_str("commitment.so-far"),
             Self::Checkpoint(root) => write!(f, "checkpoints/{root}.safetensors"),
             Self::ResumePoint => f.write_str("resume"),
             Self::ResumeState => f.write_str("resume.safetensors"),

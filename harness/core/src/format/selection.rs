@@ -198,7 +198,7 @@ mod tests {
             "03000000",
             "0500000000000000",
             "74696c6564",
-            "94972507503e1406af2a7d9b9fbcd42fa6bbada919c97aa01c73bfe0dda5aa9f",
+            "b5946440d799b53187c08d9ec1a7b450f8b329576683adf96242b18f5cd0d4fe",
         );
         assert_eq!(hex, golden);
     }

@@ -68,7 +68,7 @@ fn check_point(
     Ok(())
 }
 
-fn check_root(store: &dyn ReadRun, root: StateRoot) -> Result<(), String> {
+pub(super) fn check_root(store: &dyn ReadRun, root: StateRoot) -> Result<(), String> {
     let open = || Checkpoint::open(store.open(Object::Checkpoint(root))?)?.root();
     match open() {
         Ok(found) if found == root => Ok(()),

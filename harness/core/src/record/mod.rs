@@ -4,16 +4,19 @@
 //! it is [done](Recorder::is_done), then [`Recorder::finish`]. Killed at any
 //! moment, it leaves a valid prefix: the store writes in the order of the calls,
 //! so a checkpoint is complete before the journal names it, and the commitment
-//! comes last. The last steps may be lost; they come after the checkpoint from
+//! comes last. At each boundary it commits to what is recorded so far, for audits that do not
+//! wait for the end. The last steps may be lost; they come after the checkpoint from
 //! which a resumption trains again. [Asked to stop](Recorder::interrupt), it
 //! leaves the state of the step that it has reached, and nothing is trained
 //! twice. [`sign`] then says who stands for it.
 
+mod end;
 mod forecast;
 mod left;
 mod resume;
 mod selections;
 mod sign;
+mod so_far;
 mod stop;
 
 use std::collections::BTreeMap;
@@ -23,7 +26,7 @@ use crate::codec::CodecError;
 use crate::digest::Digest;
 use crate::format::{
     CheckpointError, Commitment, Environment, Event, HistoryError, JournalWriter, Object,
-    SelectionError, Selections, SignatureError, StepLayouts, StoreError, WriteRun,
+    SecretKey, SelectionError, Selections, SignatureError, StepLayouts, StoreError, WriteRun,
     write_checkpoint,
 };
 use crate::spec::{Spec, SpecDifference, SpecError};
@@ -31,6 +34,7 @@ use crate::state::{Layout, State, StateRoot};
 use crate::symptoms::SymptomSearch;
 use crate::trainer::{Metric, StepTrace, Trainer, TrainerError};
 
+pub use end::end_early;
 pub use forecast::{Forecast, Tensors};
 pub use resume::{Damaged, Resumption};
 pub use selections::recorded_selections;
@@ -49,6 +53,8 @@ pub struct Recorder<'a> {
     checkpoints: BTreeMap<u64, StateRoot>,
     /// What the journal holds by now.
     selections: Selections,
+    /// Signs what is committed to so far.
+    key: Option<&'a SecretKey>,
     next_step: u64,
     /// Whether the state of an earlier stop lies beside the recording.
     resume_state_is_left: bool,
@@ -100,6 +106,18 @@ pub enum RecordError {
     /// The commitment to be signed is not that of the journal beside it.
     #[error("the commitment is not the one that the journal gives; nothing was signed")]
     OtherCommitment,
+    /// A recording cannot end before its first boundary.
+    #[error(
+        "the recording has reached no boundary yet, so there is nothing that could be audited: go \
+         on with it, or remove it"
+    )]
+    NothingToEnd,
+    /// The journal is of a format that knows no early end.
+    #[error(
+        "its journal is of format 1, which knows no early end: go on with the training to its \
+         declared length"
+    )]
+    CannotEnd,
     /// Another key, of this fingerprint, has signed the recording.
     #[error("the recording is signed already, with the key {0}")]
     SignedByAnother(String),
@@ -156,6 +174,7 @@ impl<'a> Recorder<'a> {
             layouts: None,
             checkpoints,
             selections: Selections::default(),
+            key: None,
             next_step: 0,
             resume_state_is_left: false,
             resumption: None,
@@ -265,6 +284,7 @@ impl<'a> Recorder<'a> {
         self.record_selections()?;
         self.append(&Event::Checkpoint { step, root })?;
         self.checkpoints.insert(step, root);
+        self.commit_so_far()?;
         self.forget_resume_state()
     }
 }
@@ -276,5 +296,7 @@ fn list(differences: &[SpecDifference]) -> String {
 fn write_commitment(store: &mut dyn WriteRun, commitment: &Commitment) -> Result<(), RecordError> {
     let text = commitment.encode();
     store.put(Object::Commitment, &mut |out| out.write_all(text.as_bytes()))?;
+    // Whoever finds none of the two looks for the other once more.
+    store.remove(Object::SoFar)?;
     Ok(store.sync()?)
 }

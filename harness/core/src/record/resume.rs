@@ -79,6 +79,7 @@ impl<'a> Recorder<'a> {
             layouts: None,
             checkpoints,
             selections: history.selections,
+            key: None,
             next_step: step,
             resumption: Some(resumption),
             symptoms,
@@ -128,7 +129,10 @@ pub(super) fn begun(store: &dyn ReadRun) -> Result<Option<History>, RecordError>
     }
 }
 
-fn commit_finished(store: &mut dyn WriteRun, history: &History) -> Result<(), RecordError> {
+pub(super) fn commit_finished(
+    store: &mut dyn WriteRun,
+    history: &History,
+) -> Result<(), RecordError> {
     if store.open(Object::Commitment).is_ok() {
         return Ok(());
     }

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub enum Advice {
     /// Go on with the recording, which is not finished.
     Resume,
+    /// Audit what is complete of a run that still trains.
+    SoFar,
     /// Close a proven divergence, if there is a reason to.
     Close {
         /// Names it.

@@ -217,7 +217,7 @@ pub(crate) fn events(run: &MemoryRun) -> Vec<(usize, Event)> {
 }
 
 /// One domain a frame kind, as `harness/core/src/format/journal.rs` says.
-const DOMAINS: [&str; 8] = [
+const DOMAINS: [&str; 9] = [
     "reenact v1 journal run-started",
     "reenact v1 journal layouts",
     "reenact v1 journal step",
@@ -226,6 +226,7 @@ const DOMAINS: [&str; 8] = [
     "reenact v1 journal run-interrupted",
     "reenact v1 journal run-finished",
     "reenact v1 journal kernel-selections",
+    "reenact v1 journal run-ended",
 ];
 
 /// The kind and payload of one frame, whatever they hold.
@@ -247,7 +248,7 @@ pub(crate) fn raw_frames(run: &MemoryRun) -> Vec<RawFrame> {
 /// Writes frames as a journal, chained anew, and commits to them. Written
 /// beside the crate's own writer, from the format's description.
 pub(crate) fn reforged(run: &MemoryRun, frames: &[RawFrame]) -> MemoryRun {
-    let mut journal = [&b"reenact journal\n"[..], &1u32.to_le_bytes()].concat();
+    let mut journal = run.objects[&Object::Journal][..20].to_vec();
     let mut chain = Hasher::new("reenact v1 journal header").fixed(&journal).finish();
     let mut checkpoints = BTreeMap::new();
     for ((kind, payload), sequence) in frames.iter().zip(0u64..) {

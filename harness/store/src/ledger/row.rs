@@ -24,20 +24,27 @@ const PAY: &str = "
 UPDATE debt SET paid_at_seconds = ?1, paid_by = ?2
 WHERE audit = ?3 AND segment = ?4 AND paid_at_seconds IS NULL";
 
-/// Writes an audit. One that ended takes the place of what it wrote when it began; what is
-/// there already is not written again, as a row that waited may come twice.
+/// Writes an audit. One that has drawn takes the place of one that has only begun, and one
+/// that ended the place of either; what is there already is not written again, as a row that
+/// waited may come twice.
 pub(super) fn put(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<()> {
     let Entry { key, .. } = entry;
-    let find = "SELECT id, verdict FROM audit WHERE key = ?1";
-    let known = transaction.query_row(find, [key], |row| Ok((row.get(0)?, row.get(1)?)));
-    let known: Option<(i64, String)> = known.optional()?;
-    if known.as_ref().is_some_and(|(_, verdict)| verdict != BEGUN || entry.verdict == BEGUN) {
+    let find = "SELECT id, verdict, total FROM audit WHERE key = ?1";
+    let known = transaction.query_row(find, [key], |row| {
+        Ok((row.get(0)?, row.get::<_, String>(1)?, natural(row, "total")?))
+    });
+    let known: Option<(i64, String, u64)> = known.optional()?;
+    // Before it draws, an audit does not say how many segments there are.
+    let has_come_further = |(_, verdict, total): &(i64, String, u64)| {
+        *verdict != BEGUN || (entry.verdict == BEGUN && (*total > 0 || entry.total == 0))
+    };
+    if known.as_ref().is_some_and(has_come_further) {
         return Ok(());
     }
     for (table, column) in [("audit", "key"), ("debt", "audit"), ("divergence", "audit")] {
         transaction.execute(&format!("DELETE FROM {table} WHERE {column} = ?1"), [key])?;
     }
-    insert(transaction, entry, known.map(|(id, _)| id))?;
+    insert(transaction, entry, known.map(|(id, ..)| id))?;
     let mut debt = transaction.prepare(INSERT_DEBT)?;
     for owed in &entry.debts {
         debt.execute((key, integer(owed.segment), &owed.why))?;

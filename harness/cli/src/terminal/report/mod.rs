@@ -119,7 +119,11 @@ fn style(verdict: Verdict) -> Style {
 fn headline(report: &Report) -> String {
     let verdict = styled(style(report.verdict), report.verdict);
     match &report.claim {
-        Some(claim) => format!("{verdict}  {}: {}", claim.name, report.coverage()),
+        Some(claim) => {
+            let reach = claim.reach.map(|reach| format!("{}; ", reach.words(claim.steps)));
+            let reach = reach.unwrap_or_default();
+            format!("{verdict}  {}: {reach}{}", claim.name, report.coverage())
+        }
         None => format!("{verdict}  {}", report.run),
     }
 }

@@ -54,7 +54,7 @@ impl Inquiry<'_> {
                 return Some(taken(Cause::OtherOrder { order: order.into() }, samples));
             }
         }
-        for step in 0..self.recording.spec.steps.min(STEPS_MAX) {
+        for step in 0..self.recording.steps().min(STEPS_MAX) {
             if fits(order.samples(step)) {
                 return Some(taken(Cause::OtherStep { step }, order.samples(step).to_vec()));
             }

@@ -26,7 +26,7 @@ pub fn examine_data(
         Err(error) => return vec![Finding::divergent(Place::object(Object::Spec), error)],
     };
     let mut batches = Tally::default();
-    for step in 0..spec.steps {
+    for step in 0..recording.steps() {
         let trace = match recording.history.step(step) {
             Ok(Some(trace)) => trace,
             Ok(None) => break,

@@ -1,9 +1,10 @@
 //! Checking a recording without replaying anything.
 
 use crate::data::samples_digest;
+use crate::digest::Digest;
 use crate::format::{
-    Commitment, History, HistoryError, JournalError, Object, PublicKey, ReadRun, StoreError, Tail,
-    Unconverted,
+    Commitment, History, HistoryError, JournalError, Object, PublicKey, ReadRun, SoFar, StoreError,
+    Tail, Unconverted,
 };
 use crate::plain::{one_line, plain};
 use crate::spec::{SPEC_BYTES_MAX, Spec};
@@ -11,13 +12,13 @@ use crate::steering::DataOrder;
 use crate::symptoms::SymptomSearch;
 use crate::trainer::{Engine, StepTrace};
 use crate::verify::advice::Advice;
-use crate::verify::agreed::{Opened, agreed};
+use crate::verify::agreed::{Bound, Opened, agreed};
 use crate::verify::allowed_signers::AllowedSigners;
 use crate::verify::boundary::check_checkpoints;
 use crate::verify::finding::{Finding, Place, Weight};
 use crate::verify::recording::Recording;
 use crate::verify::tally::Tally;
-use crate::verify::vouched::{Vouched, check_signature};
+use crate::verify::vouched::{Vouched, check_signature, check_signature_so_far};
 
 /// Holds what an examination found.
 pub struct Examination<'a> {
@@ -46,9 +47,29 @@ impl Examination<'_> {
 /// samples are those that the spec derives. `progress` is told how many of how
 /// many checkpoints are read.
 pub fn examine<'a>(run: &'a dyn ReadRun, progress: &mut dyn FnMut(u64, u64)) -> Examination<'a> {
-    let Opened { read, commitment } = open(run);
+    examine_opened(run, open(run, false), progress)
+}
+
+/// Checks the same of what is complete so far, where the run still trains. A recording that is
+/// finished is checked as a whole.
+pub fn examine_so_far<'a>(
+    run: &'a dyn ReadRun,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Examination<'a> {
+    examine_opened(run, open(run, true), progress)
+}
+
+fn examine_opened<'a>(
+    run: &'a dyn ReadRun,
+    opened: Opened<'a>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Examination<'a> {
+    let Opened { read, bound } = opened;
     let (mut findings, recording) = examine_recording(read, progress);
-    let (vouched, signed_by, problem) = check_signature(run, &commitment);
+    let (vouched, signed_by, problem) = match &bound {
+        Bound::Whole(commitment) => check_signature(run, commitment),
+        Bound::SoFar(file) => check_signature_so_far(file),
+    };
     // A journal that cannot be read may be of a format that is signed otherwise.
     let unread = |found: &Finding| {
         found.weight == Weight::Inconclusive && found.place == Place::object(Object::Journal)
@@ -59,14 +80,14 @@ pub fn examine<'a>(run: &'a dyn ReadRun, progress: &mut dyn FnMut(u64, u64)) -> 
 }
 
 fn examine_recording<'a>(
-    read: Checked<(Recording<'a>, Commitment)>,
+    read: Checked<(Recording<'a>, Option<Commitment>)>,
     progress: &mut dyn FnMut(u64, u64),
 ) -> (Vec<Finding>, Option<Recording<'a>>) {
     let (recording, commitment) = match read {
         Ok(opened) => opened,
         Err(finding) => return (vec![*finding], None),
     };
-    let mut findings = check_end(&recording, &commitment);
+    let mut findings = check_end(&recording, commitment.as_ref());
     if !findings.is_empty() {
         return (findings, None);
     }
@@ -80,33 +101,63 @@ fn examine_recording<'a>(
 /// Reads a recording as far as a replay needs it: spec, journal and commitment,
 /// which have to belong together. Checkpoints are checked as they are used.
 pub fn open_recording(run: &dyn ReadRun) -> Result<Recording<'_>, Box<Finding>> {
-    open(run).read.map(|(recording, _)| recording)
+    open(run, false).read.map(|(recording, _)| recording)
+}
+
+/// Reads a recording as far as this commitment goes. A recorder may have gone on since.
+pub fn open_so_far(run: &dyn ReadRun, so_far: SoFar) -> Result<Recording<'_>, Box<Finding>> {
+    let history = read_history(run, true, so_far.frames)?;
+    let spec = stored_spec(run, history.spec, true)?;
+    check_head_so_far(&history, &so_far)?;
+    Ok(Recording { run, spec, history, commitment: so_far.digest(), so_far: Some(so_far) })
 }
 
 pub(in crate::verify) type Checked<T> = Result<T, Box<Finding>>;
 
 /// Reads spec, journal and commitment, which a recorder may be writing.
-fn open(run: &dyn ReadRun) -> Opened<'_> {
-    agreed(run, read_once)
+fn open(run: &dyn ReadRun, so_far: bool) -> Opened<'_> {
+    agreed(run, so_far, read_once)
 }
 
 /// Reads everything once, in an order that a running recorder does not break: it commits
 /// to a journal that is complete, so that the journal is read after the commitment.
 fn read_once<'a>(
     run: &'a dyn ReadRun,
-    commitment: &Result<Vec<u8>, StoreError>,
-) -> Checked<(Recording<'a>, Commitment)> {
+    bound: &Bound,
+) -> Checked<(Recording<'a>, Option<Commitment>)> {
+    let commitment = match bound {
+        Bound::Whole(commitment) => commitment,
+        Bound::SoFar(file) => return Ok((open_so_far(run, read_so_far(file)?)?, None)),
+    };
     // The journal is judged first: it says which format this is.
     let committed = commitment.is_ok();
-    let history = read_history(run, committed)?;
+    let history = read_history(run, committed, u64::MAX)?;
     let commitment = read_commitment(commitment)?;
-    let text = run
-        .read(Object::Spec, SPEC_BYTES_MAX as u64)
-        .map_err(|error| Box::new(unreadable(&error, committed)))?;
-    let spec = read_spec(&text, history.spec)?;
-    let Some((commitment, digest)) = commitment else { return Err(Box::new(unfinished(&history))) };
+    let spec = stored_spec(run, history.spec, committed)?;
+    let Some((commitment, digest)) = commitment else {
+        return Err(Box::new(unfinished(run, &history)));
+    };
     check_head(&history, &commitment)?;
-    Ok((Recording { run, spec, history, commitment: digest }, commitment))
+    let recording = Recording { run, spec, history, commitment: digest, so_far: None };
+    Ok((recording, Some(commitment)))
+}
+
+fn stored_spec(run: &dyn ReadRun, expected: Digest, committed: bool) -> Checked<Spec> {
+    let text = run.read(Object::Spec, SPEC_BYTES_MAX as u64);
+    let text = text.map_err(|error| Box::new(unreadable(&error, committed)))?;
+    read_spec(&text, expected)
+}
+
+fn read_so_far(file: &[u8]) -> Checked<SoFar> {
+    let (text, _) = SoFar::parts(file);
+    SoFar::parse(text).map_err(|error| {
+        let place = Place::object(Object::SoFar);
+        let before = Unconverted::of(text);
+        Box::new(match before.filter(|before| SoFar::parse(&before.text).is_ok()) {
+            Some(before) => Finding::inconclusive(place, before.said),
+            None => Finding::divergent(place, error),
+        })
+    })
 }
 
 fn read_commitment(
@@ -146,10 +197,10 @@ fn unreadable(error: &StoreError, committed: bool) -> Finding {
     }
 }
 
-fn read_history(run: &dyn ReadRun, committed: bool) -> Checked<History> {
+fn read_history(run: &dyn ReadRun, committed: bool, frames: u64) -> Checked<History> {
     let place = Place::object(Object::Journal);
     let source = run.open(Object::Journal).map_err(|error| unreadable(&error, committed))?;
-    History::read(source).map_err(|error| {
+    History::read_until(source, frames).map_err(|error| {
         Box::new(match error {
             HistoryError::Journal(JournalError::Store(error)) => unreadable(&error, committed),
             HistoryError::Journal(
@@ -177,18 +228,51 @@ fn read_spec(text: &[u8], expected: crate::digest::Digest) -> Checked<Spec> {
     parsed.map_err(|problem| Box::new(Finding::inconclusive(place, problem)))
 }
 
-fn unfinished(history: &History) -> Finding {
+fn unfinished(run: &dyn ReadRun, history: &History) -> Finding {
     let steps = history.step_count();
     let state = if history.finished {
         "its journal is complete, and only the commitment is missing".to_owned()
     } else {
         format!("its journal ends after {steps} steps")
     };
+    let place = Place::object(Object::Commitment);
+    if !history.finished && run.open(Object::SoFar).is_ok() {
+        let problem = format!(
+            "the run has no commitment, so nothing can be drawn from all of it: {state}. What is \
+             complete so far can be audited"
+        );
+        return Finding::inconclusive(place, problem).advise(Advice::SoFar);
+    }
     let problem = format!(
         "the run has no commitment, so nothing can be drawn from it: {state}. While it is being \
-         recorded, wait until it is done"
+         recorded, wait until it has reached a boundary"
     );
-    Finding::inconclusive(Place::object(Object::Commitment), problem).advise(Advice::Resume)
+    Finding::inconclusive(place, problem).advise(Advice::Resume)
+}
+
+/// What is committed to so far ends with a checkpoint.
+fn check_head_so_far(history: &History, so_far: &SoFar) -> Checked<()> {
+    let problem = if so_far.spec != history.spec {
+        "it belongs to another spec than the commitment so far".to_owned()
+    } else if history.frames < so_far.frames {
+        format!(
+            "it was cut: {} of {} frames are left that are committed to so far, the last after {} \
+             steps (if this is a copy, copy it again)",
+            history.frames,
+            so_far.frames,
+            history.step_count()
+        )
+    } else if history.head != so_far.head {
+        "its head is not the one that is committed to so far; it was altered".to_owned()
+    } else if history.finished
+        || history.step_count() != so_far.step
+        || history.checkpoints.last_key_value().map(|(&step, _)| step) != Some(so_far.step)
+    {
+        format!("what is committed to so far does not end at the boundary {}", so_far.step)
+    } else {
+        return Ok(());
+    };
+    Err(Box::new(Finding::divergent(Place::object(Object::Journal), problem)))
 }
 
 fn check_head(history: &History, commitment: &Commitment) -> Checked<()> {
@@ -213,28 +297,29 @@ fn check_head(history: &History, commitment: &Commitment) -> Checked<()> {
     Err(Box::new(Finding::divergent(journal, problem)))
 }
 
-fn check_end(recording: &Recording<'_>, commitment: &Commitment) -> Vec<Finding> {
+fn check_end(recording: &Recording<'_>, commitment: Option<&Commitment>) -> Vec<Finding> {
     let Recording { spec, history, .. } = recording;
     let mut findings = Vec::new();
     let mut complain = |problem: String| {
         findings.push(Finding::divergent(Place::object(Object::Journal), problem));
     };
-    if !history.finished {
+    if commitment.is_some() && !history.finished {
         complain(format!(
             "it was committed to, but has no end; it stops after {} steps",
             history.step_count()
         ));
     }
-    if history.step_count() != spec.steps {
+    let steps = recording.steps();
+    if history.step_count() != steps {
         let taken = history.step_count();
         complain(format!("it holds {taken} steps; the spec declares {}", spec.steps));
     }
     let boundaries = history.checkpoints.keys().copied();
-    if !boundaries.eq(spec.boundaries()) {
+    if !boundaries.eq(spec.boundaries().take_while(|&step| step <= steps)) {
         complain("its checkpoints are not at the steps that the spec declares".into());
     }
-    let roots = history.checkpoints.iter().map(|(&step, &root)| (step, root));
-    if !roots.eq(commitment.checkpoints.iter().copied()) {
+    let mut roots = history.checkpoints.iter().map(|(&step, &root)| (step, root));
+    if commitment.is_some_and(|found| !roots.by_ref().eq(found.checkpoints.iter().copied())) {
         let problem = "its checkpoints are not those of the journal";
         findings.push(Finding::divergent(Place::object(Object::Commitment), problem));
     }
@@ -286,7 +371,7 @@ fn check_steps(recording: &Recording<'_>) -> Vec<Finding> {
         Ok(order) => order,
         Err(error) => return vec![Finding::divergent(Place::object(Object::Spec), error)],
     };
-    let drawn = order.drawn_at_once(spec.steps);
+    let drawn = order.drawn_at_once(recording.steps());
     if drawn > DRAWN_SAMPLES_MAX {
         let problem = format!(
             "its steps consume {drawn} samples of one epoch; the order of at most \
@@ -296,7 +381,7 @@ fn check_steps(recording: &Recording<'_>) -> Vec<Finding> {
     }
     let (mut rates, mut samples) = (Tally::default(), Tally::default());
     let mut symptoms = SymptomSearch::default();
-    for step in 0..spec.steps {
+    for step in 0..recording.steps() {
         let trace = match history.step(step) {
             Ok(Some(trace)) => trace,
             Ok(None) => break,

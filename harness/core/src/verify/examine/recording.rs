@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::format::{Checkpoint, CheckpointError, History, Object, ReadRun};
+use crate::format::{Checkpoint, CheckpointError, History, Object, ReadRun, SoFar};
 use crate::spec::Spec;
 
 /// Holds what a recording claims.
@@ -16,6 +16,8 @@ pub struct Recording<'a> {
     pub history: History,
     /// Digest of its commitment, which keys the challenge.
     pub commitment: Digest,
+    /// What was committed to, if the run still trains.
+    pub so_far: Option<SoFar>,
 }
 
 /// Names the steps between two committed checkpoints.
@@ -30,16 +32,26 @@ pub struct Segment {
 }
 
 impl Recording<'_> {
-    /// Returns the number of segments.
+    /// Returns the number of steps that are committed to: fewer than the declared ones, if the
+    /// run still trains or has ended early.
+    pub fn steps(&self) -> u64 {
+        match &self.so_far {
+            Some(so_far) => so_far.step.min(self.spec.steps),
+            None if self.history.ended_early => self.history.step_count().min(self.spec.steps),
+            None => self.spec.steps,
+        }
+    }
+
+    /// Returns the number of segments that are committed to.
     pub fn segment_count(&self) -> u64 {
-        self.spec.steps.div_ceil(self.spec.checkpoint_every)
+        self.steps().div_ceil(self.spec.checkpoint_every)
     }
 
     /// Returns one segment.
     pub fn segment(&self, index: u64) -> Segment {
         let every = self.spec.checkpoint_every;
         let step_start = index * every;
-        Segment { index, step_start, step_end: (step_start + every).min(self.spec.steps) }
+        Segment { index, step_start, step_end: (step_start + every).min(self.steps()) }
     }
 
     /// Says whether a checkpoint that is too large to be loaded is the committed one.

@@ -91,7 +91,10 @@ pub fn recall(
         due: segments(debts.iter()),
         problem: None,
     };
-    let seen = heads.end.filter(|_| heads.has_checkpoint);
+    // Of a run that still trains only what is committed to counts: the rest may be lost yet.
+    let so_far = recording.and_then(|recording| recording.so_far);
+    let committed = so_far.map(|found| Seen { frames: found.frames, head: found.head });
+    let seen = committed.or(heads.end.filter(|_| heads.has_checkpoint));
     let (open, notes) = (held(&of_this), notes(&judged, &of_this));
     Recall { seen, finding: heads.objection(&judged), open, notes, debts, past, samples }
 }
@@ -152,7 +155,8 @@ impl Heads {
     fn of(run: &dyn ReadRun, recording: Option<&Recording<'_>>, remembered: &[Remembered]) -> Self {
         let seen = remembered.iter().filter_map(|found| found.seen);
         let wanted: BTreeSet<u64> = seen.map(|seen| seen.frames).collect();
-        if let Some(Recording { history, .. }) = recording {
+        let whole = recording.filter(|recording| recording.so_far.is_none());
+        if let Some(Recording { history, .. }) = whole {
             let end = Seen { frames: history.frames, head: history.head };
             // The examination has read it all; mostly its end is all that matters.
             if wanted.iter().all(|&frames| frames >= end.frames) {

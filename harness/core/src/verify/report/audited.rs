@@ -24,7 +24,7 @@ impl Audited {
     /// Reads what a recording ends with. The model counts only if the state that
     /// it is read from still is the committed one.
     pub fn of(recording: &Recording<'_>) -> Self {
-        let end = recording.spec.steps;
+        let end = recording.steps();
         let state = recording.history.checkpoints.get(&end).copied();
         let read = recording.checkpoint(end).and_then(|checkpoint| checkpoint.root_and_model());
         let model = read.ok().filter(|(root, _)| Some(*root) == state).map(|(_, model)| model);

@@ -5,5 +5,6 @@ pub(in crate::verify) mod evidence;
 mod finish;
 mod judged;
 mod proof;
+pub(in crate::verify) mod reach;
 pub(in crate::verify) mod weighing;
 pub(in crate::verify) mod whole;

@@ -15,6 +15,7 @@ use crate::verify::finding::Finding;
 use crate::verify::independence::Independence;
 use crate::verify::nonce_source::NonceSource;
 use crate::verify::note::note;
+use crate::verify::reach::Reach;
 use crate::verify::recall::Recall;
 use crate::verify::recording::Recording;
 use crate::verify::remembered::{Past, escape_of_all};
@@ -32,7 +33,7 @@ use crate::verify::vouched::Vouched;
 /// choose itself, the tolerance of an audit across classes of device, the rule of
 /// the draw (a report without one was drawn by rule 1), who decided on the sample, what was
 /// audited, the outcome `changed` of a segment, segments that were due from earlier
-/// audits, and controls.
+/// audits, controls, and the part of a run that still trains or has ended early.
 pub const REPORT_FORMAT: u32 = 1;
 
 /// Numbers of tampered segments for which the chance of escape is reported.
@@ -116,10 +117,13 @@ pub struct Claim {
     pub program: String,
     /// Digest of the spec.
     pub spec: Digest,
-    /// Steps.
+    /// Declared steps.
     pub steps: u64,
-    /// Segments.
+    /// Segments that are committed to.
     pub segments: u64,
+    /// How far it has come, if that is not its declared length.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reach: Option<Reach>,
     /// Steps of a segment; the last may have fewer.
     #[serde(default)]
     pub checkpoint_every: u64,
@@ -133,6 +137,11 @@ pub struct Claim {
 }
 
 impl Claim {
+    /// Returns the number of steps that are committed to.
+    pub fn steps_reached(&self) -> u64 {
+        self.reach.map_or(self.steps, Reach::step)
+    }
+
     /// Reads what a recording claims.
     pub fn of(recording: &Recording<'_>) -> Self {
         Self {
@@ -141,6 +150,7 @@ impl Claim {
             spec: recording.history.spec,
             steps: recording.spec.steps,
             segments: recording.segment_count(),
+            reach: Reach::of(recording),
             checkpoint_every: recording.spec.checkpoint_every,
             resumed: recording.history.resumed().collect(),
             environments: recording.history.environments.clone(),

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::format::{
-    Object, PublicKey, ReadRun, SIGNATURE_BYTES_MAX, Signature, SignatureError, StoreError,
+    Object, PublicKey, ReadRun, SIGNATURE_BYTES_MAX, Signature, SignatureError, SoFar, StoreError,
     Unconverted,
 };
 use crate::verify::allowed_signers::AllowedSigners;
@@ -77,16 +77,37 @@ pub(in crate::verify) fn check_signature(
         // Reading the commitment is a finding of its own.
         Err(_) => return broken(None),
     };
-    match Signature::verify(&text, commitment) {
+    verified(&text, commitment, place)
+}
+
+/// Checks the signature in a file that commits to what is recorded so far.
+pub(in crate::verify) fn check_signature_so_far(
+    file: &[u8],
+) -> (Vouched, Option<PublicKey>, Option<Finding>) {
+    match SoFar::parts(file) {
+        (_, []) => (Vouched::Unsigned, None, None),
+        (text, signature) => verified(signature, text, Place::object(Object::SoFar)),
+    }
+}
+
+fn verified(
+    text: &[u8],
+    commitment: &[u8],
+    place: Place,
+) -> (Vouched, Option<PublicKey>, Option<Finding>) {
+    match Signature::verify(text, commitment) {
         Ok(signature) => {
             let key = signature.key();
             (Vouched::UnknownKey { key: key.fingerprint() }, Some(key), None)
         }
-        Err(error) => broken(Some(match (conversion(&text, commitment), &error) {
-            (Some(said), _) => Finding::inconclusive(place, said),
-            (None, SignatureError::Foreign { .. }) => Finding::inconclusive(place, error),
-            (None, _) => Finding::divergent(place, error),
-        })),
+        Err(error) => {
+            let finding = match (conversion(text, commitment), &error) {
+                (Some(said), _) => Finding::inconclusive(place, said),
+                (None, SignatureError::Foreign { .. }) => Finding::inconclusive(place, error),
+                (None, _) => Finding::divergent(place, error),
+            };
+            (Vouched::Broken, None, Some(finding))
+        }
     }
 }
 
