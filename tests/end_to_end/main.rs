@@ -50,6 +50,7 @@ mod sample;
 mod selections;
 mod signed;
 #[cfg(unix)]
+mod so_far;
 mod stopped;
 mod tolerance;
 mod while_recorded;

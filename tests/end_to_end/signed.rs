@@ -14,7 +14,7 @@ use crate::common::{
 const NAMESPACE: &str = "reenact-commitment@v1";
 
 /// Makes a key and a list with it alone; returns both files.
-fn keygen(folder: &Path, name: &str) -> (String, String) {
+pub(crate) fn keygen(folder: &Path, name: &str) -> (String, String) {
     let key = folder.join(name);
     let output = binary().args(["keygen", "--json", "--out"]).arg(&key).output().unwrap();
     let made = Ran::from(&output).expect(MATCH).json();
