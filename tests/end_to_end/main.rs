@@ -52,6 +52,7 @@ mod signed;
 #[cfg(unix)]
 mod stopped;
 mod tolerance;
+mod weak_policy;
 mod while_recorded;
 mod words;
 #[cfg(target_os = "linux")]

@@ -33,7 +33,8 @@ pub fn audit(
 ) -> Result<Report, Failure> {
     let store = Directory::open(&request.run)?;
     let mut memory = request.remembering.open(&request.run, observer)?;
-    let examination = examined(&store, request.signers.as_ref(), observer);
+    let mut examination = examined(&store, request.signers.as_ref(), observer);
+    request.expected.iter().for_each(|expected| examination.expect(expected));
     let Examination { mut findings, recording, vouched, .. } = examination;
     memory.ask(&store, recording.as_ref())?;
     findings.extend(memory.recall().into_iter().flat_map(Recall::findings));
@@ -45,6 +46,7 @@ pub fn audit(
     let mut report = Report::conclude(Evidence {
         recording: recording.as_ref(),
         required: request.required,
+        expected: request.expected.as_ref(),
         recall: memory.recall(),
         ..judged.evidence(store.place(), vouched)
     });

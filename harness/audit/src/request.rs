@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use reenact_core::verify::{AllowedSigners, Independence};
+use reenact_core::verify::{AllowedSigners, Expected, Independence};
 
 use crate::calibrated::Calibrated;
 use crate::device::Device;
@@ -18,6 +18,8 @@ pub struct Request {
     pub selection: Selection,
     /// Who may vouch for recordings; none if nobody has to.
     pub signers: Option<AllowedSigners>,
+    /// The spec that was ordered; none if it is not known.
+    pub expected: Option<Expected>,
     /// By what another class of device is compared; none for bit by bit.
     pub calibrated: Option<Calibrated>,
     /// Which independence the audit has to have; none if anything will do.
@@ -39,6 +41,7 @@ impl Request {
             run: run.into(),
             selection: Selection::all(),
             signers: None,
+            expected: None,
             calibrated: None,
             required: None,
             remembering: Remembering::Nothing,

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use reenact_audit::Failure;
 use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
+use reenact_core::verify::Expected;
 
 use crate::app::App;
 
@@ -20,6 +21,16 @@ pub(crate) fn spec(app: &App, name: &str) -> Result<Spec, Failure> {
     let spec = Spec::parse(&text).map_err(refuse)?;
     spec.stored().map_err(refuse)?;
     Ok(spec)
+}
+
+/// Reads the spec that was ordered, as [`spec`] does.
+pub(crate) fn expected(app: &App, name: &str) -> Result<Expected, Failure> {
+    let spec = spec(app, name)?;
+    let from = match Path::new(name).exists() {
+        true => name.to_owned(),
+        false => format!("`{name}`, which comes with this build"),
+    };
+    Ok(Expected { spec, from })
 }
 
 fn spec_text(app: &App, path: &Path) -> Result<String, Failure> {

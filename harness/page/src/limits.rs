@@ -25,19 +25,21 @@ pub(super) fn show(report: &Report) -> Markup {
         (section("What replay cannot catch", html! {
             ul {
                 @for limit in LIMITS { li { (limit) } }
+                @if report.expected.is_none() { li { (NOT_ORDERED) } }
             }
         }))
     }
 }
 
-const LIMITS: [&str; 4] = [
+const LIMITS: [&str; 3] = [
     "Poison in the declared data set: a replay shows that exactly this data was used, not that \
      it is good.",
     "Runs that were never recorded.",
     "A poisoned toolchain that both trains and audits: it reproduces its own poison.",
-    "A shorter run whose spec, journal and commitment were all rewritten to end earlier: compare \
-     the spec's digest with the run that was ordered.",
 ];
+
+const NOT_ORDERED: &str = "Another run than was ordered, recorded faithfully: a shorter one, or one \
+     that lets less be looked at. Compare its spec with the one that was ordered (--expect).";
 
 fn statement(independence: Independence) -> Markup {
     match independence {

@@ -112,6 +112,7 @@ pub(super) fn report() -> Report {
         claim: Some(claim),
         challenge: None,
         audited: None,
+        expected: None,
         sampled_by: None,
         nonce_source: None,
         past: None,

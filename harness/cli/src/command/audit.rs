@@ -9,6 +9,7 @@ use reenact_core::verify::Verdict;
 use crate::app::App;
 use crate::evidence;
 use crate::exit;
+use crate::inputs;
 use crate::options::{
     CalibrationFile, DeviceOptions, RememberingOptions, Requirement, SelectionOptions, Trust,
     Workers,
@@ -25,6 +26,7 @@ Examples:
   reenact audit runs/cnn --confidence 0.95 --tampered 2
   reenact audit runs/cnn --report audits/cnn      write a page with the evidence
   reenact audit runs/cnn --allowed-signers allowed_signers
+  reenact audit runs/cnn --expect orders/cnn.toml is it the run that was ordered?
   reenact audit runs/cnn --calibration cpu-cuda.toml --device cuda:0
                                                   on another class of device
   reenact audit runs/cnn --require independent    not by the binary that trained
@@ -42,6 +44,10 @@ pub(crate) struct Arguments {
     selection: SelectionOptions,
     #[command(flatten)]
     trust: Trust,
+    /// Compare the recorded spec with the one that was ordered: a TOML file, or the
+    /// name of one that comes with reenact. Every other value but the name is divergent
+    #[arg(long, value_name = "SPEC")]
+    expect: Option<String>,
     #[command(flatten)]
     calibration: CalibrationFile,
     #[command(flatten)]
@@ -67,7 +73,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
     let folder = arguments.report.as_deref();
     let folder = folder.map(|path| ReportFolder::create(path, &arguments.run)).transpose()?;
-    let request = arguments.request()?;
+    let request = arguments.request(app)?;
     let processes = arguments.workers.processes();
     let report = audit(app.known(), &request, &processes, &Watch::new(arguments.json))?;
     // What is kept comes before what is said: a reader may go away, the evidence stays.
@@ -90,8 +96,10 @@ pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
 }
 
 impl Arguments {
-    fn request(&self) -> Result<Request, Failure> {
+    fn request(&self, app: &App) -> Result<Request, Failure> {
         let signers = self.trust.read()?;
+        let expected =
+            self.expect.as_deref().map(|name| inputs::expected(app, name)).transpose()?;
         let calibrated = self.calibration.read(&self.trust)?;
         let selection = self.selection.selection()?;
         if let Some(warning) = self.selection.warning() {
@@ -100,6 +108,7 @@ impl Arguments {
         Ok(Request {
             selection,
             signers,
+            expected,
             calibrated,
             required: self.requirement.independence(),
             remembering: self.remembering.place(),

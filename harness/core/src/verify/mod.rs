@@ -35,7 +35,7 @@ mod verdict;
 // Within this module a file is named by itself, whichever room it lies in.
 use cause::explanation;
 use compare::{delta, deviation, divergence, explain, sketch};
-use examine::{agreed, boundary, derivation, examination, recording, tally};
+use examine::{agreed, boundary, derivation, examination, expected, recording, tally};
 use memory::{debt, proven, recall, remembered};
 use replay::{course, rehearsal, replaying, unrecorded};
 use report::{audited, evidence, weighing, whole};
@@ -57,6 +57,7 @@ pub use divergence::{Divergence, Stage, StepDivergence, StepValues};
 pub use draw_rule::{DrawRule, DrawRuleError};
 pub use evidence::Evidence;
 pub use examination::{Examination, examine, open_recording};
+pub use expected::{Expected, ExpectedSpec};
 pub use explanation::{Cause, Explained, Explanation};
 pub use finding::{Finding, Place, Weight};
 pub use independence::Independence;

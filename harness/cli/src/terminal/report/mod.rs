@@ -32,6 +32,7 @@ pub(crate) fn show(report: &Report) {
     if let Some(audited) = &report.audited {
         show_audited(audited);
     }
+    show_expected(report);
     show_reasons(report);
     if let Some(claim) = &report.claim {
         show_claim(report, claim);
@@ -58,6 +59,18 @@ fn show_audited(audited: &Audited) {
     fact("audited", format_args!("spec {spec}, commitment {commitment}"));
     let (state, model) = (short(state.map(|root| root.0)), short(model.map(|root| root.0)));
     fact("", format_args!("final state {state}, final model {model}"));
+}
+
+/// Says whether it is the run that was ordered, where somebody said which one was.
+fn show_expected(report: &Report) {
+    let Some(expected) = &report.expected else { return };
+    fact("expected", expected);
+    let recorded = report.audited.as_ref().map(|audited| audited.spec);
+    match recorded {
+        Some(spec) if spec == expected.digest => fact("", "the recorded spec is this one"),
+        Some(_) => fact("", "the recorded spec is another; what differs stands below"),
+        None => fact("", "the recorded spec could not be compared with it"),
+    }
 }
 
 fn show_reasons(report: &Report) {

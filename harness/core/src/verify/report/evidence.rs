@@ -2,6 +2,7 @@
 
 use crate::format::Environment;
 use crate::verify::challenge::Challenge;
+use crate::verify::expected::Expected;
 use crate::verify::finding::Finding;
 use crate::verify::independence::Independence;
 use crate::verify::nonce_source::NonceSource;
@@ -39,6 +40,9 @@ pub struct Evidence<'a> {
     pub tolerance: Option<Tolerance>,
     /// Which independence was demanded.
     pub required: Option<Independence>,
+    /// The spec that was ordered; none if nobody said. What differs from it is a finding like
+    /// any other.
+    pub expected: Option<&'a Expected>,
     /// What a ledger knows; none if none was asked. What it objects to
     /// ([`recall`](crate::verify::recall())) is a finding like any other.
     pub recall: Option<&'a Recall>,
@@ -60,6 +64,7 @@ impl Evidence<'_> {
             controls: Vec::new(),
             tolerance: None,
             required: None,
+            expected: None,
             recall: None,
         }
     }

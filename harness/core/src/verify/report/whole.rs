@@ -11,6 +11,7 @@ use crate::verify::audited::Audited;
 use crate::verify::challenge::Challenge;
 use crate::verify::course::LossPoint;
 use crate::verify::evidence::Evidence;
+use crate::verify::expected::{Expected, ExpectedSpec};
 use crate::verify::finding::Finding;
 use crate::verify::independence::Independence;
 use crate::verify::nonce_source::NonceSource;
@@ -32,7 +33,7 @@ use crate::verify::vouched::Vouched;
 /// choose itself, the tolerance of an audit across classes of device, the rule of
 /// the draw (a report without one was drawn by rule 1), who decided on the sample, what was
 /// audited, the outcome `changed` of a segment, segments that were due from earlier
-/// audits, and controls.
+/// audits, controls, and the spec that was ordered.
 pub const REPORT_FORMAT: u32 = 1;
 
 /// Numbers of tampered segments for which the chance of escape is reported.
@@ -56,6 +57,10 @@ pub struct Report {
     /// What was audited, by digests; none if it could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audited: Option<Audited>,
+    /// The spec that was ordered, which the recorded one was compared with; none if nobody
+    /// said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<ExpectedSpec>,
     /// Everything that decides the sample; none if nothing could be drawn.
     pub challenge: Option<Challenge>,
     /// Who decided which segments; none if none were to be replayed.
@@ -192,6 +197,7 @@ impl Report {
             vouched: evidence.vouched,
             claim,
             audited: recording.map(Audited::of),
+            expected: evidence.expected.map(Expected::named),
             challenge,
             sampled_by: evidence.sampled_by,
             nonce_source,
