@@ -52,6 +52,8 @@ mod signed;
 #[cfg(unix)]
 mod stopped;
 mod tolerance;
+#[cfg(unix)]
+mod trusted_builds;
 mod weak_policy;
 mod while_recorded;
 mod words;

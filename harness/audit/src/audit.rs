@@ -5,8 +5,8 @@ use std::path::Path;
 use reenact_core::format::{Environment, Object, ReadRun};
 use reenact_core::trainer::{Engine, Program};
 use reenact_core::verify::{
-    AllowedSigners, Debt, Evidence, Examination, Finding, Independence, Place, Recall, Recording,
-    Report, Segment, SegmentReport, Tolerance, Weight, examine, examine_data,
+    AllowedSigners, Builds, Debt, Evidence, Examination, Finding, Place, Recall, Recording, Report,
+    Segment, SegmentReport, Tolerance, Weight, examine, examine_data,
 };
 use reenact_store::Directory;
 
@@ -47,6 +47,7 @@ pub fn audit(
         recording: recording.as_ref(),
         required: request.required,
         expected: request.expected.as_ref(),
+        trusted_builds: request.trusted_builds.as_ref(),
         recall: memory.recall(),
         ..judged.evidence(store.place(), vouched)
     });
@@ -196,11 +197,13 @@ impl Bench<'_> {
         Ok(auditor)
     }
 
-    /// Objects if another independence is required than this audit has. Replaying
+    /// Objects if more independence is required than this audit has. Replaying
     /// could not change that, so it would be in vain.
     fn unmet(&self, recording: &Recording<'_>, auditor: &Environment) -> Option<Finding> {
         let required = self.request.required?;
-        Independence::of(&recording.history.environments, auditor.binary).require(required)
+        let trusted = self.request.trusted_builds.as_ref();
+        let trained_by = &recording.history.environments[..];
+        Builds { trained_by, auditor: auditor.binary, trusted }.require(required)
     }
 
     fn replay(

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use reenact_core::verify::{AllowedSigners, Expected, Independence};
+use reenact_core::verify::{AllowedSigners, Expected, Independence, TrustedBuilds};
 
 use crate::calibrated::Calibrated;
 use crate::device::Device;
@@ -22,6 +22,8 @@ pub struct Request {
     pub expected: Option<Expected>,
     /// By what another class of device is compared; none for bit by bit.
     pub calibrated: Option<Calibrated>,
+    /// Which builds the auditor's own people made; none if that is not known.
+    pub trusted_builds: Option<TrustedBuilds>,
     /// Which independence the audit has to have; none if anything will do.
     pub required: Option<Independence>,
     /// Whether the audit is remembered, and where.
@@ -43,6 +45,7 @@ impl Request {
             signers: None,
             expected: None,
             calibrated: None,
+            trusted_builds: None,
             required: None,
             remembering: Remembering::Nothing,
             device,

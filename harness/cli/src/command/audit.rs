@@ -29,7 +29,9 @@ Examples:
   reenact audit runs/cnn --expect orders/cnn.toml is it the run that was ordered?
   reenact audit runs/cnn --calibration cpu-cuda.toml --device cuda:0
                                                   on another class of device
-  reenact audit runs/cnn --require independent    not by the binary that trained
+  reenact audit runs/cnn --trusted-builds builds --require independent
+                                                  by a build of your own people, not the
+                                                  one that trained
   reenact audit runs/cnn --beacon drand --beacon-round 5123456 --beacon-value 8f31c2
   reenact audit runs/cnn --sample 4 --nonce \"$NONCE\" --json
                                                   draw again what a report drew";
@@ -101,6 +103,7 @@ impl Arguments {
         let expected =
             self.expect.as_deref().map(|name| inputs::expected(app, name)).transpose()?;
         let calibrated = self.calibration.read(&self.trust)?;
+        let trusted_builds = self.requirement.trusted_builds()?;
         let selection = self.selection.selection()?;
         if let Some(warning) = self.selection.warning() {
             output::note(format_args!("{} {warning}", styled(BOLD, "warning:")));
@@ -110,6 +113,7 @@ impl Arguments {
             signers,
             expected,
             calibrated,
+            trusted_builds,
             required: self.requirement.independence(),
             remembering: self.remembering.place(),
             explains: !self.no_explain,

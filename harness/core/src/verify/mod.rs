@@ -41,7 +41,7 @@ use replay::{course, rehearsal, replaying, unrecorded};
 use report::{audited, evidence, weighing, whole};
 use sample::{challenge, draw_rule, nonce_source, power, sampled_by};
 use segment::{note, segment_report};
-use trust::{allowed_signers, independence, vouched};
+use trust::{allowed_signers, independence, trusted_builds, vouched};
 
 pub use advice::Advice;
 pub use allowed_signers::{ALLOWED_SIGNERS_BYTES_MAX, AllowedSigners, AllowedSignersError};
@@ -60,7 +60,7 @@ pub use examination::{Examination, examine, open_recording};
 pub use expected::{Expected, ExpectedSpec};
 pub use explanation::{Cause, Explained, Explanation};
 pub use finding::{Finding, Place, Weight};
-pub use independence::Independence;
+pub use independence::{Builds, Independence};
 pub use nonce_source::{Beacon, BeaconError, NonceSource};
 pub use power::segments_for;
 pub use proven::{Open, Proven};
@@ -75,6 +75,9 @@ pub use sketch::sketch_key;
 pub use tolerance::{
     Accumulated, Distribution, DistributionError, Drift, HonestRun, TensorBound, Tolerance,
     ToleranceBasis, replay_within,
+};
+pub use trusted_builds::{
+    TRUSTED_BUILDS_BYTES_MAX, TrustedBuilds, TrustedBuildsError, TrustedList,
 };
 pub use unrecorded::{Unrecorded, UnrecordedKernel};
 pub use verdict::{Grade, Verdict};

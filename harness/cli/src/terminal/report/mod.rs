@@ -10,7 +10,7 @@ use reenact_core::plain::{count, percent};
 use reenact_core::state::TensorDifference;
 use reenact_core::verify::{
     Audited, Claim, Escape, Explanation, Grade, Independence, Report, SampledBy, SegmentOutcome,
-    SegmentReport, Verdict, Weight,
+    SegmentReport, TrustedList, Verdict, Weight,
 };
 
 use crate::terminal::output::{BAD, BOLD, DIM, GOOD, UNSURE, WITHIN, line, lines, styled};
@@ -168,17 +168,7 @@ fn show_claim(report: &Report, claim: &Claim) {
     if let Some(required) = report.required {
         fact("required", format_args!("that the audit is {required}"));
     }
-    match report.independence {
-        Some(Independence::SelfCheck) => {
-            fact("independence", "self-check: this very binary also trained the run, and would");
-            fact("", "reproduce a sabotage of its own; audit with a separate build as well");
-        }
-        Some(Independence::Independent) => {
-            fact("independence", "independent: another build than the one that trained");
-            fact("", shared_toolchain(report, claim));
-        }
-        None => {}
-    }
+    show_independence(report, claim);
     if report.class_differences.is_empty() && !report.segments.is_empty() {
         let other = if report.build_differences.is_empty() { "" } else { ", another build" };
         fact("environment", format_args!("the same class of device and engine{other}"));
@@ -188,6 +178,44 @@ fn show_claim(report: &Report, claim: &Claim) {
     }
     show_controls(&report.controls);
     tolerance::show(report);
+}
+
+/// Says what the audit is worth where the toolchain may be poisoned.
+fn show_independence(report: &Report, claim: &Claim) {
+    let Some(worth) = report.worth() else { return };
+    let (first, second) = match (worth, report.is_by_trusted_build()) {
+        (Independence::SelfCheck, _) => (
+            "self-check: this very binary also trained the run, and would",
+            "reproduce a sabotage of its own; audit with a build of your own people as well",
+        ),
+        (Independence::AnotherBinary, _) => (
+            "another binary than the one that trained, and nothing else is known of",
+            "it: that is no independence, as one more byte makes another binary",
+        ),
+        (Independence::Rebuilt, true) => (
+            "rebuilt: this very binary also trained the run; it is a trusted build, and",
+            "reproduces what sabotage its own toolchain has",
+        ),
+        (Independence::Rebuilt, false) => (
+            "rebuilt, by the trainer's word alone: the recording says that a trusted",
+            "build trained the run; this binary is none, so nothing rests on that",
+        ),
+        (Independence::Independent, _) => {
+            ("independent: this binary is a trusted build, and not the one that trained", "")
+        }
+    };
+    fact("independence", first);
+    [second].iter().filter(|words| !words.is_empty()).for_each(|words| fact("", words));
+    let by_itself = worth == Independence::Rebuilt && report.is_by_trusted_build();
+    if worth != Independence::SelfCheck && !by_itself {
+        fact("", shared_toolchain(report, claim));
+    }
+    if let Some(TrustedList { digest, builds, auditor }) = &report.trusted_builds {
+        let note = auditor.as_deref().filter(|note| !note.is_empty());
+        let note = note.map(|note| format!("; it notes of this one: {note}")).unwrap_or_default();
+        let (builds, list) = (count(*builds, "trusted build"), digest.short());
+        fact("", format_args!("({builds} in list {list}{note})"));
+    }
 }
 
 /// Shows what was replayed to weigh the claims about machines.

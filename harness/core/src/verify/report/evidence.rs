@@ -11,6 +11,7 @@ use crate::verify::recording::Recording;
 use crate::verify::sampled_by::SampledBy;
 use crate::verify::segment_report::SegmentReport;
 use crate::verify::tolerance::Tolerance;
+use crate::verify::trusted_builds::TrustedBuilds;
 use crate::verify::vouched::Vouched;
 
 /// Holds everything that a verdict is decided by.
@@ -40,6 +41,8 @@ pub struct Evidence<'a> {
     pub tolerance: Option<Tolerance>,
     /// Which independence was demanded.
     pub required: Option<Independence>,
+    /// Which builds the auditor's own people made; none if nobody said.
+    pub trusted_builds: Option<&'a TrustedBuilds>,
     /// The spec that was ordered; none if nobody said. What differs from it is a finding like
     /// any other.
     pub expected: Option<&'a Expected>,
@@ -64,6 +67,7 @@ impl Evidence<'_> {
             controls: Vec::new(),
             tolerance: None,
             required: None,
+            trusted_builds: None,
             expected: None,
             recall: None,
         }

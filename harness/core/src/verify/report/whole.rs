@@ -13,7 +13,7 @@ use crate::verify::course::LossPoint;
 use crate::verify::evidence::Evidence;
 use crate::verify::expected::{Expected, ExpectedSpec};
 use crate::verify::finding::Finding;
-use crate::verify::independence::Independence;
+use crate::verify::independence::{Builds, Independence};
 use crate::verify::nonce_source::NonceSource;
 use crate::verify::note::note;
 use crate::verify::recall::Recall;
@@ -22,6 +22,7 @@ use crate::verify::remembered::{Past, escape_of_all};
 use crate::verify::sampled_by::SampledBy;
 use crate::verify::segment_report::{SegmentOutcome, SegmentReport};
 use crate::verify::tolerance::Tolerance;
+use crate::verify::trusted_builds::TrustedList;
 use crate::verify::verdict::Verdict;
 use crate::verify::vouched::Vouched;
 
@@ -33,7 +34,8 @@ use crate::verify::vouched::Vouched;
 /// choose itself, the tolerance of an audit across classes of device, the rule of
 /// the draw (a report without one was drawn by rule 1), who decided on the sample, what was
 /// audited, the outcome `changed` of a segment, segments that were due from earlier
-/// audits, controls, and the spec that was ordered.
+/// audits, controls, the spec that was ordered, and the list of trusted builds. A report
+/// without such a list that says `independent` may be an older one, and means another binary.
 pub const REPORT_FORMAT: u32 = 1;
 
 /// Numbers of tampered segments for which the chance of escape is reported.
@@ -88,8 +90,11 @@ pub struct Report {
     /// segments were chosen by hand, as a choice has no chance, and where some was found or
     /// not everything that was drawn was replayed.
     pub escape: Vec<Escape>,
-    /// Whether the auditing binary is the one that trained.
+    /// What the auditing binary is to the one that trained.
     pub independence: Option<Independence>,
+    /// The list that says which builds are trusted; none if there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trusted_builds: Option<TrustedList>,
     /// What it had to be; none if anything would do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub required: Option<Independence>,
@@ -174,7 +179,9 @@ impl Report {
         let due = challenge.as_ref().map_or(Vec::new(), |found| beside(found, &segments));
         let claim = recording.map(Claim::of);
         let trained_by = claim.as_ref().map_or(&[][..], |claim| &claim.environments);
-        let independence = claim.as_ref().map(|_| Independence::of(trained_by, auditor.binary));
+        let trusted = evidence.trusted_builds;
+        let builds = Builds { trained_by, auditor: auditor.binary, trusted };
+        let independence = claim.as_ref().map(|_| builds.independence());
         let replayed = recording.filter(|_| !segments.is_empty());
         let compared = replayed.map_or(Vec::new(), |found| found.history.trained_by());
         let between = |differences: fn(&Environment, &Environment) -> Vec<String>| {
@@ -210,6 +217,7 @@ impl Report {
             controls: evidence.controls,
             escape,
             independence,
+            trusted_builds: trusted.map(|list| list.named(auditor.binary)),
             required: evidence.required,
             class_differences,
             build_differences,
