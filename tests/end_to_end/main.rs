@@ -53,6 +53,9 @@ mod signed;
 mod so_far;
 mod stopped;
 mod tolerance;
+#[cfg(unix)]
+mod trusted_builds;
+mod weak_policy;
 mod while_recorded;
 mod words;
 #[cfg(target_os = "linux")]

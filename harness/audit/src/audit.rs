@@ -5,8 +5,8 @@ use std::path::Path;
 use reenact_core::format::{Environment, Object, ReadRun};
 use reenact_core::trainer::{Engine, Program};
 use reenact_core::verify::{
-    AllowedSigners, Debt, Evidence, Examination, Finding, Independence, Place, Recall, Recording,
-    Report, Segment, SegmentReport, Tolerance, Weight, examine, examine_data, examine_so_far,
+    AllowedSigners, Builds, Debt, Evidence, Examination, Finding, Place, Recall, Recording, Report,
+    Segment, SegmentReport, Tolerance, Weight, examine, examine_data, examine_so_far,
 };
 use reenact_store::Directory;
 
@@ -33,7 +33,8 @@ pub fn audit(
 ) -> Result<Report, Failure> {
     let store = Directory::open(&request.run)?;
     let mut memory = request.remembering.open(&request.run, observer)?;
-    let examination = examined(&store, request.so_far, request.signers.as_ref(), observer);
+    let mut examination = examined(&store, request.so_far, request.signers.as_ref(), observer);
+    request.expected.iter().for_each(|expected| examination.expect(expected));
     let Examination { mut findings, recording, vouched, .. } = examination;
     memory.ask(&store, recording.as_ref())?;
     findings.extend(memory.recall().into_iter().flat_map(Recall::findings));
@@ -45,6 +46,8 @@ pub fn audit(
     let mut report = Report::conclude(Evidence {
         recording: recording.as_ref(),
         required: request.required,
+        expected: request.expected.as_ref(),
+        trusted_builds: request.trusted_builds.as_ref(),
         recall: memory.recall(),
         ..judged.evidence(store.place(), vouched)
     });
@@ -197,11 +200,13 @@ impl Bench<'_> {
         Ok(auditor)
     }
 
-    /// Objects if another independence is required than this audit has. Replaying
+    /// Objects if more independence is required than this audit has. Replaying
     /// could not change that, so it would be in vain.
     fn unmet(&self, recording: &Recording<'_>, auditor: &Environment) -> Option<Finding> {
         let required = self.request.required?;
-        Independence::of(&recording.history.environments, auditor.binary).require(required)
+        let trusted = self.request.trusted_builds.as_ref();
+        let trained_by = &recording.history.environments[..];
+        Builds { trained_by, auditor: auditor.binary, trusted }.require(required)
     }
 
     fn replay(

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use reenact_core::verify::{AllowedSigners, Independence};
+use reenact_core::verify::{AllowedSigners, Expected, Independence, TrustedBuilds};
 
 use crate::calibrated::Calibrated;
 use crate::device::Device;
@@ -20,8 +20,12 @@ pub struct Request {
     pub selection: Selection,
     /// Who may vouch for recordings; none if nobody has to.
     pub signers: Option<AllowedSigners>,
+    /// The spec that was ordered; none if it is not known.
+    pub expected: Option<Expected>,
     /// By what another class of device is compared; none for bit by bit.
     pub calibrated: Option<Calibrated>,
+    /// Which builds the auditor's own people made; none if that is not known.
+    pub trusted_builds: Option<TrustedBuilds>,
     /// Which independence the audit has to have; none if anything will do.
     pub required: Option<Independence>,
     /// Whether the audit is remembered, and where.
@@ -42,7 +46,9 @@ impl Request {
             so_far: false,
             selection: Selection::all(),
             signers: None,
+            expected: None,
             calibrated: None,
+            trusted_builds: None,
             required: None,
             remembering: Remembering::Nothing,
             device,

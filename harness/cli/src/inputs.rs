@@ -6,6 +6,7 @@ use std::path::Path;
 
 use reenact_audit::Failure;
 use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
+use reenact_core::verify::Expected;
 
 use crate::app::App;
 
@@ -22,6 +23,16 @@ pub(crate) fn spec(app: &App, name: &str) -> Result<Spec, Failure> {
     Ok(spec)
 }
 
+/// Reads the spec that was ordered, as [`spec`] does.
+pub(crate) fn expected(app: &App, name: &str) -> Result<Expected, Failure> {
+    let spec = spec(app, name)?;
+    let from = match Path::new(name).exists() {
+        true => name.to_owned(),
+        false => format!("`{name}`, which comes with this build"),
+    };
+    Ok(Expected { spec, from })
+}
+
 fn spec_text(app: &App, path: &Path) -> Result<String, Failure> {
     let refuse = |problem: String| {
         let names = app.spec_names();
@@ -31,13 +42,26 @@ fn spec_text(app: &App, path: &Path) -> Result<String, Failure> {
         }
         failure.hint(format!("give a TOML file, or one of {}", names.join(", ")))
     };
-    let limit = SPEC_BYTES_MAX as u64;
+    let text = limited_text(path, SPEC_BYTES_MAX).map_err(refuse)?;
+    match text.len() {
+        0..=SPEC_BYTES_MAX => Ok(text),
+        _ => Err(refuse(format!("it has more than {SPEC_BYTES_MAX} bytes, which no spec has"))),
+    }
+}
+
+/// Reads a text, and no more of it than shows that it is too large. Says what is wrong.
+pub(crate) fn limited_text(path: &Path, bytes_max: usize) -> Result<String, String> {
     let mut bytes = Vec::new();
     // It may be a pipe, of which nobody knows the length, or a device without an end.
-    let read = File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes));
-    read.map_err(|error| refuse(error.to_string()))?;
-    if bytes.len() as u64 > limit {
-        return Err(refuse(format!("it has more than {limit} bytes, which no spec has")));
+    let limit = bytes_max as u64 + 1;
+    let read = File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
+    read.map_err(|error| error.to_string())?;
+    // A letter that is cut at the limit is not what is wrong.
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(text),
+        Err(error) if error.as_bytes().len() > bytes_max => {
+            Ok(String::from_utf8_lossy(error.as_bytes()).into_owned())
+        }
+        Err(_) => Err("it is no UTF-8 text".into()),
     }
-    String::from_utf8(bytes).map_err(|_| refuse("it is no UTF-8 text".into()))
 }

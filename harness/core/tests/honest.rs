@@ -96,8 +96,15 @@ fn a_recording_is_a_self_check_only_for_its_own_binary() {
         segments,
         ..reenact_core::verify::Evidence::new("here".into(), Vouched::Unsigned, auditor)
     });
-    assert_eq!(report.independence, Some(Independence::Independent));
+    assert_eq!(report.independence, Some(Independence::AnotherBinary));
     assert!(matches(&report));
+    // An older reenact called that independent, and its reports are read as what they mean.
+    let text = serde_json::to_string(&report).unwrap();
+    let older =
+        text.replace(r#""independence":"another-binary""#, r#""independence":"independent""#);
+    assert_ne!(older, text);
+    let older: reenact_core::verify::Report = serde_json::from_str(&older).unwrap();
+    assert_eq!(older.worth(), Some(Independence::AnotherBinary));
 }
 
 #[test]

@@ -25,6 +25,11 @@ pub fn words(advice: &Advice, run: &str) -> String {
                                  honest runs end apart: reenact calibrate, then reenact audit \
                                  --calibration FILE"
             .into(),
+        Advice::TrustedBuild => format!(
+            "build reenact from source separately (scripts/reproducible-build), and with that \
+             build: reenact audit {} --trusted-builds FILE",
+            quoted(run)
+        ),
         Advice::Repeat => format!("reenact doctor {}", quoted(&format!("{run}/spec.toml"))),
     }
 }

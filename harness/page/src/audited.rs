@@ -11,6 +11,13 @@ pub(super) fn show(report: &Report) -> Markup {
     html! {
         dl.audited {
             dt { "spec" } dd { code { (spec) } }
+            @if let Some(expected) = &report.expected {
+                dt { "expected spec" }
+                dd {
+                    @if expected.digest == *spec { "the same" } @else { code { (expected.digest) } }
+                    ", from " (expected.from)
+                }
+            }
             dt { "commitment" } dd { code { (commitment) } }
             @if let Some(state) = state { dt { "final state" } dd { code { (state) } } }
             @if let Some(model) = model { dt { "final model" } dd { code { (model) } } }

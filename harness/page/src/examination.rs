@@ -24,6 +24,9 @@ pub(super) fn show(report: &Report) -> Markup {
                 "spec, hash chain, commitment, every checkpoint against its root and against the "
                 "fingerprints of the step before it, learning rates, data order and batches "
                 "against what the spec derives. What a replay notes besides stands here too."
+                @if report.expected.is_some() {
+                    " The spec was compared with the one that was ordered."
+                }
             }
             @if report.findings.is_empty() {
                 p { "Nothing was found." }

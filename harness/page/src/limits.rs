@@ -1,9 +1,9 @@
 //! Who stands for the recording, how independent the audit is, and what no replay can catch.
 
 use maud::{Markup, html};
-use reenact_core::verify::{Independence, Report};
+use reenact_core::verify::{Independence, Report, TrustedList};
 
-use super::section;
+use super::{figure, section};
 
 /// Says what a reader must not take this report for.
 pub(super) fn show(report: &Report) -> Markup {
@@ -14,9 +14,10 @@ pub(super) fn show(report: &Report) -> Markup {
                 "were honest."
             }
         }))
-        @if let Some(independence) = report.independence {
+        @if let Some(worth) = report.worth() {
             (section("Independence", html! {
-                p { (statement(independence)) }
+                p { (statement(worth, report.is_by_trusted_build())) }
+                @if let Some(list) = &report.trusted_builds { (trusted(list)) }
                 @if let Some(required) = report.required {
                     p { "It was required that the audit is " (required) "." }
                 }
@@ -25,31 +26,63 @@ pub(super) fn show(report: &Report) -> Markup {
         (section("What replay cannot catch", html! {
             ul {
                 @for limit in LIMITS { li { (limit) } }
+                @if report.expected.is_none() { li { (NOT_ORDERED) } }
             }
         }))
     }
 }
 
-const LIMITS: [&str; 4] = [
+const LIMITS: [&str; 3] = [
     "Poison in the declared data set: a replay shows that exactly this data was used, not that \
      it is good.",
     "Runs that were never recorded.",
     "A poisoned toolchain that both trains and audits: it reproduces its own poison.",
-    "A shorter run whose spec, journal and commitment were all rewritten to end earlier: compare \
-     the spec's digest with the run that was ordered.",
 ];
 
-fn statement(independence: Independence) -> Markup {
-    match independence {
-        Independence::SelfCheck => html! {
+const NOT_ORDERED: &str = "Another run than was ordered, recorded faithfully: a shorter one, or one \
+     that lets less be looked at. Compare its spec with the one that was ordered (--expect).";
+
+/// Says which builds were taken for trusted.
+fn trusted(list: &TrustedList) -> Markup {
+    html! {
+        p {
+            (figure::count(list.builds, "trusted build")) " in the list " code { (list.digest) }
+            @match list.auditor.as_deref() {
+                None => "; the auditing binary is none of them.",
+                Some("") => "; the auditing binary is one of them.",
+                Some(note) => { "; it notes of the auditing binary: " (note) },
+            }
+        }
+    }
+}
+
+fn statement(worth: Independence, by_trusted_build: bool) -> Markup {
+    match (worth, by_trusted_build) {
+        (Independence::SelfCheck, _) => html! {
             b { "Self-check. " }
             "The very binary that trained also audited, and would reproduce a sabotage of its own. "
-            "Audit with a separate build as well."
+            "Audit with a build of your own people as well."
         },
-        Independence::Independent => html! {
+        (Independence::AnotherBinary, _) => html! {
+            b { "Another binary. " }
+            "Its digest is another than that of the one that trained, and nothing else is known of "
+            "it. That is no independence: one more byte makes another binary. List the builds of "
+            "your own people (--trusted-builds), and audit with one of them."
+        },
+        (Independence::Rebuilt, true) => html! {
+            b { "Rebuilt. " }
+            "The very binary that trained also audited. It is a trusted build, and reproduces what "
+            "sabotage its own toolchain has."
+        },
+        (Independence::Rebuilt, false) => html! {
+            b { "Rebuilt, by the trainer's word alone. " }
+            "The recording says that a trusted build trained the run. The auditing binary is none, "
+            "so nothing rests on that."
+        },
+        (Independence::Independent, _) => html! {
             b { "Independent. " }
-            "Another build than the one that trained. Compare compiler and Cargo.lock above: what "
-            "both builds share, both could be poisoned by."
+            "A trusted build audited, and it is not the one that trained. Compare compiler and "
+            "Cargo.lock above: what both builds share, both could be poisoned by."
         },
     }
 }

@@ -8,7 +8,8 @@ use reenact_core::verify::{
     Accumulated, Advice, Beacon, Challenge, Claim, Course, CourseStep, Divergence, Escape, Finding,
     Grade, Independence, LossPoint, NonceSource, Past, Place, REPORT_FORMAT, Replay, Report,
     Segment, SegmentDeviation, SegmentOutcome, SegmentReport, Stage, StepDivergence, StepValues,
-    TensorBound, Tolerance, ToleranceBasis, Unrecorded, UnrecordedKernel, Verdict, Vouched, Weight,
+    TensorBound, Tolerance, ToleranceBasis, TrustedList, Unrecorded, UnrecordedKernel, Verdict,
+    Vouched, Weight,
 };
 
 use super::render;
@@ -113,6 +114,7 @@ pub(super) fn report() -> Report {
         claim: Some(claim),
         challenge: None,
         audited: None,
+        expected: None,
         sampled_by: None,
         nonce_source: None,
         past: None,
@@ -122,6 +124,7 @@ pub(super) fn report() -> Report {
         escape: Vec::new(),
         independence: Some(Independence::SelfCheck),
         required: None,
+        trusted_builds: None,
         class_differences: Vec::new(),
         build_differences: Vec::new(),
         doubt: None,
@@ -274,4 +277,22 @@ fn no_chance_of_escape_stands_where_it_does_not_hold() {
     assert!(holds(found.clone()), "all that was drawn agrees; something else is unclear");
     found.verdict = Verdict::Match { grade: Grade::BitExact };
     assert!(holds(found));
+}
+
+#[test]
+fn what_another_binary_is_worth_is_said_and_its_note_escaped() {
+    let mut report = report();
+    report.independence = Some(Independence::Independent);
+    // Without a list it is an older report, which knew no better.
+    assert!(render(&report).contains("<b>Another binary. </b>"));
+    let list = |auditor| TrustedList { digest: Digest::default(), builds: 2, auditor };
+    report.trusted_builds = Some(list(Some(HOSTILE.into())));
+    let page = render(&report);
+    assert!(page.contains("<b>Independent. </b>") && page.contains("2 trusted builds"));
+    assert!(!page.contains("<script") && !page.contains("toolchain is clean"));
+    report.independence = Some(Independence::Rebuilt);
+    assert!(render(&report).contains("<b>Rebuilt. </b>"));
+    report.trusted_builds = Some(list(None));
+    let page = render(&report);
+    assert!(page.contains("by the trainer's word alone") && page.contains("toolchain is clean"));
 }

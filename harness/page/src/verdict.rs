@@ -151,6 +151,24 @@ fn proves(report: &Report, counts: &Counts) -> Vec<String> {
     }
 }
 
+/// Says why the toolchain may be poisoned all the same; nothing where the audit is independent.
+fn toolchain(report: &Report) -> Option<&'static str> {
+    match report.worth()? {
+        Independence::SelfCheck => {
+            Some("That the toolchain is clean: the very binary that trained also audited.")
+        }
+        Independence::Rebuilt if report.is_by_trusted_build() => Some(
+            "That the toolchain is clean: the very binary that trained also audited, though it is \
+             a trusted build.",
+        ),
+        Independence::AnotherBinary | Independence::Rebuilt => Some(
+            "That the toolchain is clean: the auditing binary is not among the builds that \
+             somebody trusts.",
+        ),
+        Independence::Independent => None,
+    }
+}
+
 fn leaves_open(report: &Report, counts: &Counts) -> Vec<String> {
     let mut points = Vec::new();
     let rest = counts.total.saturating_sub(counts.drawn);
@@ -178,9 +196,6 @@ fn leaves_open(report: &Report, counts: &Counts) -> Vec<String> {
                 .into(),
         );
     }
-    if report.independence == Some(Independence::SelfCheck) {
-        points
-            .push("That the toolchain is clean: the very binary that trained also audited.".into());
-    }
+    points.extend(toolchain(report).map(str::to_owned));
     points
 }

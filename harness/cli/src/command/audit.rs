@@ -9,6 +9,7 @@ use reenact_core::verify::Verdict;
 use crate::app::App;
 use crate::evidence;
 use crate::exit;
+use crate::inputs;
 use crate::options::{
     CalibrationFile, DeviceOptions, RememberingOptions, Requirement, SelectionOptions, Trust,
     Workers,
@@ -26,9 +27,12 @@ Examples:
   reenact audit runs/cnn --so-far                 while it still trains
   reenact audit runs/cnn --report audits/cnn      write a page with the evidence
   reenact audit runs/cnn --allowed-signers allowed_signers
+  reenact audit runs/cnn --expect orders/cnn.toml is it the run that was ordered?
   reenact audit runs/cnn --calibration cpu-cuda.toml --device cuda:0
                                                   on another class of device
-  reenact audit runs/cnn --require independent    not by the binary that trained
+  reenact audit runs/cnn --trusted-builds builds --require independent
+                                                  by a build of your own people, not the
+                                                  one that trained
   reenact audit runs/cnn --beacon drand --beacon-round 5123456 --beacon-value 8f31c2
   reenact audit runs/cnn --sample 4 --nonce \"$NONCE\" --json
                                                   draw again what a report drew";
@@ -46,6 +50,10 @@ pub(crate) struct Arguments {
     selection: SelectionOptions,
     #[command(flatten)]
     trust: Trust,
+    /// Compare the recorded spec with the one that was ordered: a TOML file, or the
+    /// name of one that comes with reenact. Every other value but the name is divergent
+    #[arg(long, value_name = "SPEC")]
+    expect: Option<String>,
     #[command(flatten)]
     calibration: CalibrationFile,
     #[command(flatten)]
@@ -71,7 +79,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
     let folder = arguments.report.as_deref();
     let folder = folder.map(|path| ReportFolder::create(path, &arguments.run)).transpose()?;
-    let request = arguments.request()?;
+    let request = arguments.request(app)?;
     let processes = arguments.workers.processes();
     let report = audit(app.known(), &request, &processes, &Watch::new(arguments.json))?;
     // What is kept comes before what is said: a reader may go away, the evidence stays.
@@ -94,9 +102,12 @@ pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
 }
 
 impl Arguments {
-    fn request(&self) -> Result<Request, Failure> {
+    fn request(&self, app: &App) -> Result<Request, Failure> {
         let signers = self.trust.read()?;
+        let expected =
+            self.expect.as_deref().map(|name| inputs::expected(app, name)).transpose()?;
         let calibrated = self.calibration.read(&self.trust)?;
+        let trusted_builds = self.requirement.trusted_builds()?;
         let selection = self.selection.selection()?;
         if let Some(warning) = self.selection.warning() {
             output::note(format_args!("{} {warning}", styled(BOLD, "warning:")));
@@ -105,7 +116,9 @@ impl Arguments {
             so_far: self.so_far,
             selection,
             signers,
+            expected,
             calibrated,
+            trusted_builds,
             required: self.requirement.independence(),
             remembering: self.remembering.place(),
             explains: !self.no_explain,

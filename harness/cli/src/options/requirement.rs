@@ -1,20 +1,31 @@
-//! Which independence an audit has to have.
+//! Which independence an audit has to have, and what it is told by.
+
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use reenact_core::verify::Independence;
+use reenact_audit::Failure;
+use reenact_core::verify::{Independence, TRUSTED_BUILDS_BYTES_MAX, TrustedBuilds};
+
+use crate::inputs;
 
 /// Names the independence that an audit has to have.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Requirement {
-    /// Replay nothing and be inconclusive unless another build than the one
-    /// that trained audits (independent), or the very same (self-check)
+    /// Replay nothing and be inconclusive unless a trusted build audits that did not train
+    /// (independent), a trusted build audits (rebuilt), or the very binary that trained
+    /// (self-check). The first two need --trusted-builds
     #[arg(long, value_name = "INDEPENDENCE")]
     require: Option<Required>,
+    /// The binaries that your own people built, a line each: digest, then a note. Another
+    /// binary than the one that trained shows no independence by itself
+    #[arg(long, value_name = "FILE")]
+    trusted_builds: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Required {
     Independent,
+    Rebuilt,
     SelfCheck,
 }
 
@@ -23,7 +34,23 @@ impl Requirement {
     pub(crate) fn independence(&self) -> Option<Independence> {
         self.require.map(|required| match required {
             Required::Independent => Independence::Independent,
+            Required::Rebuilt => Independence::Rebuilt,
             Required::SelfCheck => Independence::SelfCheck,
         })
+    }
+
+    /// Reads which builds are trusted, if there is a list.
+    pub(crate) fn trusted_builds(&self) -> Result<Option<TrustedBuilds>, Failure> {
+        let Some(path) = &self.trusted_builds else { return Ok(None) };
+        let refuse = |problem: String| {
+            Failure::usage(format!("trusted builds {}: {problem}", path.display()))
+        };
+        let text = inputs::limited_text(path, TRUSTED_BUILDS_BYTES_MAX).map_err(refuse)?;
+        let builds = text.parse::<TrustedBuilds>().map_err(|error| {
+            let hint = "a line is a digest, as reports and `reenact doctor` print it of a binary, \
+                        and a note; scripts/reproducible-build prints one";
+            refuse(error.to_string()).hint(hint)
+        })?;
+        Ok(Some(builds))
     }
 }

@@ -1,13 +1,13 @@
 //! Whom an audit trusts to vouch for recordings.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::PathBuf;
 
 use clap::Args;
 use reenact_audit::Failure;
 use reenact_core::format::SIGNATURE_NAMESPACE;
 use reenact_core::verify::{ALLOWED_SIGNERS_BYTES_MAX, AllowedSigners};
+
+use crate::inputs;
 
 /// Names the trusted signers.
 #[derive(Args, Clone, Default)]
@@ -28,10 +28,7 @@ impl Trust {
     pub(super) fn read_for(&self, namespace: &str) -> Result<Option<AllowedSigners>, Failure> {
         let Some(path) = &self.allowed_signers else { return Ok(None) };
         let refuse = |problem: String| Failure::usage(format!("{}: {problem}", path.display()));
-        let mut text = String::new();
-        let limit = ALLOWED_SIGNERS_BYTES_MAX as u64 + 1;
-        let read = File::open(path).and_then(|file| file.take(limit).read_to_string(&mut text));
-        read.map_err(|error| refuse(error.to_string()))?;
+        let text = inputs::limited_text(path, ALLOWED_SIGNERS_BYTES_MAX).map_err(refuse)?;
         let signers = AllowedSigners::parse(&text, namespace);
         signers.map(Some).map_err(|error| refuse(format!("{error}")))
     }

@@ -20,6 +20,8 @@ pub enum Advice {
     Forget,
     /// Audit on such a machine with such a build as trained, or within a calibrated tolerance.
     OtherMachine,
+    /// Build from source separately, say that this build is trusted, and audit with it.
+    TrustedBuild,
     /// Look whether the program repeats.
     Repeat,
 }

@@ -35,13 +35,13 @@ mod verdict;
 // Within this module a file is named by itself, whichever room it lies in.
 use cause::explanation;
 use compare::{delta, deviation, divergence, explain, sketch};
-use examine::{agreed, boundary, derivation, examination, recording, tally};
+use examine::{agreed, boundary, derivation, examination, expected, recording, tally};
 use memory::{debt, proven, recall, remembered};
 use replay::{course, rehearsal, replaying, unrecorded};
 use report::{audited, evidence, reach, weighing, whole};
 use sample::{challenge, draw_rule, nonce_source, power, sampled_by};
 use segment::{note, segment_report};
-use trust::{allowed_signers, independence, vouched};
+use trust::{allowed_signers, independence, trusted_builds, vouched};
 
 pub use advice::Advice;
 pub use allowed_signers::{ALLOWED_SIGNERS_BYTES_MAX, AllowedSigners, AllowedSignersError};
@@ -57,9 +57,10 @@ pub use divergence::{Divergence, Stage, StepDivergence, StepValues};
 pub use draw_rule::{DrawRule, DrawRuleError};
 pub use evidence::Evidence;
 pub use examination::{Examination, examine, examine_so_far, open_recording, open_so_far};
+pub use expected::{Expected, ExpectedSpec};
 pub use explanation::{Cause, Explained, Explanation};
 pub use finding::{Finding, Place, Weight};
-pub use independence::Independence;
+pub use independence::{Builds, Independence};
 pub use nonce_source::{Beacon, BeaconError, NonceSource};
 pub use power::segments_for;
 pub use proven::{Open, Proven};
@@ -75,6 +76,9 @@ pub use sketch::sketch_key;
 pub use tolerance::{
     Accumulated, Distribution, DistributionError, Drift, HonestRun, TensorBound, Tolerance,
     ToleranceBasis, replay_within,
+};
+pub use trusted_builds::{
+    TRUSTED_BUILDS_BYTES_MAX, TrustedBuilds, TrustedBuildsError, TrustedList,
 };
 pub use unrecorded::{Unrecorded, UnrecordedKernel};
 pub use verdict::{Grade, Verdict};

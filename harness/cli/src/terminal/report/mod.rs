@@ -10,7 +10,7 @@ use reenact_core::plain::{count, percent};
 use reenact_core::state::TensorDifference;
 use reenact_core::verify::{
     Audited, Claim, Escape, Explanation, Grade, Independence, Report, SampledBy, SegmentOutcome,
-    SegmentReport, Verdict, Weight,
+    SegmentReport, TrustedList, Verdict, Weight,
 };
 
 use crate::terminal::output::{BAD, BOLD, DIM, GOOD, UNSURE, WITHIN, line, lines, styled};
@@ -32,6 +32,7 @@ pub(crate) fn show(report: &Report) {
     if let Some(audited) = &report.audited {
         show_audited(audited);
     }
+    show_expected(report);
     show_reasons(report);
     if let Some(claim) = &report.claim {
         show_claim(report, claim);
@@ -58,6 +59,18 @@ fn show_audited(audited: &Audited) {
     fact("audited", format_args!("spec {spec}, commitment {commitment}"));
     let (state, model) = (short(state.map(|root| root.0)), short(model.map(|root| root.0)));
     fact("", format_args!("final state {state}, final model {model}"));
+}
+
+/// Says whether it is the run that was ordered, where somebody said which one was.
+fn show_expected(report: &Report) {
+    let Some(expected) = &report.expected else { return };
+    fact("expected", expected);
+    let recorded = report.audited.as_ref().map(|audited| audited.spec);
+    match recorded {
+        Some(spec) if spec == expected.digest => fact("", "the recorded spec is this one"),
+        Some(_) => fact("", "the recorded spec is another; what differs stands below"),
+        None => fact("", "the recorded spec could not be compared with it"),
+    }
 }
 
 fn show_reasons(report: &Report) {
@@ -159,17 +172,7 @@ fn show_claim(report: &Report, claim: &Claim) {
     if let Some(required) = report.required {
         fact("required", format_args!("that the audit is {required}"));
     }
-    match report.independence {
-        Some(Independence::SelfCheck) => {
-            fact("independence", "self-check: this very binary also trained the run, and would");
-            fact("", "reproduce a sabotage of its own; audit with a separate build as well");
-        }
-        Some(Independence::Independent) => {
-            fact("independence", "independent: another build than the one that trained");
-            fact("", shared_toolchain(report, claim));
-        }
-        None => {}
-    }
+    show_independence(report, claim);
     if report.class_differences.is_empty() && !report.segments.is_empty() {
         let other = if report.build_differences.is_empty() { "" } else { ", another build" };
         fact("environment", format_args!("the same class of device and engine{other}"));
@@ -179,6 +182,44 @@ fn show_claim(report: &Report, claim: &Claim) {
     }
     show_controls(&report.controls);
     tolerance::show(report);
+}
+
+/// Says what the audit is worth where the toolchain may be poisoned.
+fn show_independence(report: &Report, claim: &Claim) {
+    let Some(worth) = report.worth() else { return };
+    let (first, second) = match (worth, report.is_by_trusted_build()) {
+        (Independence::SelfCheck, _) => (
+            "self-check: this very binary also trained the run, and would",
+            "reproduce a sabotage of its own; audit with a build of your own people as well",
+        ),
+        (Independence::AnotherBinary, _) => (
+            "another binary than the one that trained, and nothing else is known of",
+            "it: that is no independence, as one more byte makes another binary",
+        ),
+        (Independence::Rebuilt, true) => (
+            "rebuilt: this very binary also trained the run; it is a trusted build, and",
+            "reproduces what sabotage its own toolchain has",
+        ),
+        (Independence::Rebuilt, false) => (
+            "rebuilt, by the trainer's word alone: the recording says that a trusted",
+            "build trained the run; this binary is none, so nothing rests on that",
+        ),
+        (Independence::Independent, _) => {
+            ("independent: this binary is a trusted build, and not the one that trained", "")
+        }
+    };
+    fact("independence", first);
+    [second].iter().filter(|words| !words.is_empty()).for_each(|words| fact("", words));
+    let by_itself = worth == Independence::Rebuilt && report.is_by_trusted_build();
+    if worth != Independence::SelfCheck && !by_itself {
+        fact("", shared_toolchain(report, claim));
+    }
+    if let Some(TrustedList { digest, builds, auditor }) = &report.trusted_builds {
+        let note = auditor.as_deref().filter(|note| !note.is_empty());
+        let note = note.map(|note| format!("; it notes of this one: {note}")).unwrap_or_default();
+        let (builds, list) = (count(*builds, "trusted build"), digest.short());
+        fact("", format_args!("({builds} in list {list}{note})"));
+    }
 }
 
 /// Shows what was replayed to weigh the claims about machines.

@@ -15,6 +15,7 @@ use crate::verify::advice::Advice;
 use crate::verify::agreed::{Bound, Opened, agreed};
 use crate::verify::allowed_signers::AllowedSigners;
 use crate::verify::boundary::check_checkpoints;
+use crate::verify::expected::Expected;
 use crate::verify::finding::{Finding, Place, Weight};
 use crate::verify::recording::Recording;
 use crate::verify::tally::Tally;
@@ -38,6 +39,14 @@ impl Examination<'_> {
         let (vouched, finding) = self.vouched.judge(self.signed_by, signers);
         self.vouched = vouched;
         self.findings.extend(finding);
+    }
+
+    /// Compares the recorded spec with the one that was ordered. What another spec says
+    /// outweighs the rest: the recording may well be faithful to its own.
+    pub fn expect(&mut self, expected: &Expected) {
+        if let Some(recording) = &self.recording {
+            self.findings.splice(0..0, expected.findings(&recording.spec));
+        }
     }
 }
 

@@ -4,5 +4,6 @@ pub(in crate::verify) mod agreed;
 pub(in crate::verify) mod boundary;
 pub(in crate::verify) mod derivation;
 pub(in crate::verify) mod examination;
+pub(in crate::verify) mod expected;
 pub(in crate::verify) mod recording;
 pub(in crate::verify) mod tally;

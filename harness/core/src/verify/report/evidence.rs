@@ -2,6 +2,7 @@
 
 use crate::format::Environment;
 use crate::verify::challenge::Challenge;
+use crate::verify::expected::Expected;
 use crate::verify::finding::Finding;
 use crate::verify::independence::Independence;
 use crate::verify::nonce_source::NonceSource;
@@ -10,6 +11,7 @@ use crate::verify::recording::Recording;
 use crate::verify::sampled_by::SampledBy;
 use crate::verify::segment_report::SegmentReport;
 use crate::verify::tolerance::Tolerance;
+use crate::verify::trusted_builds::TrustedBuilds;
 use crate::verify::vouched::Vouched;
 
 /// Holds everything that a verdict is decided by.
@@ -39,6 +41,11 @@ pub struct Evidence<'a> {
     pub tolerance: Option<Tolerance>,
     /// Which independence was demanded.
     pub required: Option<Independence>,
+    /// Which builds the auditor's own people made; none if nobody said.
+    pub trusted_builds: Option<&'a TrustedBuilds>,
+    /// The spec that was ordered; none if nobody said. What differs from it is a finding like
+    /// any other.
+    pub expected: Option<&'a Expected>,
     /// What a ledger knows; none if none was asked. What it objects to
     /// ([`recall`](crate::verify::recall())) is a finding like any other.
     pub recall: Option<&'a Recall>,
@@ -60,6 +67,8 @@ impl Evidence<'_> {
             controls: Vec::new(),
             tolerance: None,
             required: None,
+            trusted_builds: None,
+            expected: None,
             recall: None,
         }
     }

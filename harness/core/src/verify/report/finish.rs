@@ -1,6 +1,7 @@
 //! The last touch to a report, before it is kept and shown.
 
 use crate::plain::plain_all;
+use crate::verify::independence::Independence;
 use crate::verify::verdict::Verdict;
 use crate::verify::whole::Report;
 
@@ -15,6 +16,20 @@ impl Report {
             self.escape.clear();
         }
         plain_all(self)
+    }
+
+    /// Says what the audit is worth where the toolchain may be poisoned. An older report, which
+    /// knows no list of trusted builds, called every other binary independent.
+    pub fn worth(&self) -> Option<Independence> {
+        self.independence.map(|found| match (found, &self.trusted_builds) {
+            (Independence::Independent, None) => Independence::AnotherBinary,
+            _ => found,
+        })
+    }
+
+    /// Says whether a trusted build audits.
+    pub fn is_by_trusted_build(&self) -> bool {
+        self.trusted_builds.as_ref().is_some_and(|list| list.auditor.is_some())
     }
 
     /// Says how much of the run was replayed.

@@ -11,8 +11,9 @@ use crate::verify::audited::Audited;
 use crate::verify::challenge::Challenge;
 use crate::verify::course::LossPoint;
 use crate::verify::evidence::Evidence;
+use crate::verify::expected::{Expected, ExpectedSpec};
 use crate::verify::finding::Finding;
-use crate::verify::independence::Independence;
+use crate::verify::independence::{Builds, Independence};
 use crate::verify::nonce_source::NonceSource;
 use crate::verify::note::note;
 use crate::verify::reach::Reach;
@@ -22,6 +23,7 @@ use crate::verify::remembered::{Past, escape_of_all};
 use crate::verify::sampled_by::SampledBy;
 use crate::verify::segment_report::{SegmentOutcome, SegmentReport};
 use crate::verify::tolerance::Tolerance;
+use crate::verify::trusted_builds::TrustedList;
 use crate::verify::verdict::Verdict;
 use crate::verify::vouched::Vouched;
 
@@ -33,7 +35,9 @@ use crate::verify::vouched::Vouched;
 /// choose itself, the tolerance of an audit across classes of device, the rule of
 /// the draw (a report without one was drawn by rule 1), who decided on the sample, what was
 /// audited, the outcome `changed` of a segment, segments that were due from earlier
-/// audits, controls, and the part of a run that still trains or has ended early.
+/// audits, controls, the spec that was ordered, the list of trusted builds, and how far a run
+/// has come that still trains or has ended early. A report without such a list that says
+/// `independent` may be an older one, and means another binary.
 pub const REPORT_FORMAT: u32 = 1;
 
 /// Numbers of tampered segments for which the chance of escape is reported.
@@ -57,6 +61,10 @@ pub struct Report {
     /// What was audited, by digests; none if it could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audited: Option<Audited>,
+    /// The spec that was ordered, which the recorded one was compared with; none if nobody
+    /// said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<ExpectedSpec>,
     /// Everything that decides the sample; none if nothing could be drawn.
     pub challenge: Option<Challenge>,
     /// Who decided which segments; none if none were to be replayed.
@@ -84,8 +92,11 @@ pub struct Report {
     /// segments were chosen by hand, as a choice has no chance, and where some was found or
     /// not everything that was drawn was replayed.
     pub escape: Vec<Escape>,
-    /// Whether the auditing binary is the one that trained.
+    /// What the auditing binary is to the one that trained.
     pub independence: Option<Independence>,
+    /// The list that says which builds are trusted; none if there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trusted_builds: Option<TrustedList>,
     /// What it had to be; none if anything would do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub required: Option<Independence>,
@@ -179,7 +190,9 @@ impl Report {
         let due = challenge.as_ref().map_or(Vec::new(), |found| beside(found, &segments));
         let claim = recording.map(Claim::of);
         let trained_by = claim.as_ref().map_or(&[][..], |claim| &claim.environments);
-        let independence = claim.as_ref().map(|_| Independence::of(trained_by, auditor.binary));
+        let trusted = evidence.trusted_builds;
+        let builds = Builds { trained_by, auditor: auditor.binary, trusted };
+        let independence = claim.as_ref().map(|_| builds.independence());
         let replayed = recording.filter(|_| !segments.is_empty());
         let compared = replayed.map_or(Vec::new(), |found| found.history.trained_by());
         let between = |differences: fn(&Environment, &Environment) -> Vec<String>| {
@@ -202,6 +215,7 @@ impl Report {
             vouched: evidence.vouched,
             claim,
             audited: recording.map(Audited::of),
+            expected: evidence.expected.map(Expected::named),
             challenge,
             sampled_by: evidence.sampled_by,
             nonce_source,
@@ -214,6 +228,7 @@ impl Report {
             controls: evidence.controls,
             escape,
             independence,
+            trusted_builds: trusted.map(|list| list.named(auditor.binary)),
             required: evidence.required,
             class_differences,
             build_differences,

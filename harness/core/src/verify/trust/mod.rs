@@ -2,4 +2,5 @@
 
 pub(in crate::verify) mod allowed_signers;
 pub(in crate::verify) mod independence;
+pub(in crate::verify) mod trusted_builds;
 pub(in crate::verify) mod vouched;
