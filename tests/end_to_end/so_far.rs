@@ -127,6 +127,11 @@ fn a_run_that_ends_early_says_so_everywhere() {
     assert!(said.lines().next().unwrap().contains("ended early, by its trainer's word"), "{said}");
     let said = reenact(&["inspect", run]).expect(MATCH).stdout;
     assert!(said.contains("ended early"), "{said}");
+    // Whoever ordered its whole length is told.
+    let ordered = spec(&place);
+    let report = audit(&place.run, &["--expect", ordered.to_str().unwrap()]);
+    let report = report.expect(DIVERGENT).json();
+    assert!(findings(&report)[0].2.contains("says 60"), "{report}");
     // That was its last word.
     let resumed = Ran::from(&binary().args(["record", "--resume", "--out", run]).output().unwrap());
     resumed.expect(MATCH).says(&["nothing to add"]);

@@ -45,7 +45,11 @@ impl Examination<'_> {
     /// outweighs the rest: the recording may well be faithful to its own.
     pub fn expect(&mut self, expected: &Expected) {
         if let Some(recording) = &self.recording {
-            self.findings.splice(0..0, expected.findings(&recording.spec));
+            let mut found = expected.findings(&recording.spec);
+            if recording.history.ended_early {
+                found.push(expected.ended_early(recording.steps()));
+            }
+            self.findings.splice(0..0, found);
         }
     }
 }

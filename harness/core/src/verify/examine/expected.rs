@@ -69,6 +69,17 @@ impl Expected {
         findings
     }
 
+    /// Objects to a run that ended before the ordered length, also by its trainer's word.
+    pub(in crate::verify) fn ended_early(&self, steps: u64) -> Finding {
+        let problem = format!(
+            "the run ended after {}, by its trainer's word; the expected spec ({}) says {}",
+            count(steps, "step"),
+            self.from,
+            self.spec.steps
+        );
+        Finding::divergent(Place::object(Object::Journal), problem)
+    }
+
     fn said(&self, difference: &SpecDifference) -> String {
         let SpecDifference { key, before, after } = difference;
         let show = |value: &Option<String>| value.as_deref().map(plain);
