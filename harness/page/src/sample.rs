@@ -90,7 +90,9 @@ fn derivation(report: &Report, challenge: &Challenge) -> Markup {
         }
         p {
             (rule(challenge)) " by the ChaCha20 stream whose key is the "
-            "BLAKE3 digest of commitment, nonce and total. The trainer fixed the commitment before "
+            "BLAKE3 digest of commitment, nonce, total"
+            @if challenge.rule == DrawRule::Uncovered { " and what was covered" }
+            ". The trainer fixed the commitment before "
             "anybody knew the nonce, so the trainer could not choose which segments are drawn."
         }
         (escape(report, challenge))
@@ -111,7 +113,30 @@ fn rule(challenge: &Challenge) -> String {
             count.saturating_sub(1),
             total.saturating_sub(1)
         ),
+        DrawRule::Uncovered => uncovered(challenge),
     }
+}
+
+/// Says what the third rule takes: from what no audit before has replayed and found right.
+fn uncovered(challenge: &Challenge) -> String {
+    let (pool, sampled) = challenge.pool();
+    let drawing = challenge.drawing();
+    let always = match drawing.forced {
+        Some(_) => "the last segment, as its weights are what is used, and ",
+        None => "",
+    };
+    let open = match challenge.covered.is_empty() {
+        true if drawing.forced.is_some() => format!("{pool} others"),
+        true => figure::count(pool, "segment"),
+        false => format!("{pool} others that no audit before had covered"),
+    };
+    let again = match drawing.revisited.len() as u64 {
+        0 => String::new(),
+        more => format!(", and {more} of those that were covered, as too few were not"),
+    };
+    format!(
+        "The rule (number 3): {always}the first {sampled} of a Fisher–Yates shuffle of the {open}{again},"
+    )
 }
 
 fn escape(report: &Report, challenge: &Challenge) -> Markup {

@@ -156,6 +156,8 @@ impl Entry {
             total: self.total,
             count: self.sampled,
             rule: self.rule,
+            covered: Default::default(),
+            grows: false,
         })
     }
 }

@@ -39,7 +39,7 @@ use examine::{agreed, boundary, derivation, examination, recording, tally};
 use memory::{debt, proven, recall, remembered};
 use replay::{course, rehearsal, replaying, unrecorded};
 use report::{audited, evidence, weighing, whole};
-use sample::{challenge, draw_rule, nonce_source, power, sampled_by};
+use sample::{challenge, draw_rule, nonce_source, power, sampled_by, segment_set};
 use segment::{note, segment_report};
 use trust::{allowed_signers, independence, vouched};
 
@@ -47,7 +47,7 @@ pub use advice::Advice;
 pub use allowed_signers::{ALLOWED_SIGNERS_BYTES_MAX, AllowedSigners, AllowedSignersError};
 pub use audited::Audited;
 pub use cause::{Search, explain};
-pub use challenge::{Challenge, Nonce, NonceError};
+pub use challenge::{Challenge, Drawing, Nonce, NonceError};
 pub use course::{COURSE_STEPS_MAX, COURSE_TENSORS_MAX, Course, CourseStep, LossPoint};
 pub use date::date;
 pub use debt::Debt;
@@ -69,6 +69,7 @@ pub use rehearsal::{Departure, Part, Rehearsal, Snapshot, StartPinned, middle, r
 pub use remembered::{Past, Remembered, Seen};
 pub use replaying::{Replay, ReplayError, replay};
 pub use sampled_by::{BeyondRun, SampledBy, sample_size};
+pub use segment_set::{SegmentSet, SegmentSetError};
 pub use segment_report::{SegmentOutcome, SegmentReport};
 pub use sketch::sketch_key;
 pub use tolerance::{
