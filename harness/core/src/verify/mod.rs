@@ -36,7 +36,7 @@ mod verdict;
 use cause::explanation;
 use compare::{delta, deviation, divergence, explain, sketch};
 use examine::{agreed, boundary, derivation, examination, recording, tally};
-use memory::{debt, proven, recall, remembered};
+use memory::{coverage, debt, proven, recall, remembered};
 use replay::{course, rehearsal, replaying, unrecorded};
 use report::{audited, evidence, weighing, whole};
 use sample::{challenge, draw_rule, nonce_source, power, sampled_by, segment_set};
@@ -49,6 +49,7 @@ pub use audited::Audited;
 pub use cause::{Search, explain};
 pub use challenge::{Challenge, Drawing, Nonce, NonceError};
 pub use course::{COURSE_STEPS_MAX, COURSE_TENSORS_MAX, Course, CourseStep, LossPoint};
+pub use coverage::{Coverage, CoveredSegment, Draw};
 pub use date::date;
 pub use debt::Debt;
 pub use derivation::examine_data;
@@ -69,8 +70,8 @@ pub use rehearsal::{Departure, Part, Rehearsal, Snapshot, StartPinned, middle, r
 pub use remembered::{Past, Remembered, Seen};
 pub use replaying::{Replay, ReplayError, replay};
 pub use sampled_by::{BeyondRun, SampledBy, sample_size};
-pub use segment_set::{SegmentSet, SegmentSetError};
 pub use segment_report::{SegmentOutcome, SegmentReport};
+pub use segment_set::{SegmentSet, SegmentSetError};
 pub use sketch::sketch_key;
 pub use tolerance::{
     Accumulated, Distribution, DistributionError, Drift, HonestRun, TensorBound, Tolerance,

@@ -270,7 +270,8 @@ mod tests {
 
     #[test]
     fn what_is_covered_decides_the_draw_and_the_chance() {
-        let of = |covered: &[u64]| (0..9).map(|n| with(covered, &n.to_string(), 3).draw()).collect();
+        let of =
+            |covered: &[u64]| (0..9).map(|n| with(covered, &n.to_string(), 3).draw()).collect();
         let [one, other]: [Vec<_>; 2] = [of(&[0]), of(&[1])];
         assert_ne!(one, other, "another set is another key");
         // Of the 13 that are open besides the last, two are drawn.
