@@ -25,6 +25,13 @@ pub(super) fn show(report: &Report) -> Markup {
                 },
             }
             @if let Some(past) = &report.past { (earlier(past)) }
+            @if let (Some(covered), Some(claim)) = (report.covered(), &report.claim) {
+                p {
+                    "With this audit " (covered.count_below(claim.segments)) " of "
+                    (figure::count(claim.segments, "segment")) " are covered. The next one draws "
+                    "from the others."
+                }
+            }
         },
     )
 }
@@ -40,9 +47,8 @@ fn earlier(past: &Past) -> Markup {
             (None, Some(first)) => p {
                 (figure::count(past.audits, "audit")) " of this run came before, the first on "
                 (date(first)) ". The journal still begins as they saw it, or a reason above says "
-                "otherwise. " (figure::count(past.samples, "different sample"))
-                " of theirs agreed with the recording; samples of different nonces are "
-                "independent, so their chances of escape multiply."
+                "otherwise. They had covered " (figure::count(past.covered.count(), "segment"))
+                " of what is here: replayed, and right to the last bit."
                 @if past.unended > 0 {
                     " " (figure::count(past.unended, "audit")) " began and never ended: what they "
                     "drew is due."
@@ -58,8 +64,12 @@ fn earlier(past: &Past) -> Markup {
 }
 
 fn derivation(report: &Report, challenge: &Challenge) -> Markup {
+    let covered = match challenge.covered.is_empty() {
+        true => String::new(),
+        false => format!(" --covered {}", challenge.covered),
+    };
     let again = format!(
-        "reenact audit {} --sample {} --nonce {}",
+        "reenact audit {} --sample {} --nonce {}{covered}",
         quoted(&report.run),
         challenge.count,
         quoted(&challenge.nonce.to_string())
@@ -77,6 +87,10 @@ fn derivation(report: &Report, challenge: &Challenge) -> Markup {
                         "; choose yourself with " code { "--sample" } " or " code { "--confidence" }
                     }
                 }
+            }
+            @if !challenge.covered.is_empty() {
+                dt { "covered before" }
+                dd { (figure::ranges(challenge.covered.below(challenge.total))) }
             }
             dt { "drawn" } dd { (figure::ranges(challenge.draw().into_iter())) }
             @if !report.due.is_empty() {

@@ -1,6 +1,7 @@
 //! Sets of segments.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,21 @@ pub struct SegmentSet(Vec<(u64, u64)>);
 pub struct SegmentSetError(u64, u64);
 
 impl SegmentSet {
+    /// Joins ranges, from and up to each pair, in whatever order.
+    pub fn of_ranges(ranges: &[(u64, u64)]) -> Self {
+        let mut sorted: Vec<(u64, u64)> = ranges.to_vec();
+        sorted.retain(|(start, end)| start < end);
+        sorted.sort_unstable();
+        let mut joined: Vec<(u64, u64)> = Vec::new();
+        for (start, end) in sorted {
+            match joined.last_mut() {
+                Some(last) if start <= last.1 => last.1 = last.1.max(end),
+                _ => joined.push((start, end)),
+            }
+        }
+        Self(joined)
+    }
+
     /// Returns the ranges.
     pub fn ranges(&self) -> &[(u64, u64)] {
         &self.0
@@ -65,6 +81,20 @@ impl SegmentSet {
             hasher.u64(*start).u64(*end);
         }
         hasher.finish()
+    }
+}
+
+impl fmt::Display for SegmentSet {
+    /// Writes it as `0-2,5`, the last of each range included.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, (start, end)) in self.0.iter().enumerate() {
+            let comma = if place > 0 { "," } else { "" };
+            match end - start {
+                1 => write!(f, "{comma}{start}")?,
+                _ => write!(f, "{comma}{start}-{}", end - 1)?,
+            }
+        }
+        Ok(())
     }
 }
 
@@ -121,6 +151,9 @@ mod tests {
         assert_eq!((absurd.count(), absurd.count_below(3)), (u64::MAX - 1, 2));
         assert_eq!(absurd.missing_below(3).collect::<Vec<_>>(), [0]);
         assert_eq!(SegmentSet::from_iter([u64::MAX]).count(), 0);
+        let joined = SegmentSet::of_ranges(&[(7, 8), (1, 3), (5, 5), (0, 2), (2, 3), (5, 6)]);
+        assert_eq!(set.to_string(), "0-2,5,7");
+        assert_eq!(joined, set);
     }
 
     proptest! {
