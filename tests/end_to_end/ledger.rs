@@ -180,73 +180,6 @@ fn a_run_may_be_moved_and_copied() {
     assert!(place_of(&place.entries(&moved)[0]).ends_with("moved"));
 }
 
-/// Chances of escape and so far, in thousandths, and how much was covered before.
-fn chances(report: &Value) -> (f64, f64, Value) {
-    let escape = &report["escape"][0];
-    let of = |name: &str| (1000.0 * escape[name].as_f64().unwrap()).round();
-    (of("probability"), of("probability_so_far"), report["past"]["covered"].clone())
-}
-
-fn drawn(report: &Value) -> Vec<u64> {
-    let segments = report["segments"].as_array().unwrap().iter();
-    segments.map(|found| found["segment"]["index"].as_u64().unwrap()).collect()
-}
-
-#[test]
-fn audits_of_one_run_cover_all_of_it() {
-    let place = Place::recorded();
-    let audit = || place.audit(&["--sample", "2"]).expect(MATCH).json();
-    let reports = [audit(), audit(), audit()];
-    let mut segments: Vec<u64> = reports.iter().flat_map(drawn).collect();
-    segments.sort_unstable();
-    assert_eq!(segments, [0, 1, 2, 3, 4, 5]);
-    // One of five besides the last, then two of four, then the last two.
-    let found = reports.each_ref().map(|report| chances(report));
-    assert_eq!(
-        found.each_ref().map(|(now, so_far, _)| (*now, *so_far)),
-        [(800.0, 800.0), (500.0, 400.0), (0.0, 0.0)]
-    );
-    assert!(found[0].2.is_null(), "nothing was covered before");
-    assert_eq!(reports[2]["challenge"]["covered"], found[2].2);
-    let again = audit();
-    assert_eq!(drawn(&again).len(), 2, "who asks for two gets two");
-    assert_eq!(chances(&again), (0.0, 0.0, serde_json::json!([[0, 6]])));
-    let mut command = binary();
-    command.args(["audit", "--sample", "3", "--ledger"]).arg(&place.ledger).arg(&place.run);
-    let text = Ran::from(&command.output().unwrap()).expect(MATCH).stdout;
-    for part in ["covered       6 of 6 segments", "4, the first on"] {
-        assert!(text.contains(part), "{part}: {text}");
-    }
-    let rows = place.entries(&place.run)[0]["covered"].as_array().unwrap().clone();
-    assert_eq!((rows.len(), rows[1]["sampled"].as_bool()), (2, Some(false)), "the last one");
-    assert!(rows[0]["seconds"].as_f64().unwrap() > 0.0 && rows[0]["device"] == "cpu");
-}
-
-#[test]
-fn what_lowers_no_chance_covers_all_the_same() {
-    let place = Place::recorded();
-    let audit = |more: &[&str]| place.audit(more).expect(MATCH).json();
-    assert_eq!(chances(&audit(&["--sample", "2"])).1, 800.0);
-    // Who gives a nonce may have told the trainer: seven nights of dates are no chance.
-    let given = audit(&["--sample", "2", "--nonce", "2026-11-23"]);
-    assert_eq!(chances(&given).1, 800.0);
-    // A choice by hand shows nothing new either, but it has been replayed.
-    let chosen = audit(&["--segment", "0,1"]);
-    assert_eq!(chosen["escape"].as_array().unwrap().len(), 0);
-    let next = audit(&["--sample", "1"]);
-    let covered: Vec<(u64, u64)> =
-        serde_json::from_value(next["challenge"]["covered"].clone()).unwrap();
-    let known = |segment: u64| covered.iter().any(|(start, end)| (*start..*end).contains(&segment));
-    assert!(known(0) && known(1) && known(5) && !known(drawn(&next)[0]), "{next}");
-    // The draw of a report is repeated by what it says, whatever was covered since.
-    let list: Vec<String> =
-        covered.iter().map(|(start, end)| format!("{start}-{}", end - 1)).collect();
-    let nonce = next["challenge"]["nonce"].as_str().unwrap();
-    let again = audit(&["--sample", "1", "--nonce", nonce, "--covered", &list.join(",")]);
-    assert_eq!((drawn(&again), &again["challenge"]), (drawn(&next), &next["challenge"]));
-    place.audit(&["--covered", "0-3"]).expect(USAGE);
-}
-
 #[test]
 fn a_recording_that_cannot_be_read_is_remembered_without_a_head() {
     let place = Place::recorded();
@@ -385,9 +318,13 @@ fn the_ledger_says_what_it_does_not_know() {
     let forgotten = place.ledger("forget", Some(&place.run), &["--json"]).expect(MATCH).json();
     assert_eq!(forgotten["forgotten"].as_array().unwrap().len(), 1);
     assert!(place.ledger("list", None, &[]).expect(MATCH).stdout.contains("No audit"));
-    for (action, does) in
-        [("list", "List"), ("show", "Show every"), ("forget", "Delete"), ("close", "Close a")]
-    {
+    for (action, does) in [
+        ("list", "List"),
+        ("show", "Show every"),
+        ("forget", "Delete"),
+        ("close", "Close a"),
+        ("disown", "Take back"),
+    ] {
         let help = reenact(&["ledger", action, "--help"]).expect(MATCH).stdout;
         assert!(
             help.starts_with(does) && help.contains("Example") && help.contains("--json"),
