@@ -11,6 +11,7 @@ mod changed;
 #[cfg(unix)]
 mod ci_files;
 mod commands;
+mod coverage;
 mod doctor;
 mod drill;
 #[cfg(unix)]

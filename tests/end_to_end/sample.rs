@@ -41,7 +41,7 @@ fn the_last_segment_is_in_every_sample() {
     let (folder, run) = recorded(&[]);
     for _ in 0..4 {
         let report = audit(&run, &["--sample", "2"]).expect(MATCH).json();
-        assert_eq!((replayed(&report)[1], &report["challenge"]["rule"]), (5, &2.into()));
+        assert_eq!((replayed(&report)[1], &report["challenge"]["rule"]), (5, &3.into()));
         // One of the five others: who tampered with one of those escapes with 4 of 5.
         assert_eq!(report["escape"][0]["probability"], 0.8);
     }

@@ -147,8 +147,15 @@ def vectors():
     yield selections(), (chosen, True)
     digest = "7bf96482027f358a27f35275258eeb521cdc9484af44e554f713c9301f23dbcf"
     yield reference.commitment_digest(commitment_text()).hex(), digest
-    yield reference.draw(bytes([9] * 32), "a nonce", 20, 5), [1, 8, 12, 15, 19]
-    yield reference.draw(bytes([9] * 32), "a nonce", 20, 5, rule=1), [1, 4, 5, 14, 19]
+    for options, expected in [
+        ({}, [0, 6, 14, 18, 19]),
+        ({"covered": [(1, 4), (8, 9), (19, 20)]}, [4, 5, 7, 12, 16]),
+        ({"covered": [(1, 4), (8, 9)], "grows": True}, [4, 5, 6, 13, 17]),
+        ({"covered": [(2, 20)]}, [0, 1, 3, 8, 13]),
+        ({"rule": 2}, [1, 8, 12, 15, 19]),
+        ({"rule": 1}, [1, 4, 5, 14, 19]),
+    ]:
+        yield reference.draw(bytes([9] * 32), "a nonce", 20, 5, **options), expected
     yield [reference.escape(20, m, 3) for m in (1, 18, 19, 20)], [17 / 19, 0.0, 0.0, 0.0]
     yield [reference.escape(20, m, 1) for m in (1, 19, 20)], [1.0, 1.0, 0.0]
     yield reference.count_by_policy(("confidence", 0.95, 1), 20), 20

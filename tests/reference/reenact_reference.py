@@ -850,16 +850,29 @@ def commitment_digest(file):
 # Section 13: challenge
 
 
-def draw(commitment, nonce, total, count, rule=2):
+def covered_digest(ranges):
+    return H("reenact v1 covered", u64(len(ranges)) + b"".join(u64(n) for r in ranges for n in r))
+
+
+def draw(commitment, nonce, total, count, rule=3, covered=(), grows=False):
+    """`covered` are ranges of segments, from and up to; only rule 3 knows any."""
     printable = 1 <= len(nonce) <= 256 and all(" " <= c <= "~" for c in nonce)
     demand(printable, "a nonce is 1 to 256 printable ASCII characters")
-    demand(rule in (1, 2), "the rule of the draw is not known")
-    key = H(f"reenact v{rule} challenge", commitment + text(nonce) + u64(total))
-    count = min(count, total)
-    always = min(count, 1) if rule == 2 else 0
-    segments = list(range(total - always))
-    shuffle(ChaCha20(key), segments, count - always)
-    return sorted(segments[:count - always] + [total - 1] * always)
+    demand(rule in (1, 2, 3), "the rule of the draw is not known")
+    context = covered_digest(covered) if rule == 3 else b""
+    stream = ChaCha20(H(f"reenact v{rule} challenge",
+                        commitment + text(nonce) + u64(total) + context))
+    known = [n for start, end in covered for n in range(start, min(end, total))]
+    pool = [n for n in range(total) if n not in known]
+    count, drawn = min(count, total), []
+    forces = rule == 2 or rule == 3 and not grows
+    if forces and count > 0 and total - 1 in pool:
+        drawn.append(pool.pop())
+    for segments in (pool, known):  # the covered ones only where the others are too few
+        left = min(count - len(drawn), len(segments))
+        shuffle(stream, segments, left)
+        drawn += segments[:left]
+    return sorted(drawn)
 
 
 def beacon_nonce(source, number, value):
@@ -868,8 +881,9 @@ def beacon_nonce(source, number, value):
     return f"beacon {source} {number} {value}"
 
 
-def escape(total, tampered, drawn, rule=2):
-    if rule == 2 and drawn > 0:
+def escape(total, tampered, drawn, rule=3):
+    """Of a finished run of which nothing is covered."""
+    if rule > 1 and drawn > 0:
         total, drawn = total - 1, drawn - 1  # the last one is left alone
         if tampered > total:
             return 0.0
@@ -1069,7 +1083,7 @@ def report(run, arguments):
         total = spec.segment_count()
         count = arguments.count or count_by_policy(spec.sampling, total)
         challenge = {"commitment": answer["commitment"], "nonce": arguments.nonce,
-                     "total": total, "count": min(count, total), "rule": 2}
+                     "total": total, "count": min(count, total), "rule": 3}
         answer["challenge"] = challenge
         answer["segments"] = draw(recording["commitment"], arguments.nonce, total, count)
     return answer

@@ -51,7 +51,10 @@ pub fn audit(
         recall: memory.recall(),
         ..judged.evidence(store.place(), vouched)
     });
-    if let Some(doubt) = memory.close(&report, recording.as_ref()) {
+    let device =
+        |recording: &Recording<'_>| request.device.setting(&recording.spec, 1, None).device;
+    let judged = recording.as_ref().map(|recording| (recording, device(recording)));
+    if let Some(doubt) = memory.close(&report, judged) {
         report = report.doubted(doubt);
     }
     report.note_ledger(memory.problem());
@@ -145,7 +148,7 @@ impl Bench<'_> {
     ) -> Result<Judged, Failure> {
         let request = self.request;
         memory.witness(recording);
-        let mut drawn = match request.selection.draw(recording, fresh_nonce) {
+        let mut drawn = match request.selection.draw(recording, memory.covered(), fresh_nonce) {
             Ok(drawn) => drawn,
             // A run that was cut short has fewer segments than somebody counts on:
             // what already speaks against it is not lost for that.

@@ -4,7 +4,7 @@ use reenact_core::format::Object;
 use reenact_core::spec::Sampling;
 use reenact_core::verify::{
     BeyondRun, Challenge, Debt, Finding, Nonce, NonceSource, Place, Recording, SampledBy,
-    sample_size,
+    SegmentSet, sample_size,
 };
 
 use crate::failure::Failure;
@@ -16,6 +16,8 @@ pub struct Selection {
     pub choice: Choice,
     /// The nonce and where it comes from; none for fresh randomness.
     pub nonce: Option<(Nonce, NonceSource)>,
+    /// What counts as covered, to repeat the draw of a report; none for what the ledger knows.
+    pub covered: Option<SegmentSet>,
 }
 
 /// Says who chooses the segments.
@@ -54,21 +56,22 @@ impl Drawn {
 impl Selection {
     /// Selects every segment.
     pub fn all() -> Self {
-        Self { choice: Choice::Policy(Sampling::All {}), nonce: None }
+        Self { choice: Choice::Policy(Sampling::All {}), ..Self::default() }
     }
 
     /// Selects these segments.
     pub fn listed(segments: &[u64]) -> Self {
         let ranges = segments.iter().map(|&segment| (segment, segment + 1)).collect();
-        Self { choice: Choice::Listed(ranges), nonce: None }
+        Self { choice: Choice::Listed(ranges), ..Self::default() }
     }
 
-    /// Draws from a recording. A fresh nonce is drawn here and nowhere else: it
+    /// Draws from what is not `covered` of a recording. A fresh nonce is drawn here and nowhere else: it
     /// takes a recording whose commitment has been read, so nobody can still
     /// choose a commitment by it.
     pub(crate) fn draw(
         &self,
         recording: &Recording<'_>,
+        covered: &SegmentSet,
         fresh: impl FnOnce() -> Result<Nonce, Failure>,
     ) -> Result<Drawn, Failure> {
         let total = recording.segment_count();
@@ -89,7 +92,10 @@ impl Selection {
             Some(given) => given,
             None => (fresh()?, NonceSource::Fresh),
         };
+        let (covered, grows) =
+            (self.covered.as_ref().unwrap_or(covered), recording.so_far.is_some());
         let challenge = Challenge::new(recording.commitment, nonce, total, count);
+        let challenge = Challenge { covered: covered.clone(), grows, ..challenge };
         let (segments, nonce_source) = (challenge.draw(), Some(source));
         Ok(Drawn { segments, challenge: Some(challenge), nonce_source, sampled_by, note })
     }
@@ -147,7 +153,7 @@ mod tests {
     }
 
     fn policy(policy: Sampling) -> Selection {
-        Selection { choice: Choice::Policy(policy), nonce: None }
+        Selection { choice: Choice::Policy(policy), ..Selection::default() }
     }
 
     #[test]
@@ -155,7 +161,7 @@ mod tests {
         let run = recorded();
         let mut recording = examine(&run, &mut |_, _| ()).recording.unwrap();
         let draw = |selection: &Selection, recording: &Recording<'_>| {
-            selection.draw(recording, || Ok("fresh".parse().unwrap()))
+            selection.draw(recording, &SegmentSet::default(), || Ok("fresh".parse().unwrap()))
         };
         let sample = |segments| policy(Sampling::Count { segments });
         assert_eq!(draw(&sample(6), &recording).unwrap().segments.len(), 6);
@@ -181,7 +187,7 @@ mod tests {
                 asked += 1;
                 Ok("fresh".parse().unwrap())
             };
-            let drawn = selection.draw(&recording, fresh).unwrap();
+            let drawn = selection.draw(&recording, &SegmentSet::default(), fresh).unwrap();
             (asked, drawn.challenge.map(|found| (found.commitment, found.nonce.to_string())))
         };
         let with = |nonce: &str| Some((recording.commitment, nonce.to_owned()));
@@ -192,6 +198,27 @@ mod tests {
         let nonce = Some((beacon.nonce().unwrap(), NonceSource::Beacon(beacon)));
         assert_eq!(draw(&Selection { nonce, ..Selection::all() }), (0, with("beacon b 3 v")));
         assert_eq!(draw(&Selection::listed(&[0])), (0, None));
+    }
+
+    #[test]
+    fn what_is_covered_is_not_drawn_and_who_repeats_a_draw_says_what_was() {
+        let run = recorded();
+        let recording = examine(&run, &mut |_, _| ()).recording.unwrap();
+        let covered: SegmentSet = [0, 1, 5].into_iter().collect();
+        let draw = |selection: &Selection, covered: &SegmentSet| {
+            let drawn = selection.draw(&recording, covered, || Ok("fresh".parse().unwrap()));
+            let Drawn { segments, challenge, .. } = drawn.unwrap();
+            (segments, challenge.unwrap())
+        };
+        let three = policy(Sampling::Count { segments: 3 });
+        let (segments, first) = draw(&three, &covered);
+        assert_eq!((segments, &first.covered, first.grows), (vec![2, 3, 4], &covered, false));
+        let two = Selection { covered: Some(covered), ..policy(Sampling::Count { segments: 2 }) };
+        let all = (0..6).collect();
+        let (again, _) = draw(&two, &all);
+        assert!(again.iter().all(|segment| (2..5).contains(segment)), "{again:?}");
+        // Who asks for more than is left gets some again.
+        assert_eq!(draw(&policy(Sampling::All {}), &all).0.len(), 6);
     }
 
     fn recorded() -> MemoryRun {

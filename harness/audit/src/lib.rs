@@ -25,6 +25,7 @@ mod programs;
 mod replays;
 mod request;
 mod within;
+mod witness;
 mod worker;
 
 // Part of the build script, and tested here: a build script has no tests.

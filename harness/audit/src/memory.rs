@@ -7,14 +7,16 @@ use reenact_core::digest::Digest;
 use reenact_core::format::{Object, ReadRun};
 use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
 use reenact_core::verify::{
-    Debt, DrawRule, Recall, Recording, Remembered, Report, Verdict, recall,
+    CoveredSegment, Debt, DrawRule, Recall, Recording, Remembered, Report, SegmentSet, Verdict,
+    recall,
 };
-use reenact_store::{BEGUN, Directory, Divergent, Entry, Ledger, Owed, Paid};
+use reenact_store::{BEGUN, Covered, Directory, Divergent, Entry, Ledger, Owed, Paid};
 
 use crate::draw::{Drawn, fresh_nonce};
 use crate::event::{Event, Observer};
 use crate::failure::Failure;
 use crate::place::names;
+use crate::witness::witness;
 
 /// Why a segment is due that was drawn by an audit of which nothing more is known.
 const UNENDED: &str = "the audit began and never ended";
@@ -45,6 +47,8 @@ pub(crate) struct Memory<'a> {
     recall: Option<Recall>,
     /// Name and digest of the spec, of a recording that may not be whole.
     spec: Option<(String, Digest)>,
+    drawn_at_seconds: Option<u64>,
+    nothing: SegmentSet,
     problem: Option<String>,
     observer: &'a dyn Observer,
 }
@@ -74,7 +78,18 @@ impl Remembering {
             },
         };
         let names = names(run);
-        Ok(Memory { key, names, ledger, recall: None, spec: None, problem, observer })
+        let (recall, spec, drawn_at_seconds, nothing) = (None, None, None, SegmentSet::default());
+        Ok(Memory {
+            key,
+            names,
+            ledger,
+            recall,
+            spec,
+            drawn_at_seconds,
+            nothing,
+            problem,
+            observer,
+        })
     }
 }
 
@@ -127,6 +142,11 @@ impl Memory<'_> {
         }
     }
 
+    /// Returns the segments of this very recording that audits have covered.
+    pub(crate) fn covered(&self) -> &SegmentSet {
+        self.recall.as_ref().map_or(&self.nothing, |recall| recall.coverage.covered())
+    }
+
     /// Writes down what was drawn before anything of it is replayed: whoever then stops the
     /// audit has not undone the draw.
     pub(crate) fn begin(&mut self, drawn: &Drawn, recording: &Recording<'_>, accused: bool) {
@@ -139,8 +159,12 @@ impl Memory<'_> {
         entry.debts = drawn.segments.iter().map(owed).collect();
         entry.total = recording.segment_count();
         if let Some(challenge) = &drawn.challenge {
+            self.drawn_at_seconds = Some(entry.audited_at_seconds);
             entry.nonce = Some(challenge.nonce.clone());
             entry.sampled = challenge.count;
+            entry.rule = challenge.rule;
+            entry.pool = Some(challenge.pool().0);
+            entry.drawn_at_seconds = self.drawn_at_seconds;
         }
         entry.nonce_source = drawn.nonce_source.as_ref().map(|source| source.kind().into());
         entry.accused |= accused;
@@ -151,16 +175,16 @@ impl Memory<'_> {
         self.observer.hear(Event::Owing { run: &recording.run.place() });
     }
 
-    /// Tells the ledger what the report says; returns why a match cannot be given, if it
+    /// Tells the ledger what the report says, and of which device; returns why a match cannot be given, if it
     /// cannot be remembered.
     pub(crate) fn close(
         &mut self,
         report: &Report,
-        recording: Option<&Recording<'_>>,
+        judged: Option<(&Recording<'_>, String)>,
     ) -> Option<String> {
         let mut doubt = None;
-        if let Some(entry) = self.entry(recording) {
-            let entry = self.ended(entry, report);
+        if let Some(entry) = self.entry(judged.as_ref().map(|(recording, _)| *recording)) {
+            let entry = self.ended(entry, report, judged);
             match self.put(&entry) {
                 Ok(()) => self.problem = None,
                 Err(failure) => {
@@ -208,18 +232,26 @@ impl Memory<'_> {
             total: 0,
             nonce: None,
             nonce_source: None,
+            drawn_at_seconds: None,
             rule: DrawRule::default(),
+            pool: None,
             sampled: 0,
             agreed: false,
             contradicted,
             accused: contradicted || !recall.open.is_empty(),
+            covered: Vec::new(),
             debts: Vec::new(),
             divergences: Vec::new(),
             pays: Vec::new(),
         })
     }
 
-    fn ended(&self, entry: Entry, report: &Report) -> Entry {
+    fn ended(
+        &self,
+        entry: Entry,
+        report: &Report,
+        judged: Option<(&Recording<'_>, String)>,
+    ) -> Entry {
         let left = report.unjudged();
         let owed = |(segment, why): &(u64, &str)| {
             let why = reenact_core::plain::plain(why);
@@ -236,6 +268,9 @@ impl Memory<'_> {
         let divergences = divergences
             .map(|proven| Divergent { id: proven.id(seen), proven, closing: None })
             .collect();
+        let covered = judged.map_or(Vec::new(), |(recording, device)| {
+            covered(report, recording, &device, entry.audited_at_seconds)
+        });
         let challenge = report.challenge.as_ref();
         Entry {
             verdict: kind(report.verdict).to_owned(),
@@ -244,16 +279,47 @@ impl Memory<'_> {
             total: report.claim.as_ref().map_or(0, |claim| claim.segments),
             nonce: challenge.map(|challenge| challenge.nonce.clone()),
             nonce_source: report.nonce_source.as_ref().map(|source| source.kind().into()),
+            drawn_at_seconds: self.drawn_at_seconds,
             rule: challenge.map(|challenge| challenge.rule).unwrap_or_default(),
+            pool: challenge.map(|challenge| challenge.pool().0),
             sampled: challenge.map_or(0, |challenge| challenge.count),
             agreed: report.sample_agreed(),
             accused: report.verdict == Verdict::Divergent,
+            covered,
             debts: left.iter().map(owed).collect(),
             divergences,
             pays: paid.collect(),
             ..entry
         }
     }
+}
+
+/// Returns what a report says of each segment that agreed bit for bit, bound to the states
+/// between which it was replayed.
+fn covered(
+    report: &Report,
+    recording: &Recording<'_>,
+    device: &str,
+    at_seconds: u64,
+) -> Vec<Covered> {
+    let by = witness(&report.auditor, device);
+    let drawing = report.challenge.as_ref().map(|challenge| challenge.drawing());
+    let sampled = drawing.map_or(Vec::new(), |drawing| drawing.sampled);
+    let root = |step| recording.history.checkpoints.get(&step).copied();
+    let agreed = report.agreed().filter_map(|replayed| {
+        let segment = replayed.segment;
+        let found = CoveredSegment {
+            segment,
+            opening: root(segment.step_start)?,
+            closing: root(segment.step_end)?,
+            sampled: sampled.binary_search(&segment.index).is_ok(),
+            at_seconds,
+            disowned_at_seconds: None,
+        };
+        let seconds = replayed.seconds.unwrap_or_default();
+        Some(Covered { found, by: by.clone(), seconds, disowned_because: None })
+    });
+    agreed.collect()
 }
 
 /// Returns name and digest of the spec, if it can be read: a run that is not finished has

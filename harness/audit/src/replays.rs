@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use reenact_core::attack::InRunAttack;
 use reenact_core::digest::Digest;
@@ -127,6 +128,7 @@ impl Replays<'_> {
         let lasting = self.sabotage.as_ref().is_some_and(|sabotage| !sabotage.first_only);
         let attack = attack.filter(|_| lasting);
         let second = self.retrying(segment, attack, &Silent);
+        report.seconds = report.seconds.zip(second.seconds).map(|(one, other)| one + other);
         report.incidents.extend(second.incidents);
         match second.outcome {
             SegmentOutcome::Replayed { replay: second } if !second.repeats(first) => {
@@ -150,12 +152,15 @@ impl Replays<'_> {
         attack: Option<&InRunAttack>,
         observer: &dyn Observer,
     ) -> SegmentReport {
+        let started = Instant::now();
+        let taken = || Some(started.elapsed().as_secs_f64());
         let mut incidents = Vec::new();
         for attempt in ["first", "second"] {
             let steps = AtomicU64::new(0);
             match self.once(segment, attack, &steps, observer) {
                 Ok(outcome) => {
-                    return SegmentReport { segment, outcome, explanation: None, incidents };
+                    let (explanation, seconds) = (None, taken());
+                    return SegmentReport { segment, outcome, explanation, incidents, seconds };
                 }
                 Err(problem) => incidents.push(format!("{attempt} worker: {problem}")),
             }
@@ -172,7 +177,7 @@ impl Replays<'_> {
             let problem = format!("two workers failed; {}", incidents.join("; "));
             SegmentOutcome::Failed { problem }
         };
-        SegmentReport { segment, outcome, explanation: None, incidents }
+        SegmentReport { segment, outcome, explanation: None, incidents, seconds: taken() }
     }
 
     /// Asks, after two workers have failed, whether it is for the recorded kernels:

@@ -128,6 +128,10 @@ pub struct Engine {
 impl Engine {
     /// Names the class fact that has to be the spec's class of device.
     pub const DEVICE: &str = "device";
+    /// Names the class fact that is the version of the device's driver.
+    pub const DRIVER: &str = "driver";
+    /// Names the note that is the device's serial number, which no two have.
+    pub const SERIAL: &str = "serial";
 }
 
 /// Says what one step did.

@@ -131,8 +131,13 @@ fn report(outcome: &SegmentOutcome) -> &'static str {
 
 fn concluded(run: &MemoryRun, recording: &Recording<'_>, outcome: SegmentOutcome) -> Report {
     let segment = recording.segment(1);
-    let segments =
-        vec![SegmentReport { segment, outcome, explanation: None, incidents: Vec::new() }];
+    let segments = vec![SegmentReport {
+        segment,
+        outcome,
+        explanation: None,
+        incidents: Vec::new(),
+        seconds: None,
+    }];
     Report::conclude(Evidence {
         recording: Some(recording),
         segments,

@@ -161,7 +161,13 @@ fn another_class_of_machine_cannot_tell() {
     let recording = whole(&run);
     let concluded = |outcome| {
         let segment = recording.segment(SEGMENT);
-        let report = SegmentReport { segment, outcome, explanation: None, incidents: Vec::new() };
+        let report = SegmentReport {
+            segment,
+            outcome,
+            explanation: None,
+            incidents: Vec::new(),
+            seconds: None,
+        };
         let mut auditor = common::environment();
         auditor.engine.class.insert("engine".into(), "toy 2".into());
         Report::conclude(Evidence {

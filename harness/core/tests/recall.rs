@@ -11,8 +11,8 @@ use reenact_core::format::{Object, ReadRun};
 use reenact_core::memory::MemoryRun;
 use reenact_core::record::Recorder;
 use reenact_core::verify::{
-    Advice, Challenge, Debt, Escape, Evidence, Finding, Grade, NonceSource, Open, Proven, Recall,
-    Remembered, Report, Seen, SegmentOutcome, Verdict, Weight, recall,
+    Advice, Challenge, CoveredSegment, Debt, Escape, Evidence, Finding, Grade, NonceSource, Open,
+    Proven, Recall, Remembered, Report, Seen, SegmentOutcome, Verdict, Weight, recall,
 };
 
 /// Records so many steps and is killed.
@@ -42,7 +42,8 @@ fn audit_of(run: &MemoryRun, at: u64) -> Remembered {
         lay_at: None,
         seen,
         commitment: examined(run).recording.map(|recording| recording.commitment),
-        sample: None,
+        draw: None,
+        covered: Vec::new(),
         open: Vec::new(),
         debts: Vec::new(),
     }
@@ -175,48 +176,75 @@ fn concluded_with(
 ) -> Report {
     let recording = common::whole(run);
     let (nonce, total) = (nonce.parse().unwrap(), recording.segment_count());
-    let challenge = Challenge::new(recording.commitment, nonce, total, count);
+    let recall = recall(run, Some(&recording), remembered);
+    let covered = recall.coverage.covered().clone();
+    let challenge =
+        Challenge { covered, ..Challenge::new(recording.commitment, nonce, total, count) };
     let segments = common::segment_reports(&recording, &challenge.draw());
     Report::conclude(Evidence {
         recording: Some(&recording),
         challenge: Some(challenge),
         nonce_source: Some(source),
         segments,
-        recall: Some(&recall(run, Some(&recording), remembered)),
+        recall: Some(&recall),
         ..Evidence::new(run.place(), Default::default(), environment())
     })
 }
 
-fn with_sample(run: &MemoryRun, nonce: &str, count: u64) -> Remembered {
-    let report = concluded(run, nonce, count, &[]);
+/// What such an audit leaves.
+fn with_draw(run: &MemoryRun, nonce: &str, count: u64, before: &[Remembered]) -> Remembered {
+    let report = concluded(run, nonce, count, before);
     assert!(report.sample_agreed());
-    Remembered { sample: report.challenge, ..audit_of(run, 1) }
+    common::remembered_draw(&common::whole(run), &report.challenge.unwrap(), 1)
 }
 
 #[test]
-fn chances_of_escape_multiply_over_the_audits() {
+fn audits_draw_what_is_not_covered_until_nothing_is_left_to_tamper_with() {
     let run = record(&spec());
-    let before = [with_sample(&run, "a", 2), with_sample(&run, "b", 3), with_sample(&run, "a", 2)];
+    let first = with_draw(&run, "a", 2, &[]);
+    let second = with_draw(&run, "b", 1, std::slice::from_ref(&first));
     let chance = |nonce: &str, remembered: &[Remembered]| {
-        let report = concluded(&run, nonce, 2, remembered);
-        let escape = report.escape[0];
-        // One of the three besides the last.
-        assert_eq!((escape.tampered, escape.probability), (1, 2.0 / 3.0));
-        let so_far = 27.0 * escape.probability_so_far.unwrap();
-        (so_far.round() as u64, report.past.unwrap().samples)
+        let report = concluded(&run, nonce, 1, remembered);
+        let (escape, past) = (report.escape[0], report.past.clone().unwrap());
+        let so_far = 3.0 * escape.probability_so_far.unwrap();
+        let covered = report.covered().unwrap().count();
+        (escape.tampered, so_far.round() as u64, past.samples, past.covered.count(), covered)
     };
-    assert_eq!(chance("c", &[]), (18, 0));
-    assert_eq!(chance("c", &before), (2 * 2, 2));
-    assert_eq!(chance("b", &before), (2 * 3, 2), "the same draw again adds nothing");
+    // Of the three besides the last, one is left open by each draw.
+    assert_eq!(chance("c", &[]), (1, 3, 0, 0, 1), "the last one alone is drawn");
+    assert_eq!(chance("c", std::slice::from_ref(&first)), (1, 1, 1, 2, 3));
+    assert_eq!(chance("c", &[first.clone(), second.clone()]), (1, 0, 2, 3, 4));
+    let third = with_draw(&run, "c", 1, &[first.clone(), second.clone()]);
+    let all = [first, second, third];
+    assert_eq!(chance("d", &all), (1, 0, 3, 4, 4), "what is covered is drawn again, for nothing");
+    let report = concluded(&run, "d", 1, &all);
+    assert_eq!(report.escape.iter().map(|escape| escape.probability).sum::<f64>(), 0.0);
+    assert_eq!(report.challenge.unwrap().drawing().revisited.len(), 1);
 }
 
 #[test]
-fn samples_of_another_commitment_do_not_count() {
+fn what_another_recording_was_found_to_hold_covers_nothing() {
     let run = record(&spec());
-    let mut other = with_sample(&run, "a", 3);
-    other.sample.as_mut().unwrap().commitment = Digest([1; 32]);
-    let report = concluded(&run, "b", 2, &[other]);
+    let first = with_draw(&run, "a", 2, &[]);
+    let longer = record(&spec_with(|spec| spec.root_seed += 1));
+    let elsewhere = Remembered { here: false, ..first.clone() };
+    let report = concluded(&longer, "b", 2, &[elsewhere]);
+    assert_eq!(report.past.as_ref().unwrap().covered.count(), 0);
     assert_eq!(report.escape[0].probability_so_far, Some(2.0 / 3.0));
+    // Rows are bound to the states between which they were replayed.
+    for edit in [
+        (|row| row.opening.0.0[0] ^= 1) as fn(&mut CoveredSegment),
+        |row| row.closing.0.0[0] ^= 1,
+        |row| row.segment.step_end += 1,
+        |row| row.segment.index = u64::MAX,
+        |row| row.disowned_at_seconds = Some(5),
+    ] {
+        let mut other = first.clone();
+        other.covered.iter_mut().for_each(edit);
+        let report = concluded(&run, "b", 2, &[other]);
+        assert_eq!(report.past.as_ref().unwrap().covered.count(), 0);
+        assert_eq!(report.escape[0].probability_so_far, Some(2.0 / 3.0));
+    }
 }
 
 #[test]
@@ -399,11 +427,12 @@ fn what_does_not_settle_a_segment_leaves_it_due() {
 #[test]
 fn a_nonce_that_was_given_lowers_no_chance() {
     let run = record(&spec());
-    let before = [with_sample(&run, "a", 2)];
+    let before = [with_draw(&run, "a", 2, &[])];
     let once = concluded(&run, "given", 2, &[]).escape[0].probability;
     assert!((once - 2.0 / 3.0).abs() < 1e-12, "one of the three before the last: {once}");
-    for (source, so_far) in [(NonceSource::Given, once), (NonceSource::Fresh, once * once)] {
-        let report = concluded_with(&run, "given", source, 2, &before);
-        assert_eq!(report.escape[0].probability_so_far, Some(so_far));
+    for (source, so_far) in [(NonceSource::Given, once), (NonceSource::Fresh, once / 2.0)] {
+        let report = concluded_with(&run, "given", source, 1, &before);
+        let found = report.escape[0].probability_so_far.unwrap();
+        assert!((found - so_far).abs() < 1e-12, "{found}");
     }
 }

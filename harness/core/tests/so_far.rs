@@ -63,7 +63,8 @@ fn remembered(run: &MemoryRun) -> Remembered {
         lay_at: None,
         seen: Some(Seen { frames, head }),
         commitment: Some(so_far(run).digest()),
-        sample: None,
+        draw: None,
+        covered: Vec::new(),
         open: Vec::new(),
         debts: Vec::new(),
     }

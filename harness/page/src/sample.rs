@@ -25,6 +25,13 @@ pub(super) fn show(report: &Report) -> Markup {
                 },
             }
             @if let Some(past) = &report.past { (earlier(past)) }
+            @if let (Some(covered), Some(claim)) = (report.covered(), &report.claim) {
+                p {
+                    "With this audit " (covered.count_below(claim.segments)) " of "
+                    (figure::count(claim.segments, "segment")) " are covered. The next one draws "
+                    "from the others."
+                }
+            }
         },
     )
 }
@@ -40,9 +47,8 @@ fn earlier(past: &Past) -> Markup {
             (None, Some(first)) => p {
                 (figure::count(past.audits, "audit")) " of this run came before, the first on "
                 (date(first)) ". The journal still begins as they saw it, or a reason above says "
-                "otherwise. " (figure::count(past.samples, "different sample"))
-                " of theirs agreed with the recording; samples of different nonces are "
-                "independent, so their chances of escape multiply."
+                "otherwise. They had covered " (figure::count(past.covered.count(), "segment"))
+                " of what is here: replayed, and right to the last bit."
                 @if past.unended > 0 {
                     " " (figure::count(past.unended, "audit")) " began and never ended: what they "
                     "drew is due."
@@ -58,8 +64,12 @@ fn earlier(past: &Past) -> Markup {
 }
 
 fn derivation(report: &Report, challenge: &Challenge) -> Markup {
+    let covered = match challenge.covered.is_empty() {
+        true => String::new(),
+        false => format!(" --covered {}", challenge.covered),
+    };
     let again = format!(
-        "reenact audit {} --sample {} --nonce {}",
+        "reenact audit {} --sample {} --nonce {}{covered}",
         quoted(&report.run),
         challenge.count,
         quoted(&challenge.nonce.to_string())
@@ -78,6 +88,10 @@ fn derivation(report: &Report, challenge: &Challenge) -> Markup {
                     }
                 }
             }
+            @if !challenge.covered.is_empty() {
+                dt { "covered before" }
+                dd { (figure::ranges(challenge.covered.below(challenge.total))) }
+            }
             dt { "drawn" } dd { (figure::ranges(challenge.draw().into_iter())) }
             @if !report.due.is_empty() {
                 dt { "due" }
@@ -90,7 +104,9 @@ fn derivation(report: &Report, challenge: &Challenge) -> Markup {
         }
         p {
             (rule(challenge)) " by the ChaCha20 stream whose key is the "
-            "BLAKE3 digest of commitment, nonce and total. The trainer fixed the commitment before "
+            "BLAKE3 digest of commitment, nonce, total"
+            @if challenge.rule == DrawRule::Uncovered { " and what was covered" }
+            ". The trainer fixed the commitment before "
             "anybody knew the nonce, so the trainer could not choose which segments are drawn."
         }
         (escape(report, challenge))
@@ -111,7 +127,30 @@ fn rule(challenge: &Challenge) -> String {
             count.saturating_sub(1),
             total.saturating_sub(1)
         ),
+        DrawRule::Uncovered => uncovered(challenge),
     }
+}
+
+/// Says what the third rule takes: from what no audit before has replayed and found right.
+fn uncovered(challenge: &Challenge) -> String {
+    let (pool, sampled) = challenge.pool();
+    let drawing = challenge.drawing();
+    let always = match drawing.forced {
+        Some(_) => "the last segment, as its weights are what is used, and ",
+        None => "",
+    };
+    let open = match challenge.covered.is_empty() {
+        true if drawing.forced.is_some() => format!("{pool} others"),
+        true => figure::count(pool, "segment"),
+        false => format!("{pool} others that no audit before had covered"),
+    };
+    let again = match drawing.revisited.len() as u64 {
+        0 => String::new(),
+        more => format!(", and {more} of those that were covered, as too few were not"),
+    };
+    format!(
+        "The rule (number 3): {always}the first {sampled} of a Fisher–Yates shuffle of the {open}{again},"
+    )
 }
 
 fn escape(report: &Report, challenge: &Challenge) -> Markup {

@@ -58,7 +58,13 @@ fn replay(index: u64, divergence: Option<Divergence>) -> SegmentReport {
         deviation: None,
     };
     let outcome = SegmentOutcome::Replayed { replay: Box::new(replay) };
-    SegmentReport { segment, outcome, explanation: None, incidents: vec![HOSTILE.into()] }
+    SegmentReport {
+        segment,
+        outcome,
+        explanation: None,
+        incidents: vec![HOSTILE.into()],
+        seconds: None,
+    }
 }
 
 fn divergence() -> Divergence {

@@ -1,14 +1,18 @@
 //! What the ledger keeps of one audit.
 
 use reenact_core::digest::Digest;
-use reenact_core::verify::{Challenge, Debt, DrawRule, Nonce, Open, Proven, Remembered, Seen};
+use reenact_core::verify::{
+    Challenge, Debt, Draw, DrawRule, Nonce, Open, Proven, Remembered, Seen,
+};
 use serde::{Deserialize, Serialize};
+
+use crate::covered::Covered;
 
 /// The verdict of an audit that has begun and not ended.
 pub const BEGUN: &str = "begun";
 
 /// Holds what the ledger keeps of one audit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// Names the audit: random, so that no two have the same.
     pub key: String,
@@ -41,8 +45,15 @@ pub struct Entry {
     /// Where the nonce came from; none if nothing was drawn, or an older version has not
     /// kept it.
     pub nonce_source: Option<String>,
+    /// When they were drawn, in seconds since 1970; none if nothing was drawn, or an older
+    /// version has not kept it.
+    #[serde(default)]
+    pub drawn_at_seconds: Option<u64>,
     /// By which rule they were drawn, if they were.
     pub rule: DrawRule,
+    /// Number of segments that the nonce drew from; none as above.
+    #[serde(default)]
+    pub pool: Option<u64>,
     /// How many of the segments the nonce drew; the others were due.
     pub sampled: u64,
     /// Whether every drawn segment was replayed and agreed.
@@ -51,6 +62,9 @@ pub struct Entry {
     pub contradicted: bool,
     /// Whether it was called divergent, for whatever reason.
     pub accused: bool,
+    /// Segments that were replayed and agreed bit for bit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub covered: Vec<Covered>,
     /// Segments that were drawn and not judged.
     pub debts: Vec<Owed>,
     /// What was proven against the recording.
@@ -118,7 +132,8 @@ impl Entry {
             lay_at: moved.then(|| self.place.clone()),
             seen: self.seen,
             commitment: self.commitment,
-            sample: self.sample().filter(|_| self.agreed && self.is_unforeseen()),
+            draw: self.draw().filter(|_| self.is_unforeseen() && self.due().next().is_none()),
+            covered: self.covered.iter().map(|covered| covered.found).collect(),
             open: self.open().map(|found| found.to_open()).collect(),
             debts: self.debts.iter().filter_map(|owed| self.debt(owed)).collect(),
         }
@@ -148,15 +163,19 @@ impl Entry {
         matches!(self.nonce_source.as_deref(), Some("fresh" | "beacon"))
     }
 
-    fn sample(&self) -> Option<Challenge> {
-        let (commitment, nonce) = (self.commitment?, self.nonce.clone()?);
-        Some(Challenge {
-            commitment,
-            nonce,
-            total: self.total,
-            count: self.sampled,
-            rule: self.rule,
-        })
+    /// Returns what was drawn. Older rules drew from one commitment and kept no rows of what
+    /// agreed, so all of it has to.
+    fn draw(&self) -> Option<Draw> {
+        let (nonce, total) = (self.nonce.clone()?, self.total);
+        let drawn_at_seconds = self.drawn_at_seconds.unwrap_or(self.audited_at_seconds);
+        if self.rule == DrawRule::Uncovered {
+            let pool = self.pool?;
+            return Some(Draw { nonce, drawn_at_seconds, total, pool, agreed: None });
+        }
+        let challenge = Challenge::new(self.commitment?, nonce.clone(), total, self.sampled);
+        let (pool, sampled) = Challenge { rule: self.rule, ..challenge }.pool();
+        let agreed = self.agreed.then_some(sampled)?;
+        Some(Draw { nonce, drawn_at_seconds, total, pool, agreed: Some(agreed) })
     }
 }
 

@@ -19,11 +19,13 @@ use rusqlite::{Connection, OpenFlags, Row, Transaction, TransactionBehavior};
 
 use crate::entry::{Closing, Entry};
 
+mod coverage;
 mod error;
 mod row;
 mod schema;
 mod waiting;
 
+pub use coverage::Disowning;
 pub use error::LedgerError;
 use row::natural;
 pub use schema::LEDGER_FORMAT;
@@ -47,7 +49,7 @@ pub struct Ledger {
 }
 
 /// Sums up what the ledger knows of one place.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Summary {
     /// Number of audits.
     pub audits: u64,
@@ -319,6 +321,7 @@ DELETE FROM audit WHERE names = '[]'
     AND NOT EXISTS (SELECT 1 FROM debt WHERE audit = key AND paid_at_seconds IS NULL);
 DELETE FROM divergence WHERE audit NOT IN (SELECT key FROM audit);
 DELETE FROM debt WHERE audit NOT IN (SELECT key FROM audit);
+DELETE FROM covered WHERE audit NOT IN (SELECT key FROM audit);
 ";
 
 /// Makes the file and its folder, if they are not there.

@@ -8,6 +8,7 @@
 //! [`Ledger`] remembers what audits saw, in an SQLite file of the auditor's.
 
 mod behind;
+mod covered;
 mod directory;
 mod disk;
 mod entry;
@@ -16,8 +17,9 @@ mod plain_file;
 mod queue;
 mod space;
 
+pub use covered::{Covered, Device, DeviceSummary, Disowned};
 pub use directory::Directory;
 pub use entry::{BEGUN, Closing, Divergent, Entry, Owed, Paid};
-pub use ledger::{LEDGER_FORMAT, Ledger, LedgerError, Summary};
+pub use ledger::{Disowning, LEDGER_FORMAT, Ledger, LedgerError, Summary};
 pub use plain_file::open_file;
 pub use space::free_bytes;

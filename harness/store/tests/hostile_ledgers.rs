@@ -7,13 +7,25 @@ use std::path::Path;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use reenact_core::digest::Digest;
-use reenact_core::verify::{DrawRule, Grade, Proven, Seen, Stage};
-use reenact_store::{Divergent, Entry, Ledger, Owed};
+use reenact_core::state::StateRoot;
+use reenact_core::verify::{CoveredSegment, DrawRule, Grade, Proven, Seen, Segment, Stage};
+use reenact_store::{Covered, Device, Disowning, Divergent, Entry, Ledger, Owed};
 use tempfile::tempdir;
 
 /// Edits of each run of the tests; the ignored one tries 10,000.
 const EDITS: u64 = 500;
 const PLACE: &str = "/runs/toy";
+
+fn covered(at_seconds: u64) -> Covered {
+    let (opening, closing) = (StateRoot(Digest([5; 32])), StateRoot(Digest([6; 32])));
+    let segment = Segment { index: 1, step_start: 10, step_end: 20 };
+    let (sampled, disowned_at_seconds) = (true, None);
+    let found =
+        CoveredSegment { segment, opening, closing, sampled, at_seconds, disowned_at_seconds };
+    let (host, device, binary) = ("node7".into(), "cpu".into(), Digest([9; 32]));
+    let by = Device { host, device, device_serial: None, driver: None, binary };
+    Covered { found, by, seconds: 0.5, disowned_because: None }
+}
 
 fn entry(at: u64) -> Entry {
     let proven = Proven {
@@ -39,11 +51,14 @@ fn entry(at: u64) -> Entry {
         total: 6,
         nonce: Some("a nonce".parse().unwrap()),
         nonce_source: Some("fresh".into()),
-        rule: DrawRule::LastAlways,
+        drawn_at_seconds: Some(at),
+        rule: DrawRule::Uncovered,
+        pool: Some(5),
         sampled: 2,
         agreed: false,
         contradicted: false,
         accused: true,
+        covered: vec![covered(at)],
         debts: vec![Owed { segment: 4, why: "it was killed".into(), paid_at_seconds: None }],
         divergences: vec![Divergent { id: proven.id(seen), proven, closing: None }],
         pays: Vec::new(),
@@ -59,6 +74,10 @@ fn is_read(path: &Path) -> bool {
     }
     let summed = ledger.summaries();
     let put = ledger.put(&entry(99));
+    let _ = (ledger.devices(), ledger.seconds_per_step(Digest([1; 32]), "cpu"));
+    let (id, reason, until_seconds) = ("node7:cpu", "it was bad", None);
+    let _ =
+        ledger.disown(&Disowning { id, since_seconds: 3, until_seconds, reason, at_seconds: 9 });
     found.is_ok() && summed.is_ok() && put.is_ok()
 }
 

@@ -1,5 +1,7 @@
 //! `reenact ledger`: what audits left behind.
 
+mod disown;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -26,9 +28,11 @@ Examples:
   reenact ledger forget runs/cnn                  the folder now holds another run
   reenact ledger close 3f81c09ab2d4 --reason \"card 5 was faulty, replaced\"
                                                   a proven divergence is explained
+  reenact ledger disown --device node7:cuda:0 --since 2026-11-02 --reason \"DCGM: ECC\"
+                                                  what a bad card covered is drawn again
   reenact ledger list --ledger nightly.sqlite --json";
 
-/// Show, forget or close what audits left behind, so that history cannot be rewritten
+/// Show, forget, close or take back what audits left behind, so that history cannot be rewritten
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -45,6 +49,7 @@ enum Action {
     /// is a new run
     Forget(RunArguments),
     Close(CloseArguments),
+    Disown(disown::Arguments),
 }
 
 /// Close a divergence that was proven: until then it counts in every audit of that
@@ -112,6 +117,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Failure> {
         Action::Show(arguments) => show(arguments),
         Action::Forget(arguments) => forget(arguments),
         Action::Close(arguments) => close(arguments),
+        Action::Disown(arguments) => disown::run(arguments),
     }
 }
 
@@ -232,6 +238,7 @@ fn describe(entries: &[Entry]) {
     if entries.iter().any(|entry| entry.contradicted) {
         line(styled(DIM, "  * it was no continuation of what was audited before"));
     }
+    disown::describe_devices(entries);
     for entry in entries {
         entry.divergences.iter().for_each(describe_divergence);
         describe_due(entry);

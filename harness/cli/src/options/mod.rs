@@ -3,6 +3,7 @@
 mod calibration_file;
 mod device;
 mod ledger_file;
+mod moment;
 mod remembering;
 mod requirement;
 mod segment_list;
@@ -13,6 +14,7 @@ mod workers;
 pub(crate) use calibration_file::{CalibrationFile, check_free, store};
 pub(crate) use device::DeviceOptions;
 pub(crate) use ledger_file::LedgerFile;
+pub(crate) use moment::Moment;
 pub(crate) use remembering::RememberingOptions;
 pub(crate) use requirement::Requirement;
 pub(crate) use selection::SelectionOptions;

@@ -3,15 +3,15 @@
 use clap::Args;
 use reenact_audit::{Choice, Failure, Selection};
 use reenact_core::spec::Sampling;
-use reenact_core::verify::{Beacon, Nonce, NonceSource};
+use reenact_core::verify::{Beacon, Nonce, NonceSource, SegmentSet};
 
 use super::segment_list::{Either, Meant, Sample, SegmentList};
 
 /// Says which segments to replay.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct SelectionOptions {
-    /// Draw so many segments, the last one always among them, or `all`
-    /// [default: as the trainer's spec says]
+    /// Draw so many segments that no audit has covered yet, the last one first of
+    /// all, or `all` [default: as the trainer's spec says]
     #[arg(long, value_name = "N|all", conflicts_with_all = ["segment", "segments", "confidence"])]
     sample: Option<Sample>,
     /// Replay these segments and draw none: `3` is number three, `0,3,7-9` are
@@ -28,14 +28,18 @@ pub(crate) struct SelectionOptions {
     /// not said
     #[arg(long, value_name = "M", requires = "confidence", value_parser = clap::value_parser!(u64).range(1..))]
     tampered: Option<u64>,
-    /// Repeat the draw of an earlier report, by its nonce. A sample that a
-    /// trainer could have guessed lowers no chance of escape: leave it out for a
-    /// new audit [default: fresh randomness, drawn after the recording was read]
-    #[arg(long, value_name = "TEXT", conflicts_with_all = ["beacon", "beacon_round", "beacon_value"])]
+    /// Repeat the draw of an earlier report, by its nonce; with --covered, if that
+    /// says that segments were covered. A sample that a trainer could have guessed
+    /// lowers no chance of escape: leave it out for a new audit [default: fresh
+    /// randomness, drawn after the recording was read]
+    #[arg(long, value_name = "TEXT", group = "drawn_by", conflicts_with_all = ["beacon", "beacon_round", "beacon_value"])]
     nonce: Option<Nonce>,
+    /// Segments that the earlier draw left out, as they were covered then
+    #[arg(long, value_name = "LIST", requires = "drawn_by")]
+    covered: Option<SegmentList>,
     /// Draw with a public random value that was announced after the run was
     /// committed: name its source; with --beacon-round and --beacon-value
-    #[arg(long, value_name = "SOURCE", requires_all = ["beacon_round", "beacon_value"])]
+    #[arg(long, value_name = "SOURCE", group = "drawn_by", requires_all = ["beacon_round", "beacon_value"])]
     beacon: Option<String>,
     /// Number of the announcement
     #[arg(long, value_name = "N", requires = "beacon")]
@@ -60,7 +64,15 @@ impl SelectionOptions {
     /// Returns the choice. What is wrong with a nonce that the user gave is said before
     /// anything is read.
     pub(crate) fn selection(&self) -> Result<Selection, Failure> {
-        Ok(Selection { choice: self.choice(), nonce: self.given_nonce()? })
+        let (choice, nonce, covered) = (self.choice(), self.given_nonce()?, self.covered());
+        Ok(Selection { choice, nonce, covered })
+    }
+
+    /// Returns what counts as covered, where a draw is repeated: not what the ledger has
+    /// learnt since.
+    fn covered(&self) -> Option<SegmentSet> {
+        let said = self.covered.as_ref().map(|list| SegmentSet::of_ranges(&list.0));
+        said.or_else(|| self.nonce.as_ref().map(|_| SegmentSet::default()))
     }
 
     fn given_nonce(&self) -> Result<Option<(Nonce, NonceSource)>, Failure> {

@@ -36,10 +36,10 @@ mod verdict;
 use cause::explanation;
 use compare::{delta, deviation, divergence, explain, sketch};
 use examine::{agreed, boundary, derivation, examination, expected, recording, tally};
-use memory::{debt, proven, recall, remembered};
+use memory::{coverage, debt, proven, recall, remembered};
 use replay::{course, rehearsal, replaying, unrecorded};
 use report::{audited, evidence, reach, weighing, whole};
-use sample::{challenge, draw_rule, nonce_source, power, sampled_by};
+use sample::{challenge, draw_rule, nonce_source, power, sampled_by, segment_set};
 use segment::{note, segment_report};
 use trust::{allowed_signers, independence, trusted_builds, vouched};
 
@@ -47,8 +47,9 @@ pub use advice::Advice;
 pub use allowed_signers::{ALLOWED_SIGNERS_BYTES_MAX, AllowedSigners, AllowedSignersError};
 pub use audited::Audited;
 pub use cause::{Search, explain};
-pub use challenge::{Challenge, Nonce, NonceError};
+pub use challenge::{Challenge, Drawing, Nonce, NonceError};
 pub use course::{COURSE_STEPS_MAX, COURSE_TENSORS_MAX, Course, CourseStep, LossPoint};
+pub use coverage::{Coverage, CoveredSegment, Draw};
 pub use date::date;
 pub use debt::Debt;
 pub use derivation::examine_data;
@@ -72,6 +73,7 @@ pub use remembered::{Past, Remembered, Seen};
 pub use replaying::{Replay, ReplayError, replay};
 pub use sampled_by::{BeyondRun, SampledBy, sample_size};
 pub use segment_report::{SegmentOutcome, SegmentReport};
+pub use segment_set::{SegmentSet, SegmentSetError};
 pub use sketch::sketch_key;
 pub use tolerance::{
     Accumulated, Distribution, DistributionError, Drift, HonestRun, TensorBound, Tolerance,

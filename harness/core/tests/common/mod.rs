@@ -18,8 +18,8 @@ use reenact_core::spec::Spec;
 use reenact_core::state::StateRoot;
 use reenact_core::trainer::{Engine, Program, Setting, Trainer};
 use reenact_core::verify::{
-    Evidence, Examination, Recording, Replay, Report, SegmentOutcome, SegmentReport, Stage,
-    Verdict, Weight, examine, examine_data, replay,
+    Challenge, CoveredSegment, Draw, Evidence, Examination, Recording, Remembered, Replay, Report,
+    Seen, SegmentOutcome, SegmentReport, Stage, Verdict, Weight, examine, examine_data, replay,
 };
 use reenact_toy::Toy;
 
@@ -183,7 +183,54 @@ fn segment_report(recording: &Recording<'_>, index: u64) -> SegmentReport {
     let mut trainer = replayer(recording);
     let segment = recording.segment(index);
     let outcome = SegmentOutcome::of(replay(recording, trainer.as_mut(), segment, &mut |_| ()));
-    SegmentReport { segment, outcome, explanation: None, incidents: Vec::new() }
+    SegmentReport { segment, outcome, explanation: None, incidents: Vec::new(), seconds: None }
+}
+
+/// Returns what an audit of this recording leaves that drew nothing.
+pub(crate) fn remembered(recording: &Recording<'_>, at_seconds: u64) -> Remembered {
+    let history = &recording.history;
+    Remembered {
+        audited_at_seconds: at_seconds,
+        here: true,
+        ended: true,
+        accused: false,
+        reason: None,
+        lay_at: None,
+        seen: Some(Seen { frames: history.frames, head: history.head }),
+        commitment: Some(recording.commitment),
+        draw: None,
+        covered: Vec::new(),
+        open: Vec::new(),
+        debts: Vec::new(),
+    }
+}
+
+/// Returns what one leaves that drew so, by a fresh nonce, and found everything right.
+pub(crate) fn remembered_draw(
+    recording: &Recording<'_>,
+    challenge: &Challenge,
+    at_seconds: u64,
+) -> Remembered {
+    let (nonce, total, (pool, _)) = (challenge.nonce.clone(), challenge.total, challenge.pool());
+    let draw = Draw { nonce, drawn_at_seconds: at_seconds, total, pool, agreed: None };
+    let sampled = challenge.drawing().sampled;
+    let covered = |index| covered(recording, index, sampled.contains(&index), at_seconds);
+    let covered = challenge.draw().into_iter().map(covered).collect();
+    Remembered { draw: Some(draw), covered, ..remembered(recording, at_seconds) }
+}
+
+/// Returns a segment that was replayed and agreed.
+pub(crate) fn covered(
+    recording: &Recording<'_>,
+    index: u64,
+    sampled: bool,
+    at_seconds: u64,
+) -> CoveredSegment {
+    let segment = recording.segment(index);
+    let root = |step| recording.history.checkpoints[&step];
+    let (opening, closing) = (root(segment.step_start), root(segment.step_end));
+    let disowned_at_seconds = None;
+    CoveredSegment { segment, opening, closing, sampled, at_seconds, disowned_at_seconds }
 }
 
 pub(crate) fn matches(report: &Report) -> bool {

@@ -25,7 +25,7 @@ pub(super) fn ask(
     for path in old {
         let run = folder.join(path);
         let choice = Choice::Policy(Sampling::Count { segments: 1 });
-        let selection = Selection { choice, nonce: None };
+        let selection = Selection { choice, ..Selection::default() };
         let request =
             Request { selection, explains: false, ..Request::of_all(&run, device.clone()) };
         let (state, said) = match audit(programs, &request, executor, &Silent) {

@@ -1,25 +1,34 @@
 //! An audit as rows of the ledger.
 
 use reenact_core::digest::Digest;
-use reenact_core::verify::{DrawRule, Grade, Proven, Seen};
+use reenact_core::state::StateRoot;
+use reenact_core::verify::{CoveredSegment, DrawRule, Grade, Proven, Seen, Segment};
 use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, named_params};
+use rusqlite::{Connection, OptionalExtension, Row, Statement, Transaction, named_params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::covered::{Covered, Device};
 use crate::entry::{BEGUN, Closing, Divergent, Entry, Owed};
 
 const INSERT: &str = "
 INSERT INTO audit (id, key, place, names, name, spec, frames, head, commitment,
                    audited_at_seconds, verdict, reason, drawn, total, nonce, nonce_source,
-                   rule, sampled, agreed, contradicted, accused)
+                   rule, sampled, agreed, contradicted, accused, drawn_at_seconds, pool)
 VALUES (:id, :key, :place, :names, :name, :spec, :frames, :head, :commitment,
         :audited_at_seconds, :verdict, :reason, :drawn, :total, :nonce, :nonce_source,
-        :rule, :sampled, :agreed, :contradicted, :accused)";
+        :rule, :sampled, :agreed, :contradicted, :accused, :drawn_at_seconds, :pool)";
 const INSERT_DEBT: &str = "INSERT INTO debt (audit, segment, why) VALUES (?1, ?2, ?3)";
 const INSERT_DIVERGENCE: &str = "
 INSERT OR IGNORE INTO divergence (audit, id, segment, step, stage, grade, words)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+const INSERT_COVERED: &str = "
+INSERT OR IGNORE INTO covered (audit, segment, step_start, step_end, opening, closing, sampled,
+                               host, device, device_serial, driver, binary, seconds,
+                               at_seconds, disowned_at_seconds, disowned_because)
+VALUES (:audit, :segment, :step_start, :step_end, :opening, :closing, :sampled,
+        :host, :device, :device_serial, :driver, :binary, :seconds,
+        :at_seconds, :disowned_at_seconds, :disowned_because)";
 const PAY: &str = "
 UPDATE debt SET paid_at_seconds = ?1, paid_by = ?2
 WHERE audit = ?3 AND segment = ?4 AND paid_at_seconds IS NULL";
@@ -41,10 +50,14 @@ pub(super) fn put(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Res
     if known.as_ref().is_some_and(has_come_further) {
         return Ok(());
     }
-    for (table, column) in [("audit", "key"), ("debt", "audit"), ("divergence", "audit")] {
+    let tables =
+        [("audit", "key"), ("covered", "audit"), ("debt", "audit"), ("divergence", "audit")];
+    for (table, column) in tables {
         transaction.execute(&format!("DELETE FROM {table} WHERE {column} = ?1"), [key])?;
     }
     insert(transaction, entry, known.map(|(id, ..)| id))?;
+    let mut insert_covered = transaction.prepare(INSERT_COVERED)?;
+    entry.covered.iter().try_for_each(|covered| cover(&mut insert_covered, key, covered))?;
     let mut debt = transaction.prepare(INSERT_DEBT)?;
     for owed in &entry.debts {
         debt.execute((key, integer(owed.segment), &owed.why))?;
@@ -94,8 +107,34 @@ fn insert(
             ":agreed": entry.agreed,
             ":contradicted": entry.contradicted,
             ":accused": entry.accused,
+            ":drawn_at_seconds": entry.drawn_at_seconds.map(integer),
+            ":pool": entry.pool.map(integer),
         },
     )
+}
+
+fn cover(insert: &mut Statement<'_>, audit: &str, covered: &Covered) -> rusqlite::Result<()> {
+    let Covered { found, by, seconds, disowned_because } = covered;
+    let Segment { index, step_start, step_end } = found.segment;
+    let parameters = named_params! {
+        ":audit": audit,
+        ":segment": integer(index),
+        ":step_start": integer(step_start),
+        ":step_end": integer(step_end),
+        ":opening": found.opening.0.to_string(),
+        ":closing": found.closing.0.to_string(),
+        ":sampled": found.sampled,
+        ":host": by.host,
+        ":device": by.device,
+        ":device_serial": by.device_serial,
+        ":driver": by.driver,
+        ":binary": by.binary.to_string(),
+        ":seconds": seconds,
+        ":at_seconds": integer(found.at_seconds),
+        ":disowned_at_seconds": found.disowned_at_seconds.map(integer),
+        ":disowned_because": disowned_because,
+    };
+    insert.execute(parameters).map(drop)
 }
 
 /// Writes names as a JSON array, in which SQLite finds them.
@@ -111,6 +150,7 @@ pub(super) fn entry(connection: &Connection, row: &Row<'_>) -> rusqlite::Result<
         None => None,
     };
     let key: String = row.get("key")?;
+    let covered = of_audit(connection, "covered", &key, covered)?;
     let debts = of_audit(connection, "debt", &key, owed)?;
     let divergences = of_audit(connection, "divergence", &key, divergent)?;
     Ok(Entry {
@@ -128,11 +168,14 @@ pub(super) fn entry(connection: &Connection, row: &Row<'_>) -> rusqlite::Result<
         total: natural(row, "total")?,
         nonce: parsed(row, "nonce")?,
         nonce_source: row.get("nonce_source")?,
+        drawn_at_seconds: optional(row, "drawn_at_seconds")?,
         rule: rule(row)?,
+        pool: optional(row, "pool")?,
         sampled: natural(row, "sampled")?,
         agreed: row.get("agreed")?,
         contradicted: row.get("contradicted")?,
         accused: row.get("accused")?,
+        covered,
         debts,
         divergences,
         pays: Vec::new(),
@@ -147,6 +190,30 @@ fn of_audit<T>(
 ) -> rusqlite::Result<Vec<T>> {
     let query = format!("SELECT * FROM {table} WHERE audit = ?1 ORDER BY segment");
     connection.prepare(&query)?.query_map([key], take)?.collect()
+}
+
+/// Reads a covered segment.
+pub(super) fn covered(row: &Row<'_>) -> rusqlite::Result<Covered> {
+    let digest = |column| parsed(row, column).map(Option::unwrap_or_default);
+    let index = natural(row, "segment")?;
+    let (step_start, step_end) = (natural(row, "step_start")?, natural(row, "step_end")?);
+    let found = CoveredSegment {
+        segment: Segment { index, step_start, step_end },
+        opening: StateRoot(digest("opening")?),
+        closing: StateRoot(digest("closing")?),
+        sampled: row.get("sampled")?,
+        at_seconds: natural(row, "at_seconds")?,
+        disowned_at_seconds: optional(row, "disowned_at_seconds")?,
+    };
+    let by = Device {
+        host: row.get("host")?,
+        device: row.get("device")?,
+        device_serial: row.get("device_serial")?,
+        driver: row.get("driver")?,
+        binary: digest("binary")?,
+    };
+    let (seconds, disowned_because) = (row.get("seconds")?, row.get("disowned_because")?);
+    Ok(Covered { found, by, seconds, disowned_because })
 }
 
 fn owed(row: &Row<'_>) -> rusqlite::Result<Owed> {

@@ -8,7 +8,9 @@ use rusqlite::{Connection, Transaction};
 /// 2: the rule of the draw (2026-11). Samples of before were drawn by rule 1.
 /// 3: audits that began, what they proved, what they owe; every name of a place; where the
 /// nonce came from (2026-11).
-pub const LEDGER_FORMAT: i64 = 3;
+/// 4: the segments that were covered, and what covered them; when was drawn, and from how
+/// many (2026-11).
+pub const LEDGER_FORMAT: i64 = 4;
 
 /// Tells a ledger from other SQLite files: "reen".
 pub(super) const APPLICATION_ID: i64 = 0x7265_656e;
@@ -35,7 +37,9 @@ CREATE TABLE audit (
     sampled INTEGER NOT NULL,
     agreed INTEGER NOT NULL,
     contradicted INTEGER NOT NULL,
-    accused INTEGER NOT NULL
+    accused INTEGER NOT NULL,
+    drawn_at_seconds INTEGER,
+    pool INTEGER
 ) STRICT;
 CREATE INDEX audit_by_place ON audit (place);
 CREATE INDEX audit_by_spec ON audit (spec);
@@ -63,6 +67,28 @@ CREATE TABLE debt (
 ) STRICT;
 ";
 
+const CREATE_COVERED: &str = "
+CREATE TABLE covered (
+    audit TEXT NOT NULL,
+    segment INTEGER NOT NULL,
+    step_start INTEGER NOT NULL,
+    step_end INTEGER NOT NULL,
+    opening TEXT NOT NULL,
+    closing TEXT NOT NULL,
+    sampled INTEGER NOT NULL,
+    host TEXT NOT NULL,
+    device TEXT NOT NULL,
+    device_serial TEXT,
+    driver TEXT,
+    binary TEXT NOT NULL,
+    seconds REAL NOT NULL,
+    at_seconds INTEGER NOT NULL,
+    disowned_at_seconds INTEGER,
+    disowned_because TEXT,
+    PRIMARY KEY (audit, segment)
+) STRICT, WITHOUT ROWID;
+";
+
 /// Brings a ledger of format 1 to format 2.
 const FROM_1: &str = "ALTER TABLE audit ADD COLUMN rule INTEGER NOT NULL DEFAULT 1;";
 
@@ -86,20 +112,28 @@ DROP TABLE audit_before;
 ",
 ];
 
+/// Brings a ledger of format 3 to format 4. What its audits covered is not known, nor by
+/// what; their samples still count.
+const FROM_3: &str = "
+ALTER TABLE audit ADD COLUMN drawn_at_seconds INTEGER;
+ALTER TABLE audit ADD COLUMN pool INTEGER;
+";
+
 /// Makes the tables, or brings those of an older format to today's. Another process may
 /// have done either since it was found to be necessary.
 pub(super) fn prepare(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     let [before, after] = FROM_2;
-    let format = number(transaction, "user_version")?;
-    if is_new(transaction)? {
-        transaction.execute_batch(CREATE)?;
-        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    } else if format < LEDGER_FORMAT {
-        if format == 1 {
-            transaction.execute_batch(FROM_1)?;
+    let steps = match number(transaction, "user_version")? {
+        _ if is_new(transaction)? => {
+            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+            vec![CREATE, CREATE_COVERED]
         }
-        transaction.execute_batch(&[before, CREATE, after].concat())?;
-    }
+        1 => vec![FROM_1, before, CREATE, after, CREATE_COVERED],
+        2 => vec![before, CREATE, after, CREATE_COVERED],
+        3 => vec![FROM_3, CREATE_COVERED],
+        _ => Vec::new(),
+    };
+    transaction.execute_batch(&steps.concat())?;
     transaction.pragma_update(None, "user_version", LEDGER_FORMAT)
 }
 

@@ -1,8 +1,10 @@
 //! The ledger, and files that are none.
 
 use super::*;
+use crate::covered::{Covered, Device};
 use crate::entry::{BEGUN, Divergent, Owed, Paid};
-use reenact_core::verify::{DrawRule, Grade, Proven, Seen, Stage};
+use reenact_core::state::StateRoot;
+use reenact_core::verify::{CoveredSegment, DrawRule, Grade, Proven, Seen, Segment, Stage};
 use tempfile::tempdir;
 
 /// What an entry has that a test does not care about.
@@ -26,15 +28,40 @@ pub(super) fn entry(place: &str, at: u64) -> Entry {
         total: 6,
         nonce: Some("2026-11-23".parse().unwrap()),
         nonce_source: Some("fresh".into()),
-        rule: DrawRule::LastAlways,
+        drawn_at_seconds: Some(at),
+        rule: DrawRule::Uncovered,
+        pool: Some(5),
         sampled: 2,
         agreed: true,
         contradicted: false,
         accused: false,
+        covered: vec![covered(1, true, at), covered(5, false, at)],
         debts: Vec::new(),
         divergences: Vec::new(),
         pays: Vec::new(),
     }
+}
+
+/// A segment of ten steps, replayed on the only device of a machine.
+pub(super) fn covered(index: u64, sampled: bool, at_seconds: u64) -> Covered {
+    let (step_start, step_end) = (10 * index, 10 * index + 10);
+    let root = |step: u64| StateRoot(Digest([step as u8; 32]));
+    let found = CoveredSegment {
+        segment: Segment { index, step_start, step_end },
+        opening: root(step_start),
+        closing: root(step_end),
+        sampled,
+        at_seconds,
+        disowned_at_seconds: None,
+    };
+    let by = Device {
+        host: "node7".into(),
+        device: "cuda:0".into(),
+        device_serial: None,
+        driver: Some("580.12".into()),
+        binary: Digest([9; 32]),
+    };
+    Covered { found, by, seconds: 2.5, disowned_because: None }
 }
 
 fn owed(segment: u64) -> Owed {
@@ -45,7 +72,7 @@ fn owed(segment: u64) -> Owed {
 pub(super) fn begun(place: &str, at: u64) -> Entry {
     let debts = vec![owed(1), owed(4)];
     let (verdict, agreed, drawn) = (BEGUN.into(), false, 0);
-    Entry { verdict, agreed, drawn, debts, ..entry(place, at) }
+    Entry { verdict, agreed, drawn, debts, covered: Vec::new(), ..entry(place, at) }
 }
 
 /// An audit that has proven something.
@@ -66,7 +93,9 @@ fn unread(place: &str, at: u64) -> Entry {
     let unread =
         Entry { name, spec, seen, commitment, nonce, drawn, total, verdict, ..entry(place, at) };
     let (agreed, contradicted, accused) = (false, true, true);
-    Entry { agreed, contradicted, accused, nonce_source, sampled: 0, ..unread }
+    let (pool, drawn_at_seconds, covered, sampled) = (None, None, Vec::new(), 0);
+    let unread = Entry { pool, drawn_at_seconds, covered, sampled, ..unread };
+    Entry { agreed, contradicted, accused, nonce_source, ..unread }
 }
 
 #[test]
@@ -99,17 +128,30 @@ fn a_run_is_found_by_place_and_by_spec() {
 }
 
 #[test]
-fn only_a_drawn_sample_that_agreed_is_remembered_as_one() {
-    assert_eq!(entry("/a", 1).remembered(&named("/a")).sample.unwrap().count, 2);
+fn only_a_draw_that_nobody_could_foresee_and_that_is_settled_is_remembered_as_one() {
+    let draw = |entry: Entry| entry.remembered(&named("/a")).draw;
+    let of_today = draw(Entry { agreed: false, ..entry("/a", 7) }).unwrap();
+    assert_eq!((of_today.total, of_today.pool, of_today.drawn_at_seconds), (6, 5, 7));
+    assert_eq!(of_today.agreed, None, "how much of it agreed, the rows say");
+    let before = |rule| Entry { rule, pool: None, drawn_at_seconds: None, ..entry("/a", 7) };
+    // The last of two was drawn always, by the second rule.
+    for (rule, pool, agreed) in [(DrawRule::Uniform, 6, 2), (DrawRule::LastAlways, 5, 1)] {
+        let found = draw(before(rule)).unwrap();
+        assert_eq!((found.pool, found.agreed), (pool, Some(agreed)));
+    }
     for not in [
-        Entry { agreed: false, ..entry("/a", 1) },
+        Entry { agreed: false, ..before(DrawRule::LastAlways) },
+        Entry { commitment: None, ..before(DrawRule::LastAlways) },
         Entry { nonce: None, ..entry("/a", 1) },
-        Entry { commitment: None, ..entry("/a", 1) },
+        Entry { pool: None, ..entry("/a", 1) },
         Entry { nonce_source: Some("given".into()), ..entry("/a", 1) },
         Entry { nonce_source: None, ..entry("/a", 1) },
+        Entry { debts: vec![owed(3)], ..entry("/a", 1) },
     ] {
-        assert_eq!(not.remembered(&named("/a")).sample, None);
+        assert_eq!(draw(not), None);
     }
+    let paid = Owed { paid_at_seconds: Some(9), ..owed(3) };
+    assert!(draw(Entry { debts: vec![paid], ..entry("/a", 1) }).is_some());
 }
 
 #[test]
@@ -210,14 +252,23 @@ fn files_that_are_no_ledger_are_told_apart() {
 
 #[test]
 fn values_that_cannot_be_are_named() {
-    for (column, value) in
-        [("head", "'xyz'"), ("frames", "-1"), ("nonce", "''"), ("drawn", "-9"), ("rule", "9")]
-    {
+    let values = [
+        ("audit", "head", "'xyz'"),
+        ("audit", "frames", "-1"),
+        ("audit", "nonce", "''"),
+        ("audit", "drawn", "-9"),
+        ("audit", "rule", "9"),
+        ("audit", "pool", "-2"),
+        ("covered", "opening", "'x'"),
+        ("covered", "step_start", "-1"),
+        ("covered", "at_seconds", "-7"),
+    ];
+    for (table, column, value) in values {
         let folder = tempdir().unwrap();
         let path = folder.path().join("ledger");
         let mut ledger = Ledger::open(&path).unwrap();
         ledger.put(&entry("/a", 1)).unwrap();
-        ledger.connection.execute(&format!("UPDATE audit SET {column} = {value}"), ()).unwrap();
+        ledger.connection.execute(&format!("UPDATE {table} SET {column} = {value}"), ()).unwrap();
         let error = ledger.of_place(&named("/a")).unwrap_err();
         assert!(matches!(error, LedgerError::Damaged { .. }), "{column}: {error}");
     }
@@ -239,7 +290,7 @@ fn a_ledger_of_format_1_is_brought_to_todays() {
     assert_eq!(found[0].seen.unwrap().frames, 70);
     assert_eq!(found[1].nonce.as_ref().unwrap().to_string(), "2026-11-23");
     // Nobody knows any more whether the nonces were given.
-    assert!(found.iter().all(|entry| entry.remembered(&entry.names).sample.is_none()));
+    assert!(found.iter().all(|entry| entry.remembered(&entry.names).draw.is_none()));
     assert!(found.iter().all(|entry| entry.rule == DrawRule::Uniform));
     drop(ledger);
     assert_eq!(Ledger::open(&path).unwrap().of_place(&named("/runs/toy")).unwrap(), found);
@@ -256,6 +307,28 @@ fn a_ledger_of_format_2_keeps_the_rules_of_its_draws() {
     let found = Ledger::open(&path).unwrap().of_place(&named("/runs/toy")).unwrap();
     let rules: Vec<u64> = found.iter().map(|entry| entry.rule.into()).collect();
     assert_eq!(rules, [1, 2, 1, 1, 1]);
+}
+
+#[test]
+fn a_ledger_of_format_3_keeps_its_samples_debts_and_proofs() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("ledger");
+    Connection::open(&path).unwrap().execute_batch(include_str!("format_3.sql")).unwrap();
+    let ledger = Ledger::open(&path).unwrap();
+    assert_eq!(number(&ledger.connection, "user_version").unwrap(), LEDGER_FORMAT);
+    let found = ledger.of_place(&named("/runs/toy")).unwrap();
+    let draws = found.iter().map(|entry| entry.remembered(&entry.names).draw);
+    let draws: Vec<Option<(u64, Option<u64>)>> =
+        draws.map(|draw| draw.map(|draw| (draw.pool, draw.agreed))).collect();
+    assert_eq!(draws, [Some((5, Some(1))), None, None, None]);
+    assert!(found.iter().all(|entry| entry.covered.is_empty() && entry.pool.is_none()));
+    let counts = |entry: &Entry| (entry.open().count(), entry.due().count());
+    assert_eq!(found.iter().map(counts).collect::<Vec<_>>(), [(0, 0), (0, 0), (0, 2), (1, 0)]);
+    drop(ledger);
+    let mut ledger = Ledger::open(&path).unwrap();
+    assert_eq!(ledger.of_place(&named("/runs/toy")).unwrap(), found);
+    ledger.put(&entry("/runs/toy", 9)).unwrap();
+    assert_eq!(ledger.of_place(&named("/runs/toy")).unwrap()[4], entry("/runs/toy", 9));
 }
 
 #[test]
@@ -332,6 +405,7 @@ fn what_is_open_or_due_outlives_its_place() {
     }
     ledger.forget(&named("/none")).unwrap();
     assert_eq!((rows(&ledger, "audit"), rows(&ledger, "divergence")), (1, 0));
+    assert_eq!(rows(&ledger, "covered"), 0, "the one that is left has never ended");
 }
 
 #[test]

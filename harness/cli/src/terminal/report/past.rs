@@ -1,5 +1,6 @@
 //! What a report says of the audits before, for people.
 
+use reenact_core::plain::count;
 use reenact_core::verify::{NonceSource, Past, Report, date};
 
 use super::fact;
@@ -21,6 +22,11 @@ pub(crate) fn show(report: &Report) {
     if let known @ 1.. = past.unended {
         let plural = if known == 1 { "" } else { "s" };
         fact("", format_args!("{known} audit{plural} of this run began and never ended"));
+    }
+    if let (Some(covered), Some(claim)) = (report.covered(), &report.claim) {
+        let (known, of_all) = (covered.count_below(claim.segments), claim.segments);
+        let how = "replayed and right to the last bit, now or before";
+        fact("covered", format_args!("{known} of {}: {how}", count(of_all, "segment")));
     }
     show_due(report, past);
 }

@@ -1,5 +1,6 @@
 //! What earlier audits saw, drew and proved.
 
+pub(in crate::verify) mod coverage;
 pub(in crate::verify) mod debt;
 pub(in crate::verify) mod proven;
 pub(in crate::verify) mod recall;

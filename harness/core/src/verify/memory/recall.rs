@@ -10,13 +10,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::digest::Digest;
 use crate::format::{Event, FrameReader, Object, ReadAt, ReadRun};
 use crate::verify::advice::Advice;
-use crate::verify::challenge::Challenge;
+use crate::verify::coverage::Coverage;
 use crate::verify::date::date;
 use crate::verify::debt::{Debt, segments};
 use crate::verify::finding::{Finding, Place};
 use crate::verify::proven::Open;
 use crate::verify::recording::Recording;
-use crate::verify::remembered::{Past, Remembered, Seen, largest_of_each_nonce};
+use crate::verify::remembered::{Past, Remembered, Seen};
 
 /// Holds what earlier audits say about a recording.
 #[derive(Debug)]
@@ -35,8 +35,8 @@ pub struct Recall {
     pub debts: Vec<Debt>,
     /// How much the ledger knew.
     pub past: Past,
-    /// What the audits before drew from this very commitment, and found right.
-    pub samples: Vec<Challenge>,
+    /// What the audits before have covered of this very recording.
+    pub coverage: Coverage,
 }
 
 /// Holds the heads of a journal after the numbers of frames that matter.
@@ -79,14 +79,14 @@ pub fn recall(
     });
     let (audits, unended): (Vec<&Remembered>, Vec<&Remembered>) =
         counted.map(|(found, _)| *found).partition(|found| found.ended);
-    let samples = audits.iter().filter_map(|found| found.sample.as_ref());
-    let samples = samples.filter(|sample| Some(sample.commitment) == commitment);
-    let samples: Vec<Challenge> = largest_of_each_nonce(samples).into_iter().cloned().collect();
+    let coverage = recording.map(|recording| Coverage::of(recording, &of_this));
+    let coverage = coverage.unwrap_or_default();
     let debts = debts_of(&of_this, recording);
     let past = Past {
         audits: audits.len() as u64,
         first_at_seconds: audits.iter().map(|found| found.audited_at_seconds).min(),
-        samples: samples.len() as u64,
+        samples: coverage.draws(),
+        covered: coverage.covered().clone(),
         unended: unended.len() as u64,
         due: segments(debts.iter()),
         problem: None,
@@ -96,7 +96,7 @@ pub fn recall(
     let committed = so_far.map(|found| Seen { frames: found.frames, head: found.head });
     let seen = committed.or(heads.end.filter(|_| heads.has_checkpoint));
     let (open, notes) = (held(&of_this), notes(&judged, &of_this));
-    Recall { seen, finding: heads.objection(&judged), open, notes, debts, past, samples }
+    Recall { seen, finding: heads.objection(&judged), open, notes, debts, past, coverage }
 }
 
 impl Recall {

@@ -2,6 +2,7 @@
 
 use crate::verify::proven::Proven;
 use crate::verify::segment_report::SegmentReport;
+use crate::verify::segment_set::SegmentSet;
 use crate::verify::whole::Report;
 
 impl Report {
@@ -15,5 +16,19 @@ impl Report {
         };
         let left = self.segments.iter().filter(|found| !settled(found));
         left.map(|found| (found.segment.index, found.why_not())).collect()
+    }
+
+    /// Returns the segments that were replayed, drawn or not, and agreed bit for bit from the
+    /// declared start on. What passed within a tolerance says nothing of smaller edits.
+    pub fn agreed(&self) -> impl Iterator<Item = &SegmentReport> {
+        let replayed = self.segments.iter().chain(&self.controls);
+        let exact = replayed.filter(|_| self.tolerance.is_none());
+        exact.filter(|found| found.agrees_as_declared())
+    }
+
+    /// Returns what this audit and those before have covered; none if no ledger was asked.
+    pub fn covered(&self) -> Option<SegmentSet> {
+        let before = self.past.as_ref()?.covered.below(u64::MAX);
+        Some(before.chain(self.agreed().map(|found| found.segment.index)).collect())
     }
 }

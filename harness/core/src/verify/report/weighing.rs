@@ -177,6 +177,12 @@ impl SegmentReport {
         replay.divergence.is_none() && exact
     }
 
+    /// Says whether it did so, and from the declared initial state on.
+    pub(in crate::verify) fn agrees_as_declared(&self) -> bool {
+        let SegmentOutcome::Replayed { replay } = &self.outcome else { return false };
+        self.agrees_bit_for_bit() && replay.agrees()
+    }
+
     /// Returns the step at which a replay left the recording, or the last one, where only
     /// the state after it tells.
     fn leaves_at(&self) -> u64 {

@@ -10,6 +10,7 @@ use crate::verify::advice::Advice;
 use crate::verify::audited::Audited;
 use crate::verify::challenge::Challenge;
 use crate::verify::course::LossPoint;
+use crate::verify::coverage::Coverage;
 use crate::verify::evidence::Evidence;
 use crate::verify::expected::{Expected, ExpectedSpec};
 use crate::verify::finding::Finding;
@@ -17,9 +18,8 @@ use crate::verify::independence::{Builds, Independence};
 use crate::verify::nonce_source::NonceSource;
 use crate::verify::note::note;
 use crate::verify::reach::Reach;
-use crate::verify::recall::Recall;
 use crate::verify::recording::Recording;
-use crate::verify::remembered::{Past, escape_of_all};
+use crate::verify::remembered::Past;
 use crate::verify::sampled_by::SampledBy;
 use crate::verify::segment_report::{SegmentOutcome, SegmentReport};
 use crate::verify::tolerance::Tolerance;
@@ -35,9 +35,10 @@ use crate::verify::vouched::Vouched;
 /// choose itself, the tolerance of an audit across classes of device, the rule of
 /// the draw (a report without one was drawn by rule 1), who decided on the sample, what was
 /// audited, the outcome `changed` of a segment, segments that were due from earlier
-/// audits, controls, the spec that was ordered, the list of trusted builds, and how far a run
-/// has come that still trains or has ended early. A report without such a list that says
-/// `independent` may be an older one, and means another binary.
+/// audits, controls, what audits before had covered, how long a replay took, the spec that was
+/// ordered, the list of trusted builds, and how far a run has come that still trains or has
+/// ended early. A report without such a list that says `independent` may be an older one, and
+/// means another binary.
 pub const REPORT_FORMAT: u32 = 1;
 
 /// Numbers of tampered segments for which the chance of escape is reported.
@@ -178,7 +179,8 @@ pub struct Escape {
     /// Probability that none of them was drawn.
     pub probability: f64,
     /// Probability that none of them was drawn in this audit, nor in an earlier
-    /// one whose replay agreed; none if no ledger was asked.
+    /// one, of what has agreed; 0 if they can lie nowhere any more. None if no ledger was
+    /// asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probability_so_far: Option<f64>,
 }
@@ -203,11 +205,8 @@ impl Report {
         let build_differences = between(Environment::build_differences);
         findings.extend(note(&segments));
         let nonce_source = evidence.nonce_source;
-        let escape = match &challenge {
-            Some(challenge) => escapes(challenge, evidence.recall, nonce_source.as_ref()),
-            None => Vec::new(),
-        };
-        let report = Self {
+        let recall = evidence.recall;
+        let mut report = Self {
             format: REPORT_FORMAT,
             verdict: Verdict::Inconclusive,
             reasons: Vec::new(),
@@ -219,14 +218,14 @@ impl Report {
             challenge,
             sampled_by: evidence.sampled_by,
             nonce_source,
-            past: evidence.recall.map(|recall| recall.past.clone()),
+            past: recall.map(|recall| recall.past.clone()),
             findings,
             // Where nothing was replayed, nothing was allowed.
             tolerance: evidence.tolerance.filter(|_| !segments.is_empty()),
             segments,
             due,
             controls: evidence.controls,
-            escape,
+            escape: Vec::new(),
             independence,
             trusted_builds: trusted.map(|list| list.named(auditor.binary)),
             required: evidence.required,
@@ -236,6 +235,7 @@ impl Report {
             advice: Vec::new(),
             auditor,
         };
+        report.escape = report.escapes(recall.map(|recall| &recall.coverage));
         report.decided()
     }
 
@@ -272,6 +272,26 @@ impl Report {
         if sought.is_empty() { 0 } else { not.len() }
     }
 
+    /// Returns the chances of escape, and what is left of them after the audits that a ledger
+    /// remembers. A nonce that was given lowers no chance, as the trainer may have known it.
+    fn escapes(&self, before: Option<&Coverage>) -> Vec<Escape> {
+        let Some(challenge) = &self.challenge else { return Vec::new() };
+        let counts = self.nonce_source.as_ref().is_some_and(NonceSource::is_unforeseen);
+        let sampled = challenge.drawing().sampled;
+        let judged = self.segments.iter().filter(|found| found.is_judged());
+        let found = judged.filter(|found| sampled.binary_search(&found.segment.index).is_ok());
+        let drawn = counts.then_some((challenge, found.count() as u64));
+        let covered = || self.agreed().map(|found| found.segment.index);
+        let now = before.map(|before| before.and(drawn, covered()));
+        let possible = TAMPERED.into_iter().filter(|&tampered| tampered <= challenge.total);
+        let escape = |tampered| Escape {
+            tampered,
+            probability: challenge.escape(tampered),
+            probability_so_far: now.as_ref().map(|now| now.escape(tampered)),
+        };
+        possible.map(escape).collect()
+    }
+
     /// Says whether every drawn segment was replayed and agreed with the
     /// recording, so that tampering with one of them would have been seen.
     pub fn sample_agreed(&self) -> bool {
@@ -294,25 +314,4 @@ fn beside(challenge: &Challenge, segments: &[SegmentReport]) -> Vec<u64> {
     let replayed: Vec<u64> = segments.iter().map(|report| report.segment.index).collect();
     assert!(drawn.iter().all(|index| replayed.contains(index)), "what was drawn is reported");
     replayed.into_iter().filter(|index| drawn.binary_search(index).is_err()).collect()
-}
-
-/// Returns the chances of escape, and what is left of them after the audits that a ledger
-/// remembers. A nonce that was given lowers no chance, as the trainer may have known it.
-fn escapes(
-    challenge: &Challenge,
-    recall: Option<&Recall>,
-    nonce_source: Option<&NonceSource>,
-) -> Vec<Escape> {
-    let counts = nonce_source.is_some_and(NonceSource::is_unforeseen);
-    let so_far = |tampered| {
-        let samples = recall?.samples.iter().chain([challenge].into_iter().filter(|_| counts));
-        Some(escape_of_all(samples, tampered))
-    };
-    let possible = TAMPERED.into_iter().filter(|&tampered| tampered <= challenge.total);
-    let escape = |tampered| Escape {
-        tampered,
-        probability: challenge.escape(tampered),
-        probability_so_far: so_far(tampered),
-    };
-    possible.map(escape).collect()
 }

@@ -12,6 +12,8 @@ pub enum DrawRule {
     /// 2: the last segment always, as its weights are what is used, and the
     /// others equally likely.
     LastAlways,
+    /// 3: from what is not covered yet; its last segment always, if it is that of the run.
+    Uncovered,
 }
 
 /// Says that a number is that of no rule.
@@ -25,6 +27,7 @@ impl DrawRule {
         match self {
             Self::Uniform => "reenact v1 challenge",
             Self::LastAlways => "reenact v2 challenge",
+            Self::Uncovered => "reenact v3 challenge",
         }
     }
 }
@@ -34,6 +37,7 @@ impl From<DrawRule> for u64 {
         match rule {
             DrawRule::Uniform => 1,
             DrawRule::LastAlways => 2,
+            DrawRule::Uncovered => 3,
         }
     }
 }
@@ -45,6 +49,7 @@ impl TryFrom<u64> for DrawRule {
         match number {
             1 => Ok(Self::Uniform),
             2 => Ok(Self::LastAlways),
+            3 => Ok(Self::Uncovered),
             _ => Err(DrawRuleError(number)),
         }
     }

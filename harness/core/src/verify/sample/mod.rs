@@ -5,3 +5,4 @@ pub(in crate::verify) mod draw_rule;
 pub(in crate::verify) mod nonce_source;
 pub(in crate::verify) mod power;
 pub(in crate::verify) mod sampled_by;
+pub(in crate::verify) mod segment_set;

@@ -22,6 +22,10 @@ pub struct SegmentReport {
     /// that died and was started again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub incidents: Vec<String>,
+    /// How long its replays took, of whatever did them: what a plan reckons with. It decides
+    /// nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<f64>,
 }
 
 /// Says what the replay of a segment gave.

@@ -1,0 +1,75 @@
+//! Segments that audits have covered, and what vouches for them.
+
+use reenact_core::digest::Digest;
+use reenact_core::verify::CoveredSegment;
+use serde::{Deserialize, Serialize};
+
+/// Holds a segment that an audit replayed and that agreed bit for bit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Covered {
+    /// Which, and between which states.
+    #[serde(flatten)]
+    pub found: CoveredSegment,
+    /// What computed it.
+    #[serde(flatten)]
+    pub by: Device,
+    /// How long its replay took there.
+    pub seconds: f64,
+    /// Why it was taken back, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disowned_because: Option<String>,
+}
+
+/// Names a device, and the binary that used it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    /// Name of the machine.
+    pub host: String,
+    /// Name of the device there: `cpu`, `cuda:0`.
+    pub device: String,
+    /// Its serial number, if the engine knows one.
+    pub device_serial: Option<String>,
+    /// Its driver, if it has one.
+    pub driver: Option<String>,
+    /// Digest of the auditing binary.
+    pub binary: Digest,
+}
+
+/// Counts what a device vouches for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DeviceSummary {
+    /// Names it, as [`Device::id`] does.
+    pub id: String,
+    /// Segments that it has replayed and that agreed.
+    pub covered: u64,
+    /// How many of these were taken back.
+    pub disowned: u64,
+    /// When the last of them was covered, in seconds since 1970.
+    pub last_at_seconds: u64,
+}
+
+/// Counts what was taken back of one run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Disowned {
+    /// Where the recording lay; empty if the place was forgotten.
+    pub place: String,
+    /// Name of the run; none if its spec could not be read.
+    pub name: Option<String>,
+    /// How many segments.
+    pub segments: u64,
+}
+
+impl Device {
+    /// Names it to people: by its serial number, else by its place.
+    pub fn id(&self) -> String {
+        let place = || format!("{}:{}", self.host, self.device);
+        self.device_serial.clone().unwrap_or_else(place)
+    }
+}
+
+impl Covered {
+    /// Says whether nobody has taken it back.
+    pub fn stands(&self) -> bool {
+        self.found.disowned_at_seconds.is_none()
+    }
+}
