@@ -14,7 +14,7 @@ fn help_names_the_exit_codes_and_examples() {
     for part in ["Exit codes", "64", "70", "audit", "record", "inspect", "diff"] {
         assert!(help.contains(part), "{part}");
     }
-    for command in ["audit", "record", "inspect", "diff", "doctor"] {
+    for command in ["audit", "record", "inspect", "diff", "doctor", "plan"] {
         let help = reenact(&[command, "--help"]).expect(MATCH).stdout;
         assert!(help.contains("Examples:") && help.contains("--json"), "{command}: {help}");
     }

@@ -114,10 +114,10 @@ fn what_a_disowned_device_covered_is_drawn_again() {
 }
 
 #[test]
-fn a_checkpoint_that_is_replaced_after_it_was_covered_is_not_covered_any_more() {
+fn nothing_is_covered_of_a_run_that_was_put_in_the_place_of_another() {
     let place = Place::recorded();
     place.audit(&["--sample", "all"]).expect(MATCH);
-    // Recorded again: what was covered was another run, and the ledger says that as well.
+    // Recorded again: what was covered was another run. The ledger says that as well.
     place.record("8");
     let report = place.audit(&["--sample", "3"]).expect(DIVERGENT).json();
     assert!(report["challenge"]["covered"].is_null(), "{report}");

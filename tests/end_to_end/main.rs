@@ -38,9 +38,13 @@ mod ledger;
 mod machine_claims;
 #[cfg(target_os = "linux")]
 mod memory;
+mod nightly;
+mod nightly_killed;
 mod page;
 #[cfg(unix)]
 mod plain_text;
+#[cfg(unix)]
+mod plan;
 #[cfg(unix)]
 mod proven;
 mod recording;

@@ -44,7 +44,8 @@ fn stop(child: Child, run: &Path, bytes: u64, signal: &str) -> Ran {
 /// Returns the step that the hint names.
 fn step_named(ran: &Ran) -> u64 {
     let (_, after) = ran.stderr.split_once("it starts from step ").expect(&ran.stderr);
-    after.trim().parse().unwrap_or_else(|_| panic!("{}", ran.stderr))
+    let number = after.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
+    number.parse().unwrap_or_else(|_| panic!("{}", ran.stderr))
 }
 
 fn inspect(run: &Path) -> serde_json::Value {

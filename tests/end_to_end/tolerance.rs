@@ -393,8 +393,14 @@ fn what_the_examination_found_outlives_a_replay_that_cannot_begin() {
         let mut command = binary();
         command.env("TMPDIR", &nowhere).arg("audit").arg(run).arg("--json").args(ELSEWHERE);
         command.arg("--calibration").arg(&ground.calibration);
+        command.arg("--ledger").arg(ground.path("ledger"));
         let report = Ran::from(&command.output().unwrap()).expect(code).json();
         assert!(report["segments"].as_array().unwrap().is_empty());
+        // Nor is the draw taken back: whoever fills the disk could choose another.
+        let mut command = binary();
+        command.args(["ledger", "show", "--json", "--ledger"]).arg(ground.path("ledger")).arg(run);
+        let entries = Ran::from(&command.output().unwrap()).expect(MATCH).json();
+        assert!(!entries[0]["debts"].as_array().unwrap().is_empty(), "{entries}");
         assert_eq!(findings(&report).len(), usize::from(code == DIVERGENT));
     }
 }

@@ -32,7 +32,7 @@ pub fn audit(
     observer: &dyn Observer,
 ) -> Result<Report, Failure> {
     let store = Directory::open(&request.run)?;
-    let mut memory = request.remembering.open(&request.run, observer)?;
+    let mut memory = request.remembering.open(&request.run, request.at_seconds, observer)?;
     let mut examination = examined(&store, request.so_far, request.signers.as_ref(), observer);
     request.expected.iter().for_each(|expected| examination.expect(expected));
     let Examination { mut findings, recording, vouched, .. } = examination;

@@ -92,8 +92,9 @@ impl Selection {
             Some(given) => given,
             None => (fresh()?, NonceSource::Fresh),
         };
-        let (covered, grows) =
-            (self.covered.as_ref().unwrap_or(covered), recording.so_far.is_some());
+        // More segments may follow the last one of a run that still trains.
+        let grows = recording.so_far.is_some();
+        let covered = self.covered.as_ref().unwrap_or(covered);
         let challenge = Challenge::new(recording.commitment, nonce, total, count);
         let challenge = Challenge { covered: covered.clone(), grows, ..challenge };
         let (segments, nonce_source) = (challenge.draw(), Some(source));

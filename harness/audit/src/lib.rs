@@ -47,6 +47,7 @@ pub use place::names;
 pub use programs::Programs;
 pub use replays::Sabotage;
 pub use request::{Request, available_threads};
+pub use witness::{host, witness};
 pub use worker::{
     Cost, End, Message, Operate, Rehearse, Replay, Seek, Take, Taken, Task, rehearsals, serve,
 };

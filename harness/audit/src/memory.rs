@@ -5,12 +5,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use reenact_core::digest::Digest;
 use reenact_core::format::{Object, ReadRun};
+use reenact_core::plain::plain;
 use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
 use reenact_core::verify::{
-    CoveredSegment, Debt, DrawRule, Recall, Recording, Remembered, Report, SegmentSet, Verdict,
-    recall,
+    Advice, CoveredSegment, Debt, DrawRule, Finding, Recall, Recording, Remembered, Report,
+    SegmentSet, Verdict, Weight, recall,
 };
-use reenact_store::{BEGUN, Covered, Directory, Divergent, Entry, Ledger, Owed, Paid};
+use reenact_store::{
+    Alarm, AlarmKind, BEGUN, Covered, Directory, Divergent, Entry, Ledger, Owed, Paid,
+};
 
 use crate::draw::{Drawn, fresh_nonce};
 use crate::event::{Event, Observer};
@@ -48,6 +51,10 @@ pub(crate) struct Memory<'a> {
     /// Name and digest of the spec, of a recording that may not be whole.
     spec: Option<(String, Digest)>,
     drawn_at_seconds: Option<u64>,
+    /// When the audit is; none for the system's clock.
+    at_seconds: Option<u64>,
+    /// What was drawn, as long as nothing of it is replayed.
+    drawn: Vec<Owed>,
     nothing: SegmentSet,
     problem: Option<String>,
     observer: &'a dyn Observer,
@@ -65,6 +72,7 @@ impl Remembering {
     pub(crate) fn open<'a>(
         &self,
         run: &Path,
+        at_seconds: Option<u64>,
         observer: &'a dyn Observer,
     ) -> Result<Memory<'a>, Failure> {
         let key = fresh_nonce()?.to_string()[..32].to_owned();
@@ -78,15 +86,16 @@ impl Remembering {
             },
         };
         let names = names(run);
-        let (recall, spec, drawn_at_seconds, nothing) = (None, None, None, SegmentSet::default());
         Ok(Memory {
             key,
             names,
             ledger,
-            recall,
-            spec,
-            drawn_at_seconds,
-            nothing,
+            recall: None,
+            spec: None,
+            drawn_at_seconds: None,
+            at_seconds,
+            drawn: Vec::new(),
+            nothing: SegmentSet::default(),
             problem,
             observer,
         })
@@ -156,7 +165,8 @@ impl Memory<'_> {
         }
         let Some(mut entry) = self.entry(Some(recording)) else { return };
         let owed = |&segment| Owed { segment, why: UNENDED.into(), paid_at_seconds: None };
-        entry.debts = drawn.segments.iter().map(owed).collect();
+        self.drawn = drawn.segments.iter().map(owed).collect();
+        entry.debts.clone_from(&self.drawn);
         entry.total = recording.segment_count();
         if let Some(challenge) = &drawn.challenge {
             self.drawn_at_seconds = Some(entry.audited_at_seconds);
@@ -185,7 +195,7 @@ impl Memory<'_> {
         let mut doubt = None;
         if let Some(entry) = self.entry(judged.as_ref().map(|(recording, _)| *recording)) {
             let entry = self.ended(entry, report, judged);
-            match self.put(&entry) {
+            match self.put(&entry).and_then(|()| self.keep_coverage(&entry.place, report)) {
                 Ok(()) => self.problem = None,
                 Err(failure) => {
                     doubt = Some(format!("this audit cannot be remembered: {}", failure.message));
@@ -200,6 +210,15 @@ impl Memory<'_> {
     /// Returns why not everything is known or remembered.
     pub(crate) fn problem(self) -> Option<String> {
         self.problem
+    }
+
+    /// Leaves what plans need to know. A ledger that is locked takes it from the next audit.
+    fn keep_coverage(&mut self, place: &str, report: &Report) -> Result<(), Failure> {
+        let (Some(ledger), Some(coverage)) = (&mut self.ledger, &report.coverage) else {
+            return Ok(());
+        };
+        let kept = ledger.keep(Ledger::COVERAGE, place, &coverage.condensed());
+        kept.or_else(|error| if error.is_lock() { Ok(()) } else { Err(error.into()) })
     }
 
     fn put(&mut self, entry: &Entry) -> Result<(), Failure> {
@@ -225,7 +244,7 @@ impl Memory<'_> {
             spec: spec.map(|(_, digest)| *digest),
             seen: recall.seen,
             commitment: recording.map(|recording| recording.commitment),
-            audited_at_seconds: now_seconds(),
+            audited_at_seconds: self.at_seconds.unwrap_or_else(now_seconds),
             verdict: BEGUN.into(),
             reason: None,
             drawn: 0,
@@ -239,11 +258,23 @@ impl Memory<'_> {
             agreed: false,
             contradicted,
             accused: contradicted || !recall.open.is_empty(),
+            expected: false,
             covered: Vec::new(),
             debts: Vec::new(),
             divergences: Vec::new(),
+            alarms: Vec::new(),
             pays: Vec::new(),
         })
+    }
+
+    /// Returns what was drawn and is not in the report, as the replays could not begin.
+    fn unreplayed(&self, report: &Report) -> impl Iterator<Item = Owed> {
+        let why = "the replays could not begin";
+        let missing = self
+            .drawn
+            .iter()
+            .filter(|owed| report.segments.iter().all(|found| found.segment.index != owed.segment));
+        missing.map(|owed| Owed { why: why.into(), ..owed.clone() })
     }
 
     fn ended(
@@ -263,11 +294,20 @@ impl Memory<'_> {
         };
         let paid = self.debts().iter().filter(|debt| settled(debt.segment));
         let paid = paid.map(|debt| Paid { audit: debt.audit.clone(), segment: debt.segment });
-        let seen = entry.seen;
-        let divergences = report.proven().into_iter();
-        let divergences = divergences
-            .map(|proven| Divergent { id: proven.id(seen), proven, closing: None })
-            .collect();
+        let states = |segment: Option<u64>| {
+            let recording = judged.as_ref().map(|(recording, _)| *recording)?;
+            // Where it is the start or the sum of all segments, the first state names the run.
+            let segment = segment.map(|segment| recording.segment(segment));
+            let (from, to) = segment.map_or((0, 0), |found| (found.step_start, found.step_end));
+            let roots = &recording.history.checkpoints;
+            Some((*roots.get(&from)?, *roots.get(&to)?))
+        };
+        let divergences = report.proven().into_iter().map(|proven| {
+            let id = proven.id(entry.spec, states(proven.segment));
+            Divergent { id, proven, closing: None }
+        });
+        let divergences = divergences.collect();
+        let alarms = alarms(&entry.place, report);
         let covered = judged.map_or(Vec::new(), |(recording, device)| {
             covered(report, recording, &device, entry.audited_at_seconds)
         });
@@ -285,13 +325,39 @@ impl Memory<'_> {
             sampled: challenge.map_or(0, |challenge| challenge.count),
             agreed: report.sample_agreed(),
             accused: report.verdict == Verdict::Divergent,
+            expected: report.expected.is_some(),
             covered,
-            debts: left.iter().map(owed).collect(),
+            debts: left.iter().map(owed).chain(self.unreplayed(report)).collect(),
             divergences,
+            alarms,
             pays: paid.collect(),
             ..entry
         }
     }
+}
+
+/// Returns what was found without a replay. What audits before have proven is kept with them.
+/// Whatever a recording is called divergent for is kept: else nobody would be told of it.
+fn alarms(place: &str, report: &Report) -> Vec<Alarm> {
+    let kind = |found: &Finding| match found.advice {
+        Some(Advice::Close { .. }) => None,
+        Some(Advice::Order) => Some(AlarmKind::Expected),
+        Some(Advice::Forget) => Some(AlarmKind::Contradiction),
+        _ => Some(AlarmKind::Files),
+    };
+    let found = report.findings.iter().filter(|found| found.weight == Weight::Divergent);
+    let alarm = |found: &Finding| {
+        let (object, words) = (plain(&found.place.object), plain(&found.problem));
+        Some(Alarm::of(kind(found)?, place, &object, found.place.step, &words))
+    };
+    let mut alarms: Vec<Alarm> = found.filter_map(alarm).collect();
+    let held = report.findings.iter().any(|found| kind(found).is_none());
+    let untold = alarms.is_empty() && !held && report.proven().is_empty();
+    if report.verdict == Verdict::Divergent && untold {
+        let words = report.reasons.first().map(|reason| plain(reason)).unwrap_or_default();
+        alarms.push(Alarm::of(AlarmKind::Other, place, "segments", None, &words));
+    }
+    alarms
 }
 
 /// Returns what a report says of each segment that agreed bit for bit, bound to the states

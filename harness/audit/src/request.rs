@@ -30,6 +30,8 @@ pub struct Request {
     pub required: Option<Independence>,
     /// Whether the audit is remembered, and where.
     pub remembering: Remembering,
+    /// When the audit is, in seconds since 1970; none for the system's clock.
+    pub at_seconds: Option<u64>,
     /// Where segments are replayed.
     pub device: Device,
     /// Whether the causes of divergences are sought.
@@ -51,6 +53,7 @@ impl Request {
             trusted_builds: None,
             required: None,
             remembering: Remembering::Nothing,
+            at_seconds: None,
             device,
             explains: true,
             sabotage: None,

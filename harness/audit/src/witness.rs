@@ -7,7 +7,7 @@ use reenact_store::Device;
 
 /// Names the device that replays on this machine. None of it decides anything: it is for
 /// finding again what a device vouched for, should it turn out to be a bad one.
-pub(crate) fn witness(auditor: &Environment, device: &str) -> Device {
+pub fn witness(auditor: &Environment, device: &str) -> Device {
     let Engine { class, notes } = &auditor.engine;
     Device {
         host: host(),
@@ -20,12 +20,12 @@ pub(crate) fn witness(auditor: &Environment, device: &str) -> Device {
 
 /// Returns the name of this machine.
 #[cfg(unix)]
-fn host() -> String {
+pub fn host() -> String {
     plain(&rustix::system::uname().nodename().to_string_lossy())
 }
 
 #[cfg(not(unix))]
-fn host() -> String {
+pub fn host() -> String {
     std::env::var("COMPUTERNAME").map_or_else(|_| "unknown".into(), |name| plain(&name))
 }
 

@@ -221,6 +221,10 @@ pub(crate) fn engine(setting: &Setting) -> Result<Engine, TrainerError> {
     class.insert("engine".into(), BURN.into());
     let threads = if named == Named::Cpu { 1 } else { setting.threads.max(1) };
     notes.insert("threads".into(), threads.to_string());
+    #[cfg(feature = "cuda")]
+    if let Some(serial) = driver::serial().filter(|_| named.class() == "cuda") {
+        notes.insert(Engine::SERIAL.into(), serial);
+    }
     Ok(Engine { class, notes })
 }
 

@@ -11,6 +11,7 @@ use reenact_core::digest::Hasher;
 use crate::device::Facts;
 
 const KERNEL_MODULE: &str = "/proc/driver/nvidia/version";
+const GPUS: &str = "/proc/driver/nvidia/gpus";
 
 /// Where the kernel compiler looks for the mathematical functions of a CUDA
 /// toolkit when `CUDA_PATH` names none.
@@ -63,6 +64,23 @@ pub(crate) fn facts() -> Result<Facts, String> {
     facts.insert("libcuda".into(), library?);
     facts.insert("libdevice".into(), libdevice()?);
     Ok(facts)
+}
+
+/// Returns the serial number of the machine's only GPU. Of several it cannot be told which
+/// one a number of CUDA's means, as variables and containers order and hide them.
+pub(crate) fn serial() -> Option<String> {
+    let folders = fs::read_dir(GPUS).into_iter().flatten().flatten();
+    let texts = folders.filter_map(|gpu| fs::read_to_string(gpu.path().join("information")).ok());
+    let mut serials: Vec<String> = texts.filter_map(|text| uuid(&text)).collect();
+    let only = serials.pop()?;
+    serials.is_empty().then_some(only)
+}
+
+/// Reads it from what the kernel module says of a GPU.
+fn uuid(information: &str) -> Option<String> {
+    let mut lines = information.lines();
+    let value = lines.find_map(|line| line.strip_prefix("GPU UUID:"))?.trim();
+    value.starts_with("GPU-").then(|| value.to_owned())
 }
 
 /// Finds the file of the driver's library among those that this process has loaded.
@@ -144,6 +162,15 @@ mod tests {
         assert_eq!(one, name("one"));
         fs::remove_dir_all(&place).unwrap();
         assert!(identify(&file).is_err());
+    }
+
+    #[test]
+    fn a_gpu_is_named_by_what_the_kernel_module_says() {
+        let text = "Model: \t\t NVIDIA H200\nIRQ:   \t\t 42\n\
+                    GPU UUID: \t GPU-2d7464a3-3231-11fe-df0a-18d3e1f0787d\nVideo BIOS: 96\n";
+        assert_eq!(uuid(text).as_deref(), Some("GPU-2d7464a3-3231-11fe-df0a-18d3e1f0787d"));
+        assert_eq!(uuid("GPU UUID: \t ????????\n"), None);
+        assert_eq!(uuid(""), None);
     }
 
     #[test]

@@ -92,7 +92,11 @@ fn over_one_finished_run_the_chances_are_those_of_one_draw_of_all() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let tried = runner.run(&(0u64..1000, counts, 1..=SEGMENTS), |(run, counts, tampered)| {
         let mut nights = Nights::new(&stored, run);
-        counts.iter().for_each(|count| nights.audit(*count, false));
+        for count in &counts {
+            let planned = nights.coverage().escape_after(*count, false, tampered);
+            nights.audit(*count, false);
+            prop_assert!(is_close(nights.coverage().escape(tampered), planned), "as planned");
+        }
         let coverage = nights.coverage();
         let drawn = counts.iter().sum::<u64>().min(SEGMENTS);
         prop_assert_eq!(coverage.covered().count(), drawn, "each night draws others");

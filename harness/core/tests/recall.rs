@@ -10,6 +10,7 @@ use reenact_core::digest::Digest;
 use reenact_core::format::{Object, ReadRun};
 use reenact_core::memory::MemoryRun;
 use reenact_core::record::Recorder;
+use reenact_core::state::StateRoot;
 use reenact_core::verify::{
     Advice, Challenge, CoveredSegment, Debt, Escape, Evidence, Finding, Grade, NonceSource, Open,
     Proven, Recall, Remembered, Report, Seen, SegmentOutcome, Verdict, Weight, recall,
@@ -33,20 +34,8 @@ fn recalled(run: &MemoryRun, remembered: &[Remembered]) -> Recall {
 /// What an audit of this recording, here and now, would leave.
 fn audit_of(run: &MemoryRun, at: u64) -> Remembered {
     let seen = recalled(run, &[]).seen;
-    Remembered {
-        audited_at_seconds: at,
-        here: true,
-        ended: true,
-        accused: false,
-        reason: None,
-        lay_at: None,
-        seen,
-        commitment: examined(run).recording.map(|recording| recording.commitment),
-        draw: None,
-        covered: Vec::new(),
-        open: Vec::new(),
-        debts: Vec::new(),
-    }
+    let commitment = examined(run).recording.map(|recording| recording.commitment);
+    Remembered { seen, commitment, ..common::unread(at) }
 }
 
 #[track_caller]
@@ -270,11 +259,14 @@ fn heads_need_not_be_honest() {
     }
 }
 
+const SPEC: Digest = Digest([1; 32]);
+const STATES: (StateRoot, StateRoot) = (StateRoot(Digest([2; 32])), StateRoot(Digest([3; 32])));
+
 /// What an audit of this recording leaves that diverges.
 fn accusing(run: &MemoryRun, at: u64) -> (Report, Remembered) {
     let (count, before) = (common::whole(run).segment_count(), audit_of(run, at));
     let report = concluded(run, "all", count, &[]);
-    let named = |proven: Proven| Open { id: proven.id(before.seen), proven };
+    let named = |proven: Proven| Open { id: proven.id(Some(SPEC), Some(STATES)), proven };
     let open = report.proven().into_iter().map(named).collect();
     (report, Remembered { accused: true, open, ..before })
 }
@@ -315,7 +307,6 @@ fn the_name_of_a_divergence_says_what_it_is_and_not_when_it_was_found() {
     let (_, again) = accusing(&run, 2);
     assert_eq!(once.open, again.open);
     let Open { id, proven } = &once.open[0];
-    let seen = once.seen;
     assert!(id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
     let others = [
         Proven { segment: None, ..proven.clone() },
@@ -323,8 +314,9 @@ fn the_name_of_a_divergence_says_what_it_is_and_not_when_it_was_found() {
         Proven { stage: None, step: None, ..proven.clone() },
         Proven { grade: Grade::Tolerance, ..proven.clone() },
     ];
-    assert!(others.iter().all(|other| other.id(seen) != *id));
-    assert_ne!(proven.id(None), *id);
+    assert!(others.iter().all(|other| other.id(Some(SPEC), Some(STATES)) != *id));
+    assert_ne!(proven.id(None, Some(STATES)), *id);
+    assert_ne!(proven.id(Some(SPEC), None), *id);
 }
 
 #[test]

@@ -3,7 +3,8 @@
 mod common;
 
 use common::{
-    audit, environment, events, matches, record, retold, segment_reports, spec, spec_with, trainer,
+    audit, environment, events, matches, raw_frames, record, reforged, resume, retold,
+    segment_reports, spec, spec_with, trainer,
 };
 use reenact_core::format::{Event, Object, SIGNATURE_NAMESPACE, SecretKey, SoFar};
 use reenact_core::memory::MemoryRun;
@@ -285,4 +286,23 @@ fn an_end_where_no_state_was_stored_is_refused() {
         let report = audit(&retold(&run, &told), None);
         assert!(report.reasons[0].contains("no state was stored"), "{:?}", report.reasons);
     }
+}
+
+#[test]
+fn a_recording_of_the_first_format_still_audits_and_goes_on_in_it() {
+    let in_format_1 = |run: &MemoryRun| {
+        let mut older = run.clone();
+        older.objects.get_mut(&Object::Journal).unwrap()[16] = 1;
+        let frames = raw_frames(&older);
+        reforged(&older, &frames)
+    };
+    let run = in_format_1(&record(&spec()));
+    assert_eq!(run.objects[&Object::Journal][16..20], [1, 0, 0, 0]);
+    assert!(matches(&audit(&run, None)));
+    // What was begun in it is gone on with in it, and cannot end early.
+    let mut killed = without_commitment(in_format_1(&killed_after(8)));
+    assert!(matches!(end_early(&mut killed, 12), Err(RecordError::CannotEnd)));
+    resume(&mut killed, &spec());
+    assert_eq!(killed.objects[&Object::Journal][16..20], [1, 0, 0, 0]);
+    assert!(matches(&audit(&killed, None)));
 }

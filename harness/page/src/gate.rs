@@ -2,6 +2,8 @@
 
 use maud::{Markup, html};
 
+use super::{advice, figure};
+
 /// Says how something looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GateTone {
@@ -60,7 +62,7 @@ impl GatePage {
     /// Writes the page.
     pub fn render(&self) -> String {
         let body = html! {
-            header { p.over { "reenact gate" } h1 { (self.state) } }
+            header { p.over { "reenact gate" } h1 { (figure::count(self.specs.len() as u64, "spec")) } }
             div class=(format!("verdict {}", self.tone.class())) {
                 p.sign aria-hidden="true" { (self.tone.sign()) }
                 h2 { (self.state) }
@@ -75,7 +77,7 @@ impl GatePage {
 
     fn table(&self) -> Markup {
         html! {
-            table {
+            table.facts.stacks {
                 thead {
                     tr {
                         th scope="col" { "spec" }
@@ -87,8 +89,8 @@ impl GatePage {
                     @for spec in &self.specs {
                         tr {
                             th scope="row" { (spec.name) }
-                            td { (spec.class) }
-                            @for arm in &spec.arms { (cell(arm.as_ref())) }
+                            td.words data-name="class" { (spec.class) }
+                            @for (name, arm) in self.arms.iter().zip(&spec.arms) { (cell(name, arm.as_ref())) }
                         }
                     }
                 }
@@ -97,13 +99,13 @@ impl GatePage {
     }
 }
 
-fn cell(arm: Option<&GateArm>) -> Markup {
+fn cell(name: &str, arm: Option<&GateArm>) -> Markup {
     html! {
         @match arm {
-            Some(arm) => td.differs[arm.tone == GateTone::Bad] {
-                (arm.tone.sign()) " " (arm.state)
+            Some(arm) => td.short data-name=(name) .differs[arm.tone != GateTone::Pass] {
+                span class=(format!("mark {}", arm.tone.class())) { (arm.tone.sign()) } " " (arm.state)
             },
-            None => td { "–" },
+            None => td data-name=(name) { "–" },
         }
     }
 }
@@ -124,11 +126,11 @@ impl GateSpec {
                     @for (name, arm) in &bad {
                         article {
                             h3 { (name) ": " (arm.state) }
-                            p { (arm.words) }
+                            p { (figure::prose(&arm.words)) }
                             @if !arm.lines.is_empty() {
                                 ul { @for line in &arm.lines { li { code { (line) } } } }
                             }
-                            @if let Some(next) = &arm.next { p { "Next: " code { (next) } } }
+                            @if let Some(next) = &arm.next { (advice::show(next)) }
                         }
                     }
                 }

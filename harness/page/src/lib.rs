@@ -1,4 +1,4 @@
-//! An audit's report, or a gate's, as a page: one HTML file, no script, nothing from outside.
+//! An audit's report, a gate's or a night's, as a page: one HTML file, no script, nothing from outside.
 //!
 //! The page is a function of the report alone, so whoever has `report.json` has
 //! every fact on it. A recording is hostile input: everything that comes from
@@ -18,6 +18,7 @@ mod heat;
 mod limits;
 mod map;
 mod mark;
+mod night;
 mod sample;
 mod tolerance;
 mod verdict;
@@ -28,6 +29,9 @@ use reenact_core::verify::Report;
 
 pub use advice::{next, words};
 pub use gate::{GateArm, GatePage, GateSpec, GateTone};
+pub use night::{
+    FleetNight, FleetPage, MapMark, MapNight, MapRow, NightIncident, NightPage, NightRun, NightTone,
+};
 
 const STYLE: &str = include_str!("style.css");
 /// Nothing is loaded and nothing runs, whatever a recording smuggles in.

@@ -7,9 +7,9 @@ use reenact_core::trainer::Engine;
 use reenact_core::verify::{
     Accumulated, Advice, Beacon, Challenge, Claim, Course, CourseStep, Divergence, Escape, Finding,
     Grade, Independence, LossPoint, NonceSource, Past, Place, REPORT_FORMAT, Replay, Report,
-    Segment, SegmentDeviation, SegmentOutcome, SegmentReport, Stage, StepDivergence, StepValues,
-    TensorBound, Tolerance, ToleranceBasis, TrustedList, Unrecorded, UnrecordedKernel, Verdict,
-    Vouched, Weight,
+    Segment, SegmentDeviation, SegmentOutcome, SegmentReport, SegmentSet, Stage, StepDivergence,
+    StepValues, TensorBound, Tolerance, ToleranceBasis, TrustedList, Unrecorded, UnrecordedKernel,
+    Verdict, Vouched, Weight,
 };
 
 use super::render;
@@ -137,6 +137,7 @@ pub(super) fn report() -> Report {
         advice: vec![Advice::Close { id: HOSTILE.into() }, Advice::Resume],
         controls: vec![replay(3, None)],
         tolerance: None,
+        coverage: None,
         auditor: environment("here"),
     }
 }
@@ -231,6 +232,30 @@ fn a_beacon_and_the_audits_before_are_escaped_and_shown() {
     report.past = Some(Past { problem: Some(HOSTILE.into()), ..past });
     let page = render(&report);
     assert!(page.contains("not known") && !page.contains("<script"));
+}
+
+#[test]
+fn what_was_covered_is_shown_and_how_to_draw_the_same_again() {
+    let mut report = report();
+    let nonce = "any".parse().unwrap();
+    let covered: SegmentSet = [0, 1].into_iter().collect();
+    let of_none = Challenge::new(Digest::default(), nonce, 4, 3);
+    report.challenge = Some(Challenge { covered: covered.clone(), ..of_none });
+    let page = render(&report);
+    let again = " --sample 3 --nonce any --covered 0-1";
+    let rule = "number 3): the last segment, as its weights are what is used, and the first 1 of a \
+                Fisher–Yates shuffle of the 1 others that no audit before had covered, and 1 of \
+                those that were covered";
+    for part in [again, rule, "total and what was covered"] {
+        assert!(page.contains(part), "{part}");
+    }
+    assert!(!page.contains("are covered. The next"), "no ledger was asked");
+    report.past = Some(Past { audits: 1, first_at_seconds: Some(5), covered, ..Past::default() });
+    // Those two, and the control, which agrees.
+    let page = render(&report);
+    for part in ["They had covered 2 segments of what", "With this audit 3 of 4 segments are"] {
+        assert!(page.contains(part), "{part}");
+    }
 }
 
 #[test]

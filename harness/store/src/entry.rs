@@ -6,6 +6,7 @@ use reenact_core::verify::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::alarm::Alarm;
 use crate::covered::Covered;
 
 /// The verdict of an audit that has begun and not ended.
@@ -62,6 +63,9 @@ pub struct Entry {
     pub contradicted: bool,
     /// Whether it was called divergent, for whatever reason.
     pub accused: bool,
+    /// Whether it was compared with a spec that was ordered.
+    #[serde(default)]
+    pub expected: bool,
     /// Segments that were replayed and agreed bit for bit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub covered: Vec<Covered>,
@@ -69,6 +73,10 @@ pub struct Entry {
     pub debts: Vec<Owed>,
     /// What was proven against the recording.
     pub divergences: Vec<Divergent>,
+    /// What was found against it without a replay. An audit does not read it again, as it
+    /// looks for itself: [`Ledger::alarms`](crate::Ledger::alarms) does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alarms: Vec<Alarm>,
     /// Debts of audits before that this one has settled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pays: Vec<Paid>,

@@ -1,6 +1,6 @@
 //! The ledger: what audits saw, so that it cannot be rewritten later.
 //!
-//! One SQLite file: a row an audit, and rows for what it proved and what it owes. Every
+//! One SQLite file: a row an audit, and rows for what it covered, proved and owes. Every
 //! write is one transaction, so a process that is killed loses at most what it was writing;
 //! processes that write at once wait for each other. Digests are kept as hex, so that any
 //! SQLite shell shows what the ledger knows.
@@ -21,12 +21,16 @@ use crate::entry::{Closing, Entry};
 
 mod coverage;
 mod error;
+mod incident;
+mod kept;
+mod revisit;
 mod row;
 mod schema;
 mod waiting;
 
 pub use coverage::Disowning;
 pub use error::LedgerError;
+pub use incident::{Alarmed, Proof};
 use row::natural;
 pub use schema::LEDGER_FORMAT;
 use schema::{APPLICATION_ID, is_new, number};
@@ -196,10 +200,23 @@ impl Ledger {
     fn entries(
         &self,
         which: &str,
-        parameters: impl rusqlite::Params,
+        parameters: impl rusqlite::Params + Clone,
     ) -> Result<Vec<Entry>, LedgerError> {
         let query = format!("SELECT * FROM audit WHERE {which} ORDER BY id");
-        self.read(&query, parameters, |row| row::entry(&self.connection, row))
+        let mut entries = self.read(&query, parameters.clone(), row::entry)?;
+        self.complete(which, parameters, &mut entries)?;
+        Ok(entries)
+    }
+
+    /// Gives the audits of which a condition holds what belongs to them.
+    fn complete<'a>(
+        &self,
+        which: &str,
+        parameters: impl rusqlite::Params + Clone,
+        entries: impl IntoIterator<Item = &'a mut Entry>,
+    ) -> Result<(), LedgerError> {
+        let belonging = row::belonging(&self.connection, which, parameters);
+        belonging.map(|found| found.give(entries)).map_err(|problem| self.refuse(problem))
     }
 
     /// Sums up every place.
@@ -212,11 +229,14 @@ impl Ledger {
                    SUM((SELECT COUNT(*) FROM debt
                         WHERE audit = key AND paid_at_seconds IS NULL)) AS due
             FROM audit GROUP BY place ORDER BY place";
-        self.read(query, (), |row| {
+        let mut summaries = self.read(query, (), |row| {
             let of = |column| natural(row, column);
             let (audits, open, due) = (of("audits")?, of("open")?, of("due")?);
-            Ok(Summary { audits, open, due, last: row::entry(&self.connection, row)? })
-        })
+            Ok(Summary { audits, open, due, last: row::entry(row)? })
+        })?;
+        let last = "id IN (SELECT MAX(id) FROM audit GROUP BY place)";
+        self.complete(last, (), summaries.iter_mut().map(|summary| &mut summary.last))?;
+        Ok(summaries)
     }
 
     /// Deletes the audits of a place, by any of its names, and returns how many there were.
@@ -322,6 +342,7 @@ DELETE FROM audit WHERE names = '[]'
 DELETE FROM divergence WHERE audit NOT IN (SELECT key FROM audit);
 DELETE FROM debt WHERE audit NOT IN (SELECT key FROM audit);
 DELETE FROM covered WHERE audit NOT IN (SELECT key FROM audit);
+DELETE FROM alarm WHERE audit NOT IN (SELECT key FROM audit);
 ";
 
 /// Makes the file and its folder, if they are not there.

@@ -7,6 +7,7 @@
 //!
 //! [`Ledger`] remembers what audits saw, in an SQLite file of the auditor's.
 
+mod alarm;
 mod behind;
 mod covered;
 mod directory;
@@ -17,9 +18,10 @@ mod plain_file;
 mod queue;
 mod space;
 
+pub use alarm::{Alarm, AlarmKind};
 pub use covered::{Covered, Device, DeviceSummary, Disowned};
 pub use directory::Directory;
 pub use entry::{BEGUN, Closing, Divergent, Entry, Owed, Paid};
-pub use ledger::{Disowning, LEDGER_FORMAT, Ledger, LedgerError, Summary};
+pub use ledger::{Alarmed, Disowning, LEDGER_FORMAT, Ledger, LedgerError, Proof, Summary};
 pub use plain_file::open_file;
 pub use space::free_bytes;

@@ -9,7 +9,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use reenact_core::digest::Digest;
 use reenact_core::state::StateRoot;
 use reenact_core::verify::{CoveredSegment, DrawRule, Grade, Proven, Seen, Segment, Stage};
-use reenact_store::{Covered, Device, Disowning, Divergent, Entry, Ledger, Owed};
+use reenact_store::{Alarm, AlarmKind, Covered, Device, Disowning, Divergent, Entry, Ledger, Owed};
 use tempfile::tempdir;
 
 /// Edits of each run of the tests; the ignored one tries 10,000.
@@ -34,6 +34,7 @@ fn entry(at: u64) -> Entry {
         stage: Some(Stage::Update),
         grade: Grade::BitExact,
         words: "segment 2: step 25, update".into(),
+        cause: None,
     };
     let seen = Some(Seen { frames: 40 + at, head: Digest([2; 32]) });
     Entry {
@@ -58,9 +59,11 @@ fn entry(at: u64) -> Entry {
         agreed: false,
         contradicted: false,
         accused: true,
+        expected: false,
         covered: vec![covered(at)],
         debts: vec![Owed { segment: 4, why: "it was killed".into(), paid_at_seconds: None }],
-        divergences: vec![Divergent { id: proven.id(seen), proven, closing: None }],
+        divergences: vec![Divergent { id: proven.id(None, None), proven, closing: None }],
+        alarms: vec![Alarm::of(AlarmKind::Files, PLACE, "journal", Some(3), "it was altered")],
         pays: Vec::new(),
     }
 }

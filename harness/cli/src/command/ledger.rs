@@ -73,7 +73,7 @@ struct CloseArguments {
     json: bool,
 }
 
-fn reason(text: &str) -> Result<String, String> {
+pub(super) fn reason(text: &str) -> Result<String, String> {
     let said = !text.trim().is_empty() && text.chars().count() <= REASON_CHARS_MAX;
     said.then(|| plain(text)).ok_or_else(|| format!("say why, in 1 to {REASON_CHARS_MAX} letters"))
 }
@@ -304,7 +304,7 @@ fn close(arguments: &CloseArguments) -> Result<u8, Failure> {
 }
 
 /// Says who closes a divergence, as far as the environment says it.
-fn user() -> String {
+pub(super) fn user() -> String {
     let named =
         ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(|name| std::env::var(name).ok());
     named.map_or_else(|| "somebody".into(), |name| plain(&name))

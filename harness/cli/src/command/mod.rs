@@ -7,9 +7,12 @@ mod diff;
 mod doctor;
 mod drill;
 mod gate;
+mod incident;
 mod inspect;
 mod keygen;
 mod ledger;
+mod nightly;
+mod plan;
 mod record;
 mod worker;
 
@@ -26,6 +29,9 @@ pub(crate) enum Command {
     Audit(Box<audit::Arguments>),
     Drill(drill::Arguments),
     Gate(Box<gate::Arguments>),
+    Nightly(Box<nightly::Arguments>),
+    Incident(incident::Arguments),
+    Plan(plan::Arguments),
     Calibrate(calibrate::Arguments),
     Inspect(inspect::Arguments),
     Diff(diff::Arguments),
@@ -45,6 +51,9 @@ impl Command {
             Self::Audit(arguments) => audit::run(app, &arguments),
             Self::Drill(arguments) => drill::run(app, &arguments),
             Self::Gate(arguments) => gate::run(app, &arguments),
+            Self::Nightly(arguments) => nightly::run(app, &arguments),
+            Self::Incident(arguments) => incident::run(&arguments),
+            Self::Plan(arguments) => plan::run(app, &arguments),
             Self::Calibrate(arguments) => calibrate::run(app, &arguments),
             Self::Inspect(arguments) => inspect::run(&arguments),
             Self::Diff(arguments) => diff::run(&arguments),

@@ -23,6 +23,11 @@ impl LedgerFile {
         self.ledger.is_some() || variable()
     }
 
+    /// Says whether the user named the file in this command.
+    pub(crate) fn is_given(&self) -> bool {
+        self.ledger.is_some()
+    }
+
     /// Returns the file; none if the environment says that there is none.
     pub(crate) fn path(&self) -> Result<Option<PathBuf>, Failure> {
         match &self.ledger {

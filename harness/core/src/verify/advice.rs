@@ -18,6 +18,8 @@ pub enum Advice {
     },
     /// Say that the place knowingly holds another run than was audited there, if it does.
     Forget,
+    /// Correct the order that the recording was compared with, or ask who changed the run.
+    Order,
     /// Audit on such a machine with such a build as trained, or within a calibrated tolerance.
     OtherMachine,
     /// Build from source separately, say that this build is trusted, and audit with it.

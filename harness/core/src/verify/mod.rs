@@ -35,7 +35,7 @@ mod verdict;
 // Within this module a file is named by itself, whichever room it lies in.
 use cause::explanation;
 use compare::{delta, deviation, divergence, explain, sketch};
-use examine::{agreed, boundary, derivation, examination, expected, recording, tally};
+use examine::{agreed, boundary, derivation, examination, expected, recording, so_far, tally};
 use memory::{coverage, debt, proven, recall, remembered};
 use replay::{course, rehearsal, replaying, unrecorded};
 use report::{audited, evidence, reach, weighing, whole};
@@ -57,7 +57,7 @@ pub use deviation::{Beyond, Excess, SegmentDeviation, TensorDeviation, Usual};
 pub use divergence::{Divergence, Stage, StepDivergence, StepValues};
 pub use draw_rule::{DrawRule, DrawRuleError};
 pub use evidence::Evidence;
-pub use examination::{Examination, examine, examine_so_far, open_recording, open_so_far};
+pub use examination::{Examination, examine, examine_so_far, open_recording};
 pub use expected::{Expected, ExpectedSpec};
 pub use explanation::{Cause, Explained, Explanation};
 pub use finding::{Finding, Place, Weight};
@@ -75,6 +75,7 @@ pub use sampled_by::{BeyondRun, SampledBy, sample_size};
 pub use segment_report::{SegmentOutcome, SegmentReport};
 pub use segment_set::{SegmentSet, SegmentSetError};
 pub use sketch::sketch_key;
+pub use so_far::open_so_far;
 pub use tolerance::{
     Accumulated, Distribution, DistributionError, Drift, HonestRun, TensorBound, Tolerance,
     ToleranceBasis, replay_within,

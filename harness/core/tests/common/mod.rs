@@ -189,6 +189,12 @@ fn segment_report(recording: &Recording<'_>, index: u64) -> SegmentReport {
 /// Returns what an audit of this recording leaves that drew nothing.
 pub(crate) fn remembered(recording: &Recording<'_>, at_seconds: u64) -> Remembered {
     let history = &recording.history;
+    let seen = Some(Seen { frames: history.frames, head: history.head });
+    Remembered { seen, commitment: Some(recording.commitment), ..unread(at_seconds) }
+}
+
+/// Returns what one leaves of a recording that it could not read.
+pub(crate) fn unread(at_seconds: u64) -> Remembered {
     Remembered {
         audited_at_seconds: at_seconds,
         here: true,
@@ -196,8 +202,8 @@ pub(crate) fn remembered(recording: &Recording<'_>, at_seconds: u64) -> Remember
         accused: false,
         reason: None,
         lay_at: None,
-        seen: Some(Seen { frames: history.frames, head: history.head }),
-        commitment: Some(recording.commitment),
+        seen: None,
+        commitment: None,
         draw: None,
         covered: Vec::new(),
         open: Vec::new(),

@@ -10,6 +10,8 @@ use crate::covered::{Covered, DeviceSummary, Disowned};
 
 /// How many of the latest replays a pace is taken from.
 const PACE_REPLAYS_MAX: u64 = 1000;
+/// How many of the latest audits these are sought in: a spec may have been audited for years.
+const PACE_AUDITS_MAX: u64 = 100;
 /// Names a device as [`crate::Device::id`] does.
 const ID: &str = "coalesce(device_serial, host || ':' || device)";
 
@@ -36,15 +38,18 @@ impl Ledger {
         self.read(query, [row::names(audits)], |row| Ok((row.get("audit")?, row::covered(row)?)))
     }
 
-    /// Returns how long a step of a run of this spec takes on such a device: the median of
-    /// its latest replays; none if there was none.
+    /// Returns how long a step of a run of this spec takes on a device, `cuda:1`, or on any
+    /// of a class, `cuda`: the median of the latest replays; none if there was none.
     pub fn seconds_per_step(&self, spec: Digest, device: &str) -> Result<Option<f64>, LedgerError> {
         let query = "
             SELECT seconds / (step_end - step_start)
-            FROM audit JOIN covered ON covered.audit = audit.key
-            WHERE audit.spec = ?1 AND device = ?2 AND step_end > step_start AND seconds > 0
+            FROM (SELECT key FROM audit WHERE spec = ?1 ORDER BY id DESC LIMIT ?4) AS latest
+                 JOIN covered ON covered.audit = latest.key
+            WHERE (device = ?2 OR instr(device, ?2 || ':') = 1)
+                  AND step_end > step_start AND seconds > 0
             ORDER BY at_seconds DESC LIMIT ?3";
-        let parameters = (spec.to_string(), device, row::integer(PACE_REPLAYS_MAX));
+        let (replays, audits) = (row::integer(PACE_REPLAYS_MAX), row::integer(PACE_AUDITS_MAX));
+        let parameters = (spec.to_string(), device, replays, audits);
         let mut paces: Vec<f64> = self.read(query, parameters, |row: &Row<'_>| row.get(0))?;
         paces.sort_by(f64::total_cmp);
         Ok(paces.get(paces.len() / 2).copied())
@@ -88,6 +93,8 @@ impl Ledger {
             })?;
             let runs = runs.collect::<rusqlite::Result<Vec<_>>>()?;
             transaction.execute(&update, (what.id, since, until, at, what.reason))?;
+            // Plans have to do without, until the next audit says what is left.
+            transaction.execute("DELETE FROM kept WHERE kind = ?1", [Ledger::COVERAGE])?;
             Ok(runs)
         })
     }

@@ -57,7 +57,7 @@ pub enum LedgerError {
 
 impl LedgerError {
     /// Says whether another process holds a lock.
-    pub(super) fn is_lock(&self) -> bool {
+    pub fn is_lock(&self) -> bool {
         use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
         let Self::Sqlite { problem, .. } = self else { return false };
         matches!(problem.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked))

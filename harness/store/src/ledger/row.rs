@@ -1,27 +1,32 @@
 //! An audit as rows of the ledger.
 
+use std::collections::BTreeMap;
+
 use reenact_core::digest::Digest;
 use reenact_core::state::StateRoot;
 use reenact_core::verify::{CoveredSegment, DrawRule, Grade, Proven, Seen, Segment};
 use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension, Row, Statement, Transaction, named_params};
+use rusqlite::{Connection, OptionalExtension, Params, Row, Statement, Transaction, named_params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::alarm::Alarm;
 use crate::covered::{Covered, Device};
 use crate::entry::{BEGUN, Closing, Divergent, Entry, Owed};
 
 const INSERT: &str = "
 INSERT INTO audit (id, key, place, names, name, spec, frames, head, commitment,
                    audited_at_seconds, verdict, reason, drawn, total, nonce, nonce_source,
-                   rule, sampled, agreed, contradicted, accused, drawn_at_seconds, pool)
+                   rule, sampled, agreed, contradicted, accused, drawn_at_seconds, pool,
+                   expected)
 VALUES (:id, :key, :place, :names, :name, :spec, :frames, :head, :commitment,
         :audited_at_seconds, :verdict, :reason, :drawn, :total, :nonce, :nonce_source,
-        :rule, :sampled, :agreed, :contradicted, :accused, :drawn_at_seconds, :pool)";
+        :rule, :sampled, :agreed, :contradicted, :accused, :drawn_at_seconds, :pool,
+        :expected)";
 const INSERT_DEBT: &str = "INSERT INTO debt (audit, segment, why) VALUES (?1, ?2, ?3)";
 const INSERT_DIVERGENCE: &str = "
-INSERT OR IGNORE INTO divergence (audit, id, segment, step, stage, grade, words)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+INSERT OR IGNORE INTO divergence (audit, id, segment, step, stage, grade, words, cause)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 const INSERT_COVERED: &str = "
 INSERT OR IGNORE INTO covered (audit, segment, step_start, step_end, opening, closing, sampled,
                                host, device, device_serial, driver, binary, seconds,
@@ -29,6 +34,8 @@ INSERT OR IGNORE INTO covered (audit, segment, step_start, step_end, opening, cl
 VALUES (:audit, :segment, :step_start, :step_end, :opening, :closing, :sampled,
         :host, :device, :device_serial, :driver, :binary, :seconds,
         :at_seconds, :disowned_at_seconds, :disowned_because)";
+const INSERT_ALARM: &str = "INSERT OR IGNORE INTO alarm (audit, id, kind, object, step, words) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 const PAY: &str = "
 UPDATE debt SET paid_at_seconds = ?1, paid_by = ?2
 WHERE audit = ?3 AND segment = ?4 AND paid_at_seconds IS NULL";
@@ -50,8 +57,13 @@ pub(super) fn put(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Res
     if known.as_ref().is_some_and(has_come_further) {
         return Ok(());
     }
-    let tables =
-        [("audit", "key"), ("covered", "audit"), ("debt", "audit"), ("divergence", "audit")];
+    let tables = [
+        ("audit", "key"),
+        ("alarm", "audit"),
+        ("covered", "audit"),
+        ("debt", "audit"),
+        ("divergence", "audit"),
+    ];
     for (table, column) in tables {
         transaction.execute(&format!("DELETE FROM {table} WHERE {column} = ?1"), [key])?;
     }
@@ -67,7 +79,12 @@ pub(super) fn put(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Res
         let number = |number: Option<u64>| number.map(integer);
         let (segment, step) = (number(proven.segment), number(proven.step));
         let (stage, grade) = (proven.stage.and_then(|stage| word(&stage)), word(&proven.grade));
-        divergence.execute((key, id, segment, step, stage, grade, &proven.words))?;
+        let Proven { words, cause, .. } = proven;
+        divergence.execute((key, id, segment, step, stage, grade, words, cause))?;
+    }
+    let mut alarm = transaction.prepare(INSERT_ALARM)?;
+    for Alarm { id, kind, object, step, words } in &entry.alarms {
+        alarm.execute((key, id, kind.word(), object, step.map(integer), words))?;
     }
     let mut pay = transaction.prepare(PAY)?;
     for paid in &entry.pays {
@@ -109,6 +126,7 @@ fn insert(
             ":accused": entry.accused,
             ":drawn_at_seconds": entry.drawn_at_seconds.map(integer),
             ":pool": entry.pool.map(integer),
+            ":expected": entry.expected,
         },
     )
 }
@@ -142,19 +160,15 @@ pub(super) fn names(names: &[String]) -> String {
     serde_json::to_string(names).unwrap_or_default()
 }
 
-/// Reads the audit of a row, and what belongs to it.
-pub(super) fn entry(connection: &Connection, row: &Row<'_>) -> rusqlite::Result<Entry> {
+/// Reads the audit of a row, without what [`Belonging`] has of it.
+pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     let head: Option<Digest> = parsed(row, "head")?;
     let seen = match head {
         Some(head) => Some(Seen { frames: natural(row, "frames")?, head }),
         None => None,
     };
-    let key: String = row.get("key")?;
-    let covered = of_audit(connection, "covered", &key, covered)?;
-    let debts = of_audit(connection, "debt", &key, owed)?;
-    let divergences = of_audit(connection, "divergence", &key, divergent)?;
     Ok(Entry {
-        key,
+        key: row.get("key")?,
         place: row.get("place")?,
         names: from_json(row, "names")?,
         name: row.get("name")?,
@@ -175,21 +189,65 @@ pub(super) fn entry(connection: &Connection, row: &Row<'_>) -> rusqlite::Result<
         agreed: row.get("agreed")?,
         contradicted: row.get("contradicted")?,
         accused: row.get("accused")?,
-        covered,
-        debts,
-        divergences,
+        expected: row.get("expected")?,
+        covered: Vec::new(),
+        debts: Vec::new(),
+        divergences: Vec::new(),
+        alarms: Vec::new(),
         pays: Vec::new(),
     })
 }
 
-fn of_audit<T>(
+/// Holds what belongs to audits, by their keys: a query for each audit would take longer than
+/// all the rest.
+pub(super) struct Belonging {
+    covered: BTreeMap<String, Vec<Covered>>,
+    debts: BTreeMap<String, Vec<Owed>>,
+    divergences: BTreeMap<String, Vec<Divergent>>,
+}
+
+/// Reads what belongs to the audits of which a condition holds.
+pub(super) fn belonging(
+    connection: &Connection,
+    which: &str,
+    parameters: impl Params + Clone,
+) -> rusqlite::Result<Belonging> {
+    Ok(Belonging {
+        covered: of_audits(connection, "covered", which, parameters.clone(), covered)?,
+        debts: of_audits(connection, "debt", which, parameters.clone(), owed)?,
+        divergences: of_audits(connection, "divergence", which, parameters, divergent)?,
+    })
+}
+
+impl Belonging {
+    /// Gives each audit what is its.
+    pub(super) fn give<'a>(mut self, entries: impl IntoIterator<Item = &'a mut Entry>) {
+        for entry in entries {
+            entry.covered = self.covered.remove(&entry.key).unwrap_or_default();
+            entry.debts = self.debts.remove(&entry.key).unwrap_or_default();
+            entry.divergences = self.divergences.remove(&entry.key).unwrap_or_default();
+        }
+    }
+}
+
+fn of_audits<T>(
     connection: &Connection,
     table: &str,
-    key: &str,
-    take: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
-) -> rusqlite::Result<Vec<T>> {
-    let query = format!("SELECT * FROM {table} WHERE audit = ?1 ORDER BY segment");
-    connection.prepare(&query)?.query_map([key], take)?.collect()
+    which: &str,
+    parameters: impl Params,
+    mut take: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<BTreeMap<String, Vec<T>>> {
+    let query = format!(
+        "SELECT * FROM {table} WHERE audit IN (SELECT key FROM audit WHERE {which})
+         ORDER BY audit, segment"
+    );
+    let mut statement = connection.prepare(&query)?;
+    let mut rows = statement.query(parameters)?;
+    let mut found: BTreeMap<String, Vec<T>> = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        found.entry(row.get("audit")?).or_default().push(take(row)?);
+    }
+    Ok(found)
 }
 
 /// Reads a covered segment.
@@ -232,14 +290,19 @@ fn divergent(row: &Row<'_>) -> rusqlite::Result<Divergent> {
         }
         None => None,
     };
-    let proven = Proven {
+    Ok(Divergent { id: row.get("id")?, proven: proven(row)?, closing })
+}
+
+/// Reads what was proven of the row of a divergence.
+pub(super) fn proven(row: &Row<'_>) -> rusqlite::Result<Proven> {
+    Ok(Proven {
         segment: optional(row, "segment")?,
         step: optional(row, "step")?,
         stage: from_word(row, "stage")?,
         grade: from_word(row, "grade")?.unwrap_or(Grade::BitExact),
         words: row.get("words")?,
-    };
-    Ok(Divergent { id: row.get("id")?, proven, closing })
+        cause: row.get("cause")?,
+    })
 }
 
 /// SQLite has no integers above this, and no ledger has such numbers.
@@ -253,13 +316,13 @@ pub(super) fn natural(row: &Row<'_>, column: &'static str) -> rusqlite::Result<u
     u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(index, number))
 }
 
-fn optional(row: &Row<'_>, column: &'static str) -> rusqlite::Result<Option<u64>> {
+pub(super) fn optional(row: &Row<'_>, column: &'static str) -> rusqlite::Result<Option<u64>> {
     let number: Option<i64> = row.get(column)?;
     number.map(|_| natural(row, column)).transpose()
 }
 
 /// Says that the text in a column cannot be.
-fn unreadable(
+pub(super) fn unreadable(
     row: &Row<'_>,
     column: &str,
     error: impl std::error::Error + Send + Sync + 'static,
@@ -294,7 +357,7 @@ fn word(value: &impl Serialize) -> Option<String> {
 }
 
 /// Reads what [`word`] writes.
-fn from_word<T: DeserializeOwned>(
+pub(super) fn from_word<T: DeserializeOwned>(
     row: &Row<'_>,
     column: &'static str,
 ) -> rusqlite::Result<Option<T>> {

@@ -9,7 +9,7 @@ use rusqlite::{Connection, Transaction};
 /// 3: audits that began, what they proved, what they owe; every name of a place; where the
 /// nonce came from (2026-11).
 /// 4: the segments that were covered, and what covered them; when was drawn, and from how
-/// many (2026-11).
+/// many; what nights keep (2026-11).
 pub const LEDGER_FORMAT: i64 = 4;
 
 /// Tells a ledger from other SQLite files: "reen".
@@ -39,7 +39,8 @@ CREATE TABLE audit (
     contradicted INTEGER NOT NULL,
     accused INTEGER NOT NULL,
     drawn_at_seconds INTEGER,
-    pool INTEGER
+    pool INTEGER,
+    expected INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX audit_by_place ON audit (place);
 CREATE INDEX audit_by_spec ON audit (spec);
@@ -51,6 +52,7 @@ CREATE TABLE divergence (
     stage TEXT,
     grade TEXT NOT NULL,
     words TEXT NOT NULL,
+    cause TEXT,
     closed_at_seconds INTEGER,
     closed_by TEXT,
     closed_because TEXT,
@@ -87,6 +89,21 @@ CREATE TABLE covered (
     disowned_because TEXT,
     PRIMARY KEY (audit, segment)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE alarm (
+    audit TEXT NOT NULL,
+    id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    object TEXT NOT NULL,
+    step INTEGER,
+    words TEXT NOT NULL,
+    PRIMARY KEY (audit, id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE kept (
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    facts TEXT NOT NULL,
+    PRIMARY KEY (kind, name)
+) STRICT, WITHOUT ROWID;
 ";
 
 /// Brings a ledger of format 1 to format 2.
@@ -117,6 +134,8 @@ DROP TABLE audit_before;
 const FROM_3: &str = "
 ALTER TABLE audit ADD COLUMN drawn_at_seconds INTEGER;
 ALTER TABLE audit ADD COLUMN pool INTEGER;
+ALTER TABLE audit ADD COLUMN expected INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE divergence ADD COLUMN cause TEXT;
 ";
 
 /// Makes the tables, or brings those of an older format to today's. Another process may

@@ -7,7 +7,6 @@ use reenact_core::state::StateRoot;
 use reenact_core::verify::{CoveredSegment, DrawRule, Grade, Proven, Seen, Segment, Stage};
 use tempfile::tempdir;
 
-/// What an entry has that a test does not care about.
 pub(super) fn named(place: &str) -> Vec<String> {
     vec![place.into()]
 }
@@ -35,9 +34,11 @@ pub(super) fn entry(place: &str, at: u64) -> Entry {
         agreed: true,
         contradicted: false,
         accused: false,
+        expected: false,
         covered: vec![covered(1, true, at), covered(5, false, at)],
         debts: Vec::new(),
         divergences: Vec::new(),
+        alarms: Vec::new(),
         pays: Vec::new(),
     }
 }
@@ -75,11 +76,10 @@ pub(super) fn begun(place: &str, at: u64) -> Entry {
     Entry { verdict, agreed, drawn, debts, covered: Vec::new(), ..entry(place, at) }
 }
 
-/// An audit that has proven something.
 fn proving(place: &str, at: u64) -> Entry {
     let (segment, step, stage) = (Some(3), Some(31), Some(Stage::LearningRate));
     let (grade, words) = (Grade::BitExact, "segment 3 (steps 30 to 39): it differs".into());
-    let proven = Proven { segment, step, stage, grade, words };
+    let proven = Proven { segment, step, stage, grade, words, cause: Some("sign-flip".into()) };
     let sum = Proven { segment: None, step: None, stage: None, ..proven.clone() };
     let named = |id: &str, proven| Divergent { id: id.into(), proven, closing: None };
     let divergences = vec![named("def", sum), named("abc", proven)];

@@ -3,8 +3,8 @@
 use crate::data::samples_digest;
 use crate::digest::Digest;
 use crate::format::{
-    Commitment, History, HistoryError, JournalError, Object, PublicKey, ReadRun, SoFar, StoreError,
-    Tail, Unconverted,
+    Commitment, History, HistoryError, JournalError, Object, PublicKey, ReadRun, StoreError, Tail,
+    Unconverted,
 };
 use crate::plain::{one_line, plain};
 use crate::spec::{SPEC_BYTES_MAX, Spec};
@@ -18,6 +18,7 @@ use crate::verify::boundary::check_checkpoints;
 use crate::verify::expected::Expected;
 use crate::verify::finding::{Finding, Place, Weight};
 use crate::verify::recording::Recording;
+use crate::verify::so_far::{open_so_far, read_so_far};
 use crate::verify::tally::Tally;
 use crate::verify::vouched::{Vouched, check_signature, check_signature_so_far};
 
@@ -117,14 +118,6 @@ pub fn open_recording(run: &dyn ReadRun) -> Result<Recording<'_>, Box<Finding>> 
     open(run, false).read.map(|(recording, _)| recording)
 }
 
-/// Reads a recording as far as this commitment goes. A recorder may have gone on since.
-pub fn open_so_far(run: &dyn ReadRun, so_far: SoFar) -> Result<Recording<'_>, Box<Finding>> {
-    let history = read_history(run, true, so_far.frames)?;
-    let spec = stored_spec(run, history.spec, true)?;
-    check_head_so_far(&history, &so_far)?;
-    Ok(Recording { run, spec, history, commitment: so_far.digest(), so_far: Some(so_far) })
-}
-
 pub(in crate::verify) type Checked<T> = Result<T, Box<Finding>>;
 
 /// Reads spec, journal and commitment, which a recorder may be writing.
@@ -155,22 +148,14 @@ fn read_once<'a>(
     Ok((recording, Some(commitment)))
 }
 
-fn stored_spec(run: &dyn ReadRun, expected: Digest, committed: bool) -> Checked<Spec> {
+pub(in crate::verify) fn stored_spec(
+    run: &dyn ReadRun,
+    expected: Digest,
+    committed: bool,
+) -> Checked<Spec> {
     let text = run.read(Object::Spec, SPEC_BYTES_MAX as u64);
     let text = text.map_err(|error| Box::new(unreadable(&error, committed)))?;
     read_spec(&text, expected)
-}
-
-fn read_so_far(file: &[u8]) -> Checked<SoFar> {
-    let (text, _) = SoFar::parts(file);
-    SoFar::parse(text).map_err(|error| {
-        let place = Place::object(Object::SoFar);
-        let before = Unconverted::of(text);
-        Box::new(match before.filter(|before| SoFar::parse(&before.text).is_ok()) {
-            Some(before) => Finding::inconclusive(place, before.said),
-            None => Finding::divergent(place, error),
-        })
-    })
 }
 
 fn read_commitment(
@@ -210,7 +195,11 @@ fn unreadable(error: &StoreError, committed: bool) -> Finding {
     }
 }
 
-fn read_history(run: &dyn ReadRun, committed: bool, frames: u64) -> Checked<History> {
+pub(in crate::verify) fn read_history(
+    run: &dyn ReadRun,
+    committed: bool,
+    frames: u64,
+) -> Checked<History> {
     let place = Place::object(Object::Journal);
     let source = run.open(Object::Journal).map_err(|error| unreadable(&error, committed))?;
     History::read_until(source, frames).map_err(|error| {
@@ -261,31 +250,6 @@ fn unfinished(run: &dyn ReadRun, history: &History) -> Finding {
          recorded, wait until it has reached a boundary"
     );
     Finding::inconclusive(place, problem).advise(Advice::Resume)
-}
-
-/// What is committed to so far ends with a checkpoint.
-fn check_head_so_far(history: &History, so_far: &SoFar) -> Checked<()> {
-    let problem = if so_far.spec != history.spec {
-        "it belongs to another spec than the commitment so far".to_owned()
-    } else if history.frames < so_far.frames {
-        format!(
-            "it was cut: {} of {} frames are left that are committed to so far, the last after {} \
-             steps (if this is a copy, copy it again)",
-            history.frames,
-            so_far.frames,
-            history.step_count()
-        )
-    } else if history.head != so_far.head {
-        "its head is not the one that is committed to so far; it was altered".to_owned()
-    } else if history.finished
-        || history.step_count() != so_far.step
-        || history.checkpoints.last_key_value().map(|(&step, _)| step) != Some(so_far.step)
-    {
-        format!("what is committed to so far does not end at the boundary {}", so_far.step)
-    } else {
-        return Ok(());
-    };
-    Err(Box::new(Finding::divergent(Place::object(Object::Journal), problem)))
 }
 
 fn check_head(history: &History, commitment: &Commitment) -> Checked<()> {

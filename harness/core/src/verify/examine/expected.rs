@@ -12,6 +12,7 @@ use crate::digest::Digest;
 use crate::format::Object;
 use crate::plain::{count, plain};
 use crate::spec::{Spec, SpecDifference};
+use crate::verify::advice::Advice;
 use crate::verify::finding::{Finding, Place};
 
 /// Keys that are named one by one; a spec can have thousands.
@@ -52,18 +53,18 @@ impl Expected {
         let place = || Place::object(Object::Spec);
         let mut findings: Vec<Finding> = Vec::new();
         let shown = keys.iter().take(KEYS_MAX);
-        findings.extend(shown.map(|found| Finding::divergent(place(), self.said(found))));
+        findings.extend(shown.map(|found| against(place(), self.said(found))));
         if let Some(more @ 1..) = keys.len().checked_sub(KEYS_MAX) {
             let problem = format!(
                 "{} more that differ from the expected spec ({})",
                 count(more as u64, "key"),
                 self.from
             );
-            findings.push(Finding::divergent(place(), problem));
+            findings.push(against(place(), problem));
         }
         if differences.is_empty() && recorded.digest() != self.spec.digest() {
             let problem = format!("it is not the expected spec ({})", self.from);
-            findings.push(Finding::divergent(place(), problem));
+            findings.push(against(place(), problem));
         }
         findings.extend(names.into_iter().map(|found| Finding::note(place(), self.said(found))));
         findings
@@ -77,7 +78,7 @@ impl Expected {
             self.from,
             self.spec.steps
         );
-        Finding::divergent(Place::object(Object::Journal), problem)
+        against(Place::object(Object::Journal), problem)
     }
 
     fn said(&self, difference: &SpecDifference) -> String {
@@ -87,6 +88,10 @@ impl Expected {
         let expected = show(after).map_or("leaves it out".into(), |value| format!("says {value}"));
         format!("`{}` {recorded}; the expected spec ({}) {expected}", plain(key), self.from)
     }
+}
+
+fn against(place: Place, problem: String) -> Finding {
+    Finding::divergent(place, problem).advise(Advice::Order)
 }
 
 impl fmt::Display for ExpectedSpec {

@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Digest;
 use crate::state::StateRoot;
 use crate::verify::challenge::{Challenge, Nonce};
 use crate::verify::power::escape_probability;
@@ -59,16 +60,17 @@ pub struct Draw {
 }
 
 /// Holds what is known of a recording's segments.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coverage {
     total: u64,
     covered: SegmentSet,
     factors: Vec<Factor>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     nonces: BTreeSet<String>,
 }
 
 /// What one draw adds to the chance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Factor {
     pool: u64,
     found: u64,
@@ -118,10 +120,9 @@ impl Coverage {
     pub(in crate::verify) fn and(
         &self,
         drawn: Option<(&Challenge, u64)>,
-        covered: impl Iterator<Item = u64>,
+        covered: &SegmentSet,
     ) -> Self {
-        let mut whole = self.clone();
-        whole.covered = self.covered.below(u64::MAX).chain(covered).collect();
+        let mut whole = Self { covered: self.covered.union(covered), ..self.clone() };
         if let Some((challenge, found)) = drawn
             && whole.nonces.insert(challenge.nonce.to_string())
         {
@@ -131,10 +132,61 @@ impl Coverage {
         whole
     }
 
+    /// Returns what a plan needs of it: draws that follow each other are one, and no nonces.
+    pub fn condensed(&self) -> Self {
+        let mut factors: Vec<Factor> = Vec::new();
+        for next in &self.factors {
+            match factors.last_mut() {
+                Some(last) if last.goes_on_with(next) => last.found += next.found,
+                _ => factors.push(*next),
+            }
+        }
+        let covered = self.covered.clone();
+        Self { total: self.total, covered, factors, nonces: BTreeSet::new() }
+    }
+
+    /// Returns what is left where the run has so many segments by now.
+    pub fn grown(mut self, total: u64) -> Self {
+        self.total = total;
+        self
+    }
+
+    /// Returns the number of segments that are not covered.
+    pub fn uncovered(&self) -> u64 {
+        self.total - self.covered.count_below(self.total)
+    }
+
+    /// Returns the chance that is left once so many more are drawn from what is not covered,
+    /// and agree.
+    pub fn foresee(&self, tampered: u64, more: u64) -> f64 {
+        let pool = self.uncovered();
+        let more = more.min(pool);
+        if tampered > pool - more {
+            return 0.0;
+        }
+        self.escape(tampered) * escape_probability(pool, tampered, more)
+    }
+
     /// Returns the chance that tampering with so many segments got past every draw.
     pub fn escape(&self, tampered: u64) -> f64 {
         let covered = self.covered.count_below(self.total);
-        if tampered > self.total - covered {
+        self.escape_of(tampered, self.total - covered)
+    }
+
+    /// Returns what that chance will be after one more audit of so many segments, if all of
+    /// them agree: for a plan. `grows` says whether the run still trains.
+    pub fn escape_after(&self, count: u64, grows: bool, tampered: u64) -> f64 {
+        // Neither commitment nor nonce decide how likely a segment is.
+        let nonce = Nonce::from_bytes([0; 32]);
+        let challenge = Challenge::new(Digest::default(), nonce, self.total, count);
+        let challenge = Challenge { covered: self.covered.clone(), grows, ..challenge };
+        let (pool, found) = challenge.pool();
+        let factor = Factor { pool, found, total: self.total, left_out: 0 };
+        self.escape_of(tampered, pool - found) * factor.escape(tampered, self.total)
+    }
+
+    fn escape_of(&self, tampered: u64, uncovered: u64) -> f64 {
+        if tampered > uncovered {
             return 0.0;
         }
         self.factors.iter().map(|factor| factor.escape(tampered, self.total)).product()
@@ -142,6 +194,12 @@ impl Coverage {
 }
 
 impl Factor {
+    /// Says whether the next draw was from what this one had left, and nothing else.
+    fn goes_on_with(&self, next: &Self) -> bool {
+        let same = (self.total, self.left_out) == (next.total, next.left_out);
+        same && next.pool + self.found == self.pool
+    }
+
     fn escape(&self, tampered: u64, total: u64) -> f64 {
         let later = total.saturating_sub(self.total);
         match tampered.saturating_sub(later.saturating_add(self.left_out)) {

@@ -6,13 +6,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::digest::Hasher;
+use crate::digest::{Digest, Hasher};
 use crate::format::Object;
+use crate::state::StateRoot;
 use crate::verify::advice::Advice;
 use crate::verify::date::date;
 use crate::verify::divergence::Stage;
 use crate::verify::finding::{Finding, Place};
-use crate::verify::remembered::Seen;
 use crate::verify::verdict::Grade;
 
 /// Hex digits of an id: enough to tell what one ledger holds apart, and to be typed.
@@ -31,6 +31,10 @@ pub struct Proven {
     pub grade: Grade,
     /// What the audit said.
     pub words: String,
+    /// The attack of the catalogue that acts like its cause, if one was found. It is no part
+    /// of the name: an audit that does not look for causes finds the same divergence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
 }
 
 /// Holds one that nobody has closed.
@@ -43,11 +47,13 @@ pub struct Open {
 }
 
 impl Proven {
-    /// Names it: the same divergence of the same journal has the same name each time.
-    pub fn id(&self, seen: Option<Seen>) -> String {
-        let mut hasher = Hasher::new("reenact v1 proven divergence");
-        let (frames, head) = seen.map(|seen| (seen.frames, seen.head)).unwrap_or_default();
-        hasher.u64(frames).fixed(&head.0);
+    /// Names it, given the run's spec and the recorded states that open and close the
+    /// segment. So the same divergence has the same name each time, wherever the recording
+    /// lies, and however far the run has gone on since.
+    pub fn id(&self, spec: Option<Digest>, states: Option<(StateRoot, StateRoot)>) -> String {
+        let mut hasher = Hasher::new("reenact v1 incident");
+        let (opening, closing) = states.unwrap_or_default();
+        hasher.fixed(&spec.unwrap_or_default().0).fixed(&opening.0.0).fixed(&closing.0.0);
         for number in [self.segment, self.step] {
             hasher.u64(number.map_or(0, |_| 1)).u64(number.unwrap_or_default());
         }
@@ -74,5 +80,27 @@ impl Open {
             proven.words
         );
         Finding::divergent(place, problem).advise(Advice::Close { id: id.clone() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn golden_id() {
+        let proven = Proven {
+            segment: Some(3),
+            step: Some(31),
+            stage: Some(Stage::Update),
+            grade: Grade::BitExact,
+            words: "whatever was said".into(),
+            cause: None,
+        };
+        let (spec, state) = (Digest([1; 32]), |byte| StateRoot(Digest([byte; 32])));
+        assert_eq!(proven.id(Some(spec), Some((state(2), state(3)))), "b6c308ec6fb9");
+        // Who does not look for its cause, or says it otherwise, finds the same one.
+        let told = Proven { cause: Some("sign-flip".into()), words: String::new(), ..proven };
+        assert_eq!(told.id(Some(spec), Some((state(2), state(3)))), "b6c308ec6fb9");
     }
 }

@@ -15,7 +15,12 @@ impl Report {
         if !(matches!(self.verdict, Verdict::Match { .. }) || self.sample_agreed()) {
             self.escape.clear();
         }
-        plain_all(self)
+        let seconds: Vec<_> = self.segments.iter().map(|found| found.seconds).collect();
+        let mut plain = plain_all(self);
+        for (found, seconds) in plain.segments.iter_mut().zip(seconds) {
+            found.seconds = seconds;
+        }
+        plain
     }
 
     /// Says what the audit is worth where the toolchain may be poisoned. An older report, which

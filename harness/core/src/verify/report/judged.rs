@@ -28,7 +28,7 @@ impl Report {
 
     /// Returns what this audit and those before have covered; none if no ledger was asked.
     pub fn covered(&self) -> Option<SegmentSet> {
-        let before = self.past.as_ref()?.covered.below(u64::MAX);
-        Some(before.chain(self.agreed().map(|found| found.segment.index)).collect())
+        let agreed = self.agreed().map(|found| found.segment.index).collect();
+        Some(self.past.as_ref()?.covered.union(&agreed))
     }
 }

@@ -16,14 +16,17 @@ impl Report {
         let held = |reason: &str| self.reasons.iter().any(|found| found.starts_with(reason));
         let grade = self.tolerance.as_ref().map_or(Grade::BitExact, |_| Grade::Tolerance);
         let proof = |segment, step, stage, words: &str| {
-            held(words).then(|| Proven { segment, step, stage, grade, words: plain(words) })
+            let (words, cause) = (held(words).then(|| plain(words))?, None);
+            Some(Proven { segment, step, stage, grade, words, cause })
         };
         let of_segment = |found: &SegmentReport| {
             let SegmentOutcome::Replayed { replay } = &found.outcome else { return None };
             let (_, words) = found.weigh()?;
             let step = replay.divergence.as_ref().and_then(|found| found.step.as_ref());
             let (step, stage) = (step.map(|found| found.step), step.map(|found| found.stage));
-            proof(Some(found.segment.index), step, stage, &words)
+            let proven = proof(Some(found.segment.index), step, stage, &words)?;
+            let cause = found.explanation.as_ref().and_then(|found| found.attack.clone());
+            Some(Proven { cause, ..proven })
         };
         let start = self.segments.iter().find_map(SegmentReport::wrong_start);
         let start = start.and_then(|(_, words)| proof(None, Some(0), None, &words));

@@ -35,10 +35,9 @@ use crate::verify::vouched::Vouched;
 /// choose itself, the tolerance of an audit across classes of device, the rule of
 /// the draw (a report without one was drawn by rule 1), who decided on the sample, what was
 /// audited, the outcome `changed` of a segment, segments that were due from earlier
-/// audits, controls, what audits before had covered, how long a replay took, the spec that was
-/// ordered, the list of trusted builds, and how far a run has come that still trains or has
-/// ended early. A report without such a list that says `independent` may be an older one, and
-/// means another binary.
+/// audits, controls, what audits before had covered, the spec that was ordered, the list of
+/// trusted builds, and how far a run has come that still trains or has ended early. A report
+/// without such a list that says `independent` may be an older one, and means another binary.
 pub const REPORT_FORMAT: u32 = 1;
 
 /// Numbers of tampered segments for which the chance of escape is reported.
@@ -118,6 +117,10 @@ pub struct Report {
     pub advice: Vec<Advice>,
     /// Where the audit ran.
     pub auditor: Environment,
+    /// What is covered after this audit; none if no ledger was asked. It is the ledger's, and no
+    /// part of a stored report.
+    #[serde(skip)]
+    pub coverage: Option<Coverage>,
 }
 
 /// Says what a recording claims to be.
@@ -234,8 +237,10 @@ impl Report {
             doubt: None,
             advice: Vec::new(),
             auditor,
+            coverage: None,
         };
-        report.escape = report.escapes(recall.map(|recall| &recall.coverage));
+        report.coverage = recall.map(|recall| report.covered_now(&recall.coverage));
+        report.escape = report.escapes();
         report.decided()
     }
 
@@ -274,22 +279,28 @@ impl Report {
 
     /// Returns the chances of escape, and what is left of them after the audits that a ledger
     /// remembers. A nonce that was given lowers no chance, as the trainer may have known it.
-    fn escapes(&self, before: Option<&Coverage>) -> Vec<Escape> {
+    fn escapes(&self) -> Vec<Escape> {
         let Some(challenge) = &self.challenge else { return Vec::new() };
-        let counts = self.nonce_source.as_ref().is_some_and(NonceSource::is_unforeseen);
-        let sampled = challenge.drawing().sampled;
-        let judged = self.segments.iter().filter(|found| found.is_judged());
-        let found = judged.filter(|found| sampled.binary_search(&found.segment.index).is_ok());
-        let drawn = counts.then_some((challenge, found.count() as u64));
-        let covered = || self.agreed().map(|found| found.segment.index);
-        let now = before.map(|before| before.and(drawn, covered()));
+        let now = self.coverage.as_ref();
         let possible = TAMPERED.into_iter().filter(|&tampered| tampered <= challenge.total);
         let escape = |tampered| Escape {
             tampered,
             probability: challenge.escape(tampered),
-            probability_so_far: now.as_ref().map(|now| now.escape(tampered)),
+            probability_so_far: now.map(|now| now.escape(tampered)),
         };
         possible.map(escape).collect()
+    }
+
+    /// Adds what this audit drew and covered to what those before did.
+    fn covered_now(&self, before: &Coverage) -> Coverage {
+        let counts = self.nonce_source.as_ref().is_some_and(NonceSource::is_unforeseen);
+        let drawn = self.challenge.as_ref().filter(|_| counts).map(|challenge| {
+            let sampled = challenge.drawing().sampled;
+            let judged = self.segments.iter().filter(|found| found.is_judged());
+            let found = judged.filter(|found| sampled.binary_search(&found.segment.index).is_ok());
+            (challenge, found.count() as u64)
+        });
+        before.and(drawn, &self.agreed().map(|found| found.segment.index).collect())
     }
 
     /// Says whether every drawn segment was replayed and agreed with the

@@ -61,6 +61,11 @@ impl SegmentSet {
         self.0.get(place).is_some_and(|(start, _)| *start <= segment)
     }
 
+    /// Returns the segments that are in either.
+    pub fn union(&self, other: &Self) -> Self {
+        Self::of_ranges(&[self.ranges(), other.ranges()].concat())
+    }
+
     /// Returns the segments below `total`, ascending. Ranges may claim whatever they like.
     pub fn below(&self, total: u64) -> impl Iterator<Item = u64> {
         self.0.iter().flat_map(move |&(start, end)| start..end.min(total))
@@ -154,6 +159,7 @@ mod tests {
         let joined = SegmentSet::of_ranges(&[(7, 8), (1, 3), (5, 5), (0, 2), (2, 3), (5, 6)]);
         assert_eq!(set.to_string(), "0-2,5,7");
         assert_eq!(joined, set);
+        assert_eq!(SegmentSet::from_iter([0, 1, 7]).union(&SegmentSet::from_iter([5, 2])), set);
     }
 
     proptest! {

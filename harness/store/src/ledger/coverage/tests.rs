@@ -103,6 +103,9 @@ fn a_pace_is_the_median_of_the_replays_of_this_spec_on_such_a_device() {
         ledger.put(&entry).unwrap();
     }
     assert_eq!(ledger.seconds_per_step(spec, "cuda:0").unwrap(), Some(3.0));
-    assert_eq!(ledger.seconds_per_step(spec, "cpu").unwrap(), None);
+    assert_eq!(ledger.seconds_per_step(spec, "cuda").unwrap(), Some(3.0));
+    for other in ["cpu", "cuda:1", "cud", ""] {
+        assert_eq!(ledger.seconds_per_step(spec, other).unwrap(), None);
+    }
     assert_eq!(ledger.seconds_per_step(Digest([2; 32]), "cuda:0").unwrap(), None);
 }

@@ -60,6 +60,8 @@ fn a_reader_makes_nobody_forget() {
     let ended = Entry { verdict: "divergent".into(), ..entry("/a", 2) };
     assert!(first.put(&ended).unwrap().is_some());
     assert_eq!(verdicts(&first), ["match", "divergent"]);
+    // What waits is all of it.
+    assert_eq!(Ledger::open(&locked.path).unwrap().of_place(&named("/a")).unwrap()[1], ended);
     assert_eq!(verdicts(&Ledger::open(&locked.path).unwrap()), ["match", "divergent"]);
     assert_eq!(locked.files().len(), 2);
     locked.release();

@@ -1,0 +1,86 @@
+//! The folder of the nights: a page for each, one for all, and the evidence.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use reenact_audit::Failure;
+use reenact_core::verify::Report;
+use reenact_night::{Outcome, replace};
+
+use super::{page, show};
+use crate::report_folder::ReportFolder;
+use crate::terminal::json::json_text;
+
+/// Holds the folder of all nights.
+pub(super) struct NightFolder {
+    reports: PathBuf,
+}
+
+impl NightFolder {
+    pub(super) fn in_reports(reports: &Path) -> Self {
+        Self { reports: reports.into() }
+    }
+
+    /// Makes the folder: a night shall not learn at its end that its page has no place.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        fs::create_dir_all(&self.reports).map_err(|error| {
+            Failure::usage(format!("{}: {error}", self.reports.display()))
+                .hint("`reports` in the config names a folder that can be written")
+        })
+    }
+
+    /// Returns where the night's page lies.
+    pub(super) fn page(&self, outcome: &Outcome) -> PathBuf {
+        self.of(outcome.night).join("index.html")
+    }
+
+    fn of(&self, night: u64) -> PathBuf {
+        self.reports.join(format!("night-{night:05}"))
+    }
+
+    /// Keeps the report of an audit. A night that is gone on with keeps what it had.
+    pub(super) fn keep(&self, night: u64, unit: usize, report: &Report) -> Result<(), Failure> {
+        let folder = self.of(night).join(show::audit_folder(unit));
+        let _ = fs::remove_dir_all(&folder);
+        ReportFolder::new(&folder).write(report).map(drop)
+    }
+
+    /// Writes the night's page and facts, and the page of all nights; each is renamed into its
+    /// place when it is whole.
+    pub(super) fn write(&self, outcome: &Outcome) -> Result<(), Failure> {
+        let folder = self.of(outcome.night);
+        let refuse = |path: &Path, error: std::io::Error| {
+            Failure::inconclusive(format!("{}: {error}", path.display()))
+        };
+        fs::create_dir_all(&folder).map_err(|error| refuse(&folder, error))?;
+        let put =
+            |path: &Path, text: &str| replace(path, text).map_err(|error| refuse(path, error));
+        put(&folder.join("night.json"), &(json_text(outcome) + "\n"))?;
+        put(&folder.join("index.html"), &page::night(outcome))?;
+        self.point_to(&folder);
+        put(&self.reports.join("index.html"), &page::fleet(outcome, &self.nights()))
+    }
+
+    /// Leaves a link to the latest, where the system has links.
+    fn point_to(&self, folder: &Path) {
+        #[cfg(unix)]
+        if let Some(name) = folder.file_name() {
+            let (beside, latest) = (self.reports.join(".latest"), self.reports.join("latest"));
+            let _ = fs::remove_file(&beside);
+            let linked = std::os::unix::fs::symlink(name, &beside);
+            let _ = linked.and_then(|()| fs::rename(&beside, &latest));
+        }
+        #[cfg(not(unix))]
+        let _ = folder;
+    }
+
+    /// Returns the names of the nights that have a page, newest first.
+    fn nights(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.reports).into_iter().flatten().flatten();
+        let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let mut names: Vec<String> = names.filter(|name| name.starts_with("night-")).collect();
+        names.sort();
+        names.reverse();
+        names
+    }
+}
