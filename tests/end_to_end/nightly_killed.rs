@@ -73,5 +73,5 @@ fn killed_at_fifty_moments_it_loses_nothing_and_accuses_nobody() {
             assert!(covered(lab).values().all(|found| found.len() == 6), "{:?}", covered(lab));
         }
     }
-    assert!(killed >= MOMENTS / 3, "only {killed} nights were alive when they were killed");
+    assert!(killed >= MOMENTS / 5, "only {killed} nights were alive when they were killed");
 }

@@ -120,7 +120,12 @@ impl Outcome {
         let missed = self.canaries.iter().any(|canary| canary.caught == Caught::Missed);
         if loud(Kind::Divergence) {
             Exit::Divergent
-        } else if missed || !self.unjudged.is_empty() || loud(Kind::Vanished) || loud(Kind::Overdue)
+        } else if missed
+            || self.is_blind()
+            || self.runs.is_empty()
+            || !self.unjudged.is_empty()
+            || loud(Kind::Vanished)
+            || loud(Kind::Overdue)
         {
             Exit::Unclear
         } else {
@@ -128,9 +133,22 @@ impl Outcome {
         }
     }
 
+    /// Says whether there was something to plant an attack in, and none was planted: then
+    /// nothing shows that this night would have seen one.
+    fn is_blind(&self) -> bool {
+        let there =
+            |run: &Standing| run.watched.segments > 0 && run.watched.vanished_at_seconds.is_none();
+        let planted = |canary: &Canary| canary.caught != Caught::NotPlanted;
+        self.runs.iter().any(there) && !self.canaries.iter().all(planted)
+    }
+
     /// Says in a sentence what came out.
     pub(crate) fn sentence_of(&self) -> String {
         let runs = self.runs.len();
+        if runs == 0 {
+            return "No run was found, so nothing is verified: look at `from` in the config."
+                .into();
+        }
         let of_kind = |kind: Kind| self.incidents.iter().filter(|found| found.kind == kind).count();
         let (divergent, vanished, overdue) =
             (of_kind(Kind::Divergence), of_kind(Kind::Vanished), of_kind(Kind::Overdue));
@@ -161,6 +179,9 @@ impl Outcome {
         }
         if self.canaries.iter().any(|canary| canary.caught == Caught::Missed) {
             parts.insert(0, "a planted attack was missed, so this night does not count".into());
+        }
+        if self.is_blind() {
+            parts.insert(0, "no attack could be planted, so this night shows nothing".into());
         }
         let mut sentence = parts.join("; ");
         if let Some(first) = sentence.get_mut(..1) {

@@ -193,3 +193,12 @@ fn what_cannot_be_judged_for_three_nights_is_overdue() {
     let outcome = field.night(4, false);
     assert_eq!(u8::from(outcome.exit), 0, "{}", outcome.sentence);
 }
+
+#[test]
+fn a_night_that_sees_nothing_is_not_good() {
+    let field = Field::new();
+    let outcome = field.night(0, false);
+    assert_eq!(u8::from(outcome.exit), 2);
+    assert!(outcome.sentence.starts_with("No run was found"), "{}", outcome.sentence);
+    assert!(outcome.notes[0].contains("`toys` match no recording"), "{:?}", outcome.notes);
+}

@@ -14,6 +14,8 @@ use super::{Done, Night, NightError, Record, STOOD_ALONE, UNIT, name_of, place_o
 use crate::plan::{Unit, Why};
 use crate::watched::Mark;
 
+/// How often it is written down which audits are done.
+const KEPT_EVERY_SECONDS: u64 = 5;
 /// How far what is used may go beyond what was planned before nothing more is begun.
 const OVERSPENT: f64 = 1.5;
 
@@ -28,6 +30,9 @@ impl Night<'_> {
         let units = &record.plan.units;
         let mut results: Vec<Option<Done>> = Vec::new();
         let mut used: f64 = record.canaries.iter().map(|canary| canary.seconds).sum();
+        // What audits judged is in the ledger already. That they are done is written together:
+        // a commit waits for the disk, and a night that is killed does some seconds of it again.
+        let (mut unkept, mut kept_at) = (Vec::new(), (self.clock)());
         for (index, unit) in units.iter().enumerate() {
             let name = format!("{}/{index:06}", name_of(number));
             if let Some(done) = ledger.kept_as::<Done>(UNIT, &name)? {
@@ -46,9 +51,16 @@ impl Night<'_> {
                 self.count_alone(ledger, unit, bench, report)?;
             }
             used += done.seconds;
-            ledger.keep(UNIT, &name, &done)?;
-            results.push(Some(done));
+            results.push(Some(done.clone()));
+            unkept.push((name, done));
+            let now = (self.clock)();
+            if now.saturating_sub(kept_at) >= KEPT_EVERY_SECONDS {
+                ledger.keep_all(UNIT, &unkept)?;
+                unkept.clear();
+                kept_at = now;
+            }
         }
+        ledger.keep_all(UNIT, &unkept)?;
         Ok(results)
     }
 

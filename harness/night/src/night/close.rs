@@ -77,6 +77,14 @@ impl Night<'_> {
         Ok(outcome)
     }
 
+    /// Says which groups name nothing: a pattern with a slip in it would go unseen.
+    pub(super) fn unmatched(&self, outcome: &Outcome) -> Vec<String> {
+        let named = |name: &str| outcome.runs.iter().any(|run| run.watched.group == name);
+        let without = self.config.runs.iter().filter(|group| !named(&group.name));
+        let words = |name: &str| format!("the patterns of the group `{name}` match no recording");
+        without.map(|group| words(&group.name)).collect()
+    }
+
     fn spent(&self, record: &Record, results: &[Option<Done>], now: u64) -> Spent {
         let audits = results.iter().flatten().map(|done| done.seconds);
         let canaries = record.canaries.iter().map(|canary| canary.seconds);

@@ -170,6 +170,7 @@ impl Night<'_> {
         let read_bytes = self.read_on(&mut morning, &record, &bench, &results);
         let mut outcome = self.conclude(&mut ledger, number, &record, morning, &results)?;
         outcome.notes = notes;
+        outcome.notes.extend(self.unmatched(&outcome));
         outcome.spent.read_bytes = read_bytes;
         record.ended_at_seconds = Some(outcome.ended_at_seconds);
         record.exit = Some(outcome.exit.into());
