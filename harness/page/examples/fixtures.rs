@@ -5,11 +5,10 @@ use std::path::PathBuf;
 use std::{env, fs, io};
 
 use reenact_page::{
-    GateArm, GatePage, GateSpec, GateTone, MapMark, MapNight, MapRow, NightIncident, NightPage,
-    NightRun, NightTone,
+    FleetNight, FleetPage, GateArm, GatePage, GateSpec, GateTone, MapMark, MapNight, MapRow,
+    NightIncident, NightPage, NightRun, NightTone,
 };
 
-const RUNS: usize = 300;
 const NIGHTS: usize = 60;
 
 fn main() -> io::Result<()> {
@@ -17,7 +16,11 @@ fn main() -> io::Result<()> {
         return Err(io::Error::other("which folder? fixtures FOLDER"));
     };
     fs::create_dir_all(&folder)?;
-    fs::write(folder.join("night.html"), night().render())?;
+    for runs in [3, 300] {
+        fs::write(folder.join(format!("night-{runs}.html")), night(runs).render())?;
+        fs::write(folder.join(format!("fleet-{runs}.html")), fleet(runs).render())?;
+    }
+    fs::write(folder.join("night-0.html"), empty().render())?;
     fs::write(folder.join("gate.html"), gate().render())
 }
 
@@ -49,7 +52,41 @@ fn run(number: usize) -> NightRun {
     }
 }
 
-fn night() -> NightPage {
+/// The first night of a config that finds nothing.
+fn empty() -> NightPage {
+    NightPage {
+        tone: NightTone::Unclear,
+        sentence: "No run was found; this is not a pass.".into(),
+        when: "Night 1 of 2026-11-26 02:00 UTC".into(),
+        took: "1 minute on trainer-1".into(),
+        ..NightPage::default()
+    }
+}
+
+fn fleet(runs: usize) -> FleetPage {
+    let night = |back: usize| FleetNight {
+        when: format!(
+            "Night {}, 2026-{:02}-{:02} 02:00 UTC",
+            NIGHTS - back,
+            11 - back / 30,
+            30 - back % 30
+        ),
+        words: "1 divergent, 1 not judged, 27 matched, 270 not looked at".into(),
+        page: format!("night-{:05}/index.html", NIGHTS - back),
+    };
+    let standing = |number: usize| {
+        let NightRun { run, covered: (covered, total), escape, certain, .. } = run(number);
+        (run, format!("{covered} of {total}"), escape, certain)
+    };
+    FleetPage {
+        tone: NightTone::Bad,
+        sentence: "2 divergences in 2 runs are open; 1 run is gone.".into(),
+        nights: (0..NIGHTS).map(night).collect(),
+        runs: (0..runs).map(standing).collect(),
+    }
+}
+
+fn night(runs: usize) -> NightPage {
     NightPage {
         tone: NightTone::Bad,
         sentence: "2 divergences in 2 runs are open; 1 run is gone; 1 run was not judged.".into(),
@@ -61,17 +98,17 @@ fn night() -> NightPage {
                 .into(),
             "The night of 2026-11-09 did not happen.".into(),
         ],
-        incidents: (0..2).map(incident).collect(),
+        incidents: (0..2).map(|number| incident(number, runs)).collect(),
         waiting: vec![
             [
-                name(20),
+                name(20 % runs),
                 "gone, opened tonight".into(),
                 "The recording is gone; a night saw it on 2026-11-24 02:00 UTC.".into(),
                 "put the recording back, or take it out of the config (incident c0ffee12ab34)"
                     .into(),
             ],
             [
-                name(40),
+                name(40 % runs),
                 "not judged".into(),
                 "The auditing process ended without a report: out of memory.".into(),
                 "the next night begins with it".into(),
@@ -83,13 +120,13 @@ fn night() -> NightPage {
                 after_gap: night == 39,
             })
             .collect(),
-        map: (0..RUNS)
+        map: (0..runs)
             .map(|run| MapRow {
                 run: name(run),
                 marks: (0..NIGHTS).map(|night| mark(run, night)).collect(),
             })
             .collect(),
-        runs: (0..RUNS).map(run).collect(),
+        runs: (0..runs).map(run).collect(),
         budget: vec![
             ("planned".into(), "7180 device seconds".into(), "7200 device seconds".into()),
             ("replayed".into(), "7011 device seconds".into(), "7200 device seconds".into()),
@@ -97,19 +134,19 @@ fn night() -> NightPage {
         devices: vec![("cpu 3f81c09a, 16 cores".into(), 4120, 0, "2026-11-26 02:00 UTC".into())],
         canaries: vec![(
             "lr-tamper@7*1.05".into(),
-            name(3),
+            name(3 % runs),
             "caught: parameters diverge at step 7".into(),
         )],
         canaries_so_far: "Caught so far: 61 of 61.".into(),
         build: "3f81c09ab2d43f81c09ab2d43f81c09ab2d43f81c09ab2d43f81c09ab2d43f81".into(),
-        next: (0..40)
+        next: (0..runs.min(40))
             .map(|run| (name(run), "12 segments, 180 s".into(), "it is due".into()))
             .collect(),
     }
 }
 
-fn incident(number: usize) -> NightIncident {
-    let run = name([7, 14][number]);
+fn incident(number: usize, runs: usize) -> NightIncident {
+    let run = name([7, 14][number] % runs);
     let id = ["3f81c09ab2d4", "77aa01c4e9b0"][number];
     NightIncident {
         id: id.into(),

@@ -49,9 +49,9 @@ const MARKS: [(MapMark, &str, &str, &str); 6] = [
     (MapMark::Before, "rest", " ", "not there yet"),
 ];
 
-fn of(mark: MapMark) -> (&'static str, &'static str) {
+fn of(mark: MapMark) -> (&'static str, &'static str, &'static str) {
     let found = MARKS.iter().find(|(known, ..)| *known == mark);
-    found.map_or(("rest", " "), |(_, class, sign, _)| (class, sign))
+    found.map_or(("rest", " ", ""), |(_, class, sign, words)| (class, sign, words))
 }
 
 pub(super) fn show(nights: &[MapNight], rows: &[MapRow]) -> Markup {
@@ -102,31 +102,62 @@ fn table(nights: &[MapNight], rows: Vec<&MapRow>) -> Markup {
 
 /// Puts the first day over the first mark and the last over the last, where there is room.
 fn span(nights: &[MapNight]) -> String {
-    let (first, last) = match nights {
-        [] => return String::new(),
-        [one] => return one.day.clone(),
-        [first, .., last] => (&first.day, &last.day),
-    };
-    let signs = nights.len() + nights.iter().filter(|night| night.after_gap).count();
-    match signs.checked_sub(first.chars().count() + last.chars().count()) {
+    let ([first, .., last], width) = (nights, width(nights)) else { return days(nights) };
+    let (first, last) = (&first.day, &last.day);
+    match width.checked_sub(first.chars().count() + last.chars().count()) {
         Some(room @ 2..) => format!("{first}{}{last}", " ".repeat(room)),
-        _ if first == last => first.clone(),
-        _ => format!("{first} to {last}"),
+        _ => days(nights),
     }
+}
+
+/// Counts the signs of a row: one for each night, and one for each gap.
+fn width(nights: &[MapNight]) -> usize {
+    nights.len() + nights.iter().filter(|night| night.after_gap).count()
 }
 
 /// Neighbours that are alike share an element: a page of 300 runs and 60 nights stays small.
 fn line(nights: &[MapNight], row: &MapRow) -> Markup {
-    let mut groups: Vec<(&str, String)> = Vec::new();
-    for (night, mark) in nights.iter().zip(&row.marks) {
-        if night.after_gap {
-            groups.push(("rest", "|".into()));
-        }
-        let (class, sign) = of(*mark);
-        match groups.last_mut() {
-            Some((known, signs)) if *known == class => signs.push_str(sign),
-            _ => groups.push((class, sign.into())),
+    html! {
+        @for stretch in stretches(nights, &row.marks) {
+            @let (class, sign, words) = of(stretch.mark);
+            @if stretch.nights[0].after_gap { span.mark.rest title="nights missing" { "|" } }
+            span class=(format!("mark {class}")) title=[stretch.title(words)] {
+                (sign.repeat(stretch.nights.len()))
+            }
         }
     }
-    html! { @for (class, signs) in &groups { span class=(format!("mark {class}")) { (signs) } } }
+}
+
+/// Nights on end, none missing between them, that made the same of a run.
+struct Stretch<'night> {
+    mark: MapMark,
+    /// Never empty.
+    nights: &'night [MapNight],
+}
+
+impl Stretch<'_> {
+    /// Says which nights these were; what was not looked at says enough by its sign.
+    fn title(&self, words: &str) -> Option<String> {
+        (!matches!(self.mark, MapMark::Idle | MapMark::Before))
+            .then(|| format!("{}: {words}", days(self.nights)))
+    }
+}
+
+fn stretches<'night>(nights: &'night [MapNight], marks: &[MapMark]) -> Vec<Stretch<'night>> {
+    let count = nights.len().min(marks.len());
+    let begins = |at: usize| at == 0 || nights[at].after_gap || marks[at] != marks[at - 1];
+    let begins: Vec<usize> = (0..count).filter(|&at| begins(at)).collect();
+    let ends = begins.iter().skip(1).copied().chain([count]);
+    let each = begins.iter().zip(ends);
+    each.map(|(&from, to)| Stretch { mark: marks[from], nights: &nights[from..to] }).collect()
+}
+
+/// Names the first and the last of these nights, or the only one.
+fn days(nights: &[MapNight]) -> String {
+    match nights {
+        [] => String::new(),
+        [one] => one.day.clone(),
+        [first, .., last] if first.day == last.day => first.day.clone(),
+        [first, .., last] => format!("{} to {}", first.day, last.day),
+    }
 }

@@ -55,7 +55,7 @@ impl NightPage {
     pub(super) fn spent(&self) -> Markup {
         let rows = self.budget.iter();
         let rows = rows.map(|(name, used, of)| vec![name.clone(), used.clone(), of.clone()]);
-        table("Budget", &["what", "used", "allowed"], rows.collect())
+        table("Budget", &["what", "how much", "allowed"], rows.collect())
     }
 
     pub(super) fn devices(&self) -> Markup {

@@ -37,7 +37,7 @@ fn page(runs: usize, nights: usize, name: &str) -> NightPage {
         took: text(),
         waiting: vec![[text(), text(), text(), text()]],
         nights: (0..nights)
-            .map(|night| MapNight { day: format!("{night}"), after_gap: night == 3 })
+            .map(|night| MapNight { day: format!("2026-11-{night:02}"), after_gap: night == 3 })
             .collect(),
         map: (0..runs).map(row).collect(),
         runs: (0..runs).map(run).collect(),
@@ -71,13 +71,48 @@ fn fleet() -> FleetPage {
 
 #[test]
 fn a_page_of_300_runs_is_below_two_megabytes_and_shows_each_once() {
+    // No two nights on end are alike: a map cannot be larger.
     let text = page(300, 60, "run").render();
-    assert!(text.len() < 2 << 20, "{} bytes", text.len());
-    for number in [0, 150, 299] {
+    assert!(text.len() < 2_000_000, "{} bytes", text.len());
+    for number in 0..300 {
         let name = format!("<th scope=\"row\">/srv/runs/run-{number:03}</th>");
         assert_eq!(text.matches(&name).count(), 1, "{name}");
     }
-    assert!(text.contains(">|<"), "the missing night is shown");
+    assert_eq!(
+        text.matches(">|</span>").count(),
+        300 + 1,
+        "each row shows the gap, and the legend"
+    );
+}
+
+#[test]
+fn a_page_of_three_runs_folds_nothing() {
+    let text = page(3, 5, "run").render();
+    assert!(!text.contains("<details"));
+    for number in 0..3 {
+        assert_eq!(text.matches(&format!(">run-{number:03}</th>")).count(), 1, "in the map");
+        assert_eq!(text.matches(&format!(">/srv/runs/run-{number:03}</th>")).count(), 1);
+    }
+}
+
+#[test]
+fn what_a_mark_stands_for_is_said() {
+    use MapMark::{Before, Idle, Matched, Unjudged, Vanished};
+    let marks = vec![Before, Matched, Matched, Matched, Idle, Unjudged, Vanished];
+    let page = page(1, marks.len(), "run");
+    let map = vec![MapRow { run: "run".into(), marks }];
+    let text = NightPage { map, ..page }.render();
+    let row = text.split("<td class=\"marks\">").nth(1).unwrap().split("</td>").next().unwrap();
+    assert_eq!(
+        row,
+        "<span class=\"mark rest\"> </span>\
+         <span class=\"mark clean\" title=\"2026-11-01 to 2026-11-02: matched\">●●</span>\
+         <span class=\"mark rest\" title=\"nights missing\">|</span>\
+         <span class=\"mark clean\" title=\"2026-11-03: matched\">●</span>\
+         <span class=\"mark rest\">·</span>\
+         <span class=\"mark unclear\" title=\"2026-11-05: not judged\">?</span>\
+         <span class=\"mark unclear\" title=\"2026-11-06: gone\">–</span>"
+    );
 }
 
 #[test]
