@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use reenact_core::digest::Digest;
-use reenact_store::DeviceSummary;
+use reenact_store::{BuildSummary, DeviceSummary};
 use serde::{Deserialize, Serialize};
 
 use crate::canary::{Canary, Caught};
@@ -96,6 +96,9 @@ pub struct Outcome {
     pub spent: Spent,
     /// What vouches for segments.
     pub devices: Vec<DeviceSummary>,
+    /// Auditing builds that vouch for segments, and whether the auditor's people made them;
+    /// none if nobody says which they made.
+    pub builds: Vec<(BuildSummary, Option<bool>)>,
     /// How often each device computed otherwise than another replay of the same segment.
     pub stood_alone: BTreeMap<String, u64>,
     /// Where the evidence of each audit lies, by the run: the number of the unit.

@@ -131,7 +131,11 @@ fn night(runs: usize) -> NightPage {
             ("planned".into(), "7180 device seconds".into(), "7200 device seconds".into()),
             ("replayed".into(), "7011 device seconds".into(), "7200 device seconds".into()),
         ],
-        devices: vec![("cpu 3f81c09a, 16 cores".into(), 4120, 0, "2026-11-26 02:00 UTC".into())],
+        devices: vec![
+            ["node7:cuda:0", "4120", "20600", "1 time", "0", "2026-11-26 02:00 UTC"]
+                .map(Into::into),
+        ],
+        builds: vec![["3f81c09ab2d4", "4120", "yes", "2026-11-26 02:00 UTC"].map(Into::into)],
         canaries: vec![(
             "lr-tamper@7*1.05".into(),
             name(3 % runs),

@@ -46,8 +46,10 @@ pub struct NightPage {
     pub runs: Vec<NightRun>,
     /// What was planned, used and allowed: name, planned or used, allowed.
     pub budget: Vec<(String, String, String)>,
-    /// Devices: name, segments, what of it was taken back, last used.
-    pub devices: Vec<(String, u64, u64, String)>,
+    /// Devices: name, segments, seconds, how often it stood alone, taken back, last used.
+    pub devices: Vec<[String; 6]>,
+    /// Auditing builds: digest, segments, whether ours, last used.
+    pub builds: Vec<[String; 4]>,
     /// Attacks planted tonight: which, in a copy of which run, what became of it.
     pub canaries: Vec<(String, String, String)>,
     /// How many of all that were planted so far were caught.

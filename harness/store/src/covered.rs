@@ -36,7 +36,7 @@ pub struct Device {
 }
 
 /// Counts what a device vouches for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DeviceSummary {
     /// Names it, as [`Device::id`] does.
     pub id: String,
@@ -44,6 +44,19 @@ pub struct DeviceSummary {
     pub covered: u64,
     /// How many of these were taken back.
     pub disowned: u64,
+    /// Device seconds that all of them took.
+    pub seconds: f64,
+    /// When the last of them was covered, in seconds since 1970.
+    pub last_at_seconds: u64,
+}
+
+/// Counts what an auditing build vouches for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BuildSummary {
+    /// Digest of the binary.
+    pub binary: Digest,
+    /// Segments that it has replayed and that agreed.
+    pub covered: u64,
     /// When the last of them was covered, in seconds since 1970.
     pub last_at_seconds: u64,
 }

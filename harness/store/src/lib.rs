@@ -19,7 +19,7 @@ mod queue;
 mod space;
 
 pub use alarm::{Alarm, AlarmKind};
-pub use covered::{Covered, Device, DeviceSummary, Disowned};
+pub use covered::{BuildSummary, Covered, Device, DeviceSummary, Disowned};
 pub use directory::Directory;
 pub use entry::{BEGUN, Closing, Divergent, Entry, Owed, Paid};
 pub use ledger::{Alarmed, Disowning, LEDGER_FORMAT, Ledger, LedgerError, Proof, Summary};

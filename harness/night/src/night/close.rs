@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use reenact_core::verify::date;
-use reenact_store::Ledger;
+use reenact_core::verify::{TrustedBuilds, date};
+use reenact_store::{BuildSummary, Ledger};
 
 use super::morning::Morning;
 use super::{Done, NIGHT, Night, NightError, Record, STOOD_ALONE, TOLD, WATCHED, nights};
@@ -25,6 +25,7 @@ impl Night<'_> {
         record: &Record,
         mut morning: Morning,
         results: &[Option<Done>],
+        trusted: Option<&TrustedBuilds>,
     ) -> Result<Outcome, NightError> {
         let now = (self.clock)();
         let unjudged = mark(&mut morning, record, results, now);
@@ -66,6 +67,7 @@ impl Night<'_> {
             next,
             spent: self.spent(record, results, now),
             devices: ledger.devices()?,
+            builds: builds(ledger, trusted)?,
             stood_alone: ledger.kept(STOOD_ALONE)?.into_iter().collect(),
             audits: audits(record, results),
             nights: nights(ledger)?.iter().map(|night| night.at_seconds).collect(),
@@ -222,6 +224,15 @@ fn keep_watched(ledger: &mut Ledger, morning: &mut Morning) -> Result<(), NightE
     let kept: Vec<(String, &Watched)> =
         each.map(|(place, watched)| (place.clone(), watched)).collect();
     Ok(ledger.keep_all(WATCHED, &kept)?)
+}
+
+/// Returns the builds that vouch for segments, and whether each is listed.
+fn builds(
+    ledger: &Ledger,
+    trusted: Option<&TrustedBuilds>,
+) -> Result<Vec<(BuildSummary, Option<bool>)>, NightError> {
+    let listed = |binary| trusted.map(|builds| builds.lists(binary));
+    Ok(ledger.builds()?.into_iter().map(|build| (build.clone(), listed(build.binary))).collect())
 }
 
 /// Returns the unit that says the most of each run: the last that was done.

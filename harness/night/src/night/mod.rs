@@ -168,7 +168,8 @@ impl Night<'_> {
         let bench = Bench { groups, trusted, places: morning.places(), begun };
         let results = self.audits(&mut ledger, number, &record, &bench)?;
         let read_bytes = self.read_on(&mut morning, &record, &bench, &results);
-        let mut outcome = self.conclude(&mut ledger, number, &record, morning, &results)?;
+        let mut outcome =
+            self.conclude(&mut ledger, number, &record, morning, &results, bench.trusted.as_ref())?;
         outcome.notes = notes;
         outcome.notes.extend(self.unmatched(&outcome));
         outcome.spent.read_bytes = read_bytes;

@@ -59,12 +59,12 @@ impl NightPage {
     }
 
     pub(super) fn devices(&self) -> Markup {
-        let rows = self.devices.iter().map(|(name, covered, back, last)| {
-            vec![name.clone(), covered.to_string(), back.to_string(), last.clone()]
-        });
-        let head = ["device", "segments it vouches for", "taken back", "last used"];
+        let rows = self.devices.iter().map(|row| row.to_vec()).collect();
+        let head = ["device", "segments", "seconds", "stood alone", "taken back", "last used"];
+        let builds = self.builds.iter().map(|row| row.to_vec()).collect();
         html! {
-            (table("Devices", &head, rows.collect()))
+            (table("Devices", &head, rows))
+            (table("Builds", &["auditing build", "segments", "ours", "last used"], builds))
             @if !self.build.is_empty() { p.quiet { "Auditing build: " code { (self.build) } } }
         }
     }

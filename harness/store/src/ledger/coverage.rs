@@ -6,7 +6,7 @@ use reenact_core::digest::Digest;
 
 use super::row::{self, natural};
 use super::{Ledger, LedgerError};
-use crate::covered::{Covered, DeviceSummary, Disowned};
+use crate::covered::{BuildSummary, Covered, DeviceSummary, Disowned};
 
 /// How many of the latest replays a pace is taken from.
 const PACE_REPLAYS_MAX: u64 = 1000;
@@ -59,13 +59,25 @@ impl Ledger {
     pub fn devices(&self) -> Result<Vec<DeviceSummary>, LedgerError> {
         let query = format!(
             "SELECT {ID} AS id, COUNT(*) AS covered, COUNT(disowned_at_seconds) AS disowned,
-                    MAX(at_seconds) AS last
+                    SUM(seconds) AS seconds, MAX(at_seconds) AS last
              FROM covered GROUP BY id ORDER BY id"
         );
         self.read(&query, (), |row| {
             let (id, covered) = (row.get("id")?, natural(row, "covered")?);
             let (disowned, last_at_seconds) = (natural(row, "disowned")?, natural(row, "last")?);
-            Ok(DeviceSummary { id, covered, disowned, last_at_seconds })
+            let seconds = row.get("seconds")?;
+            Ok(DeviceSummary { id, covered, disowned, seconds, last_at_seconds })
+        })
+    }
+
+    /// Returns every auditing build that has covered something, by its digest.
+    pub fn builds(&self) -> Result<Vec<BuildSummary>, LedgerError> {
+        let query = "SELECT binary, COUNT(*) AS covered, MAX(at_seconds) AS last
+                     FROM covered GROUP BY binary ORDER BY binary";
+        self.read(query, (), |row| {
+            let binary = row::parsed(row, "binary")?.unwrap_or_default();
+            let (covered, last_at_seconds) = (natural(row, "covered")?, natural(row, "last")?);
+            Ok(BuildSummary { binary, covered, last_at_seconds })
         })
     }
 

@@ -332,7 +332,7 @@ pub(super) fn unreadable(
 }
 
 /// Reads a value that is kept as text.
-fn parsed<T>(row: &Row<'_>, column: &'static str) -> rusqlite::Result<Option<T>>
+pub(super) fn parsed<T>(row: &Row<'_>, column: &'static str) -> rusqlite::Result<Option<T>>
 where
     T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>,
 {

@@ -33,6 +33,7 @@ pub(super) fn night(outcome: &Outcome) -> String {
         runs: outcome.runs.iter().map(|of| run(of, outcome)).collect(),
         budget: budget(outcome),
         devices: devices(outcome),
+        builds: builds(outcome),
         canaries: canaries(outcome, &names),
         canaries_so_far: format!(
             "Caught so far: {} of {}.",
@@ -300,15 +301,30 @@ fn budget(outcome: &Outcome) -> Vec<(String, String, String)> {
     rows
 }
 
-fn devices(outcome: &Outcome) -> Vec<(String, u64, u64, String)> {
+fn devices(outcome: &Outcome) -> Vec<[String; 6]> {
     let each = outcome.devices.iter().map(|found| {
         let alone = outcome.stood_alone.get(&found.id).copied().unwrap_or_default();
-        let alone = if alone > 0 {
-            format!("; {} of it disagreed with each other", count(alone, "pair of replays"))
-        } else {
-            String::new()
+        [
+            found.id.clone(),
+            found.covered.to_string(),
+            format!("{:.0}", found.seconds),
+            if alone == 0 { "never".into() } else { count(alone, "time") },
+            found.disowned.to_string(),
+            date(found.last_at_seconds),
+        ]
+    });
+    each.collect()
+}
+
+fn builds(outcome: &Outcome) -> Vec<[String; 4]> {
+    let each = outcome.builds.iter().map(|(found, ours)| {
+        let ours = match ours {
+            Some(true) => "yes",
+            Some(false) => "no",
+            None => "nobody says",
         };
-        (found.id.clone(), found.covered, found.disowned, date(found.last_at_seconds) + &alone)
+        let digest = found.binary.to_string();
+        [digest, found.covered.to_string(), ours.into(), date(found.last_at_seconds)]
     });
     each.collect()
 }
