@@ -19,6 +19,7 @@ use reenact_store::Ledger;
 use crate::app::App;
 use crate::exit;
 use crate::options::Workers;
+use crate::terminal::Watch;
 use crate::terminal::output::{self, BOLD, note, styled};
 
 pub(crate) use show::show_incident;
@@ -127,7 +128,8 @@ fn night(app: &App, arguments: &NightArguments) -> Result<u8, Failure> {
     }
     let notebook = Notebook::new(&folder, arguments.json);
     let processes = arguments.workers.processes();
-    let night = night_of(app, &config, digest, &processes, &notebook);
+    let watch = Watch::new(arguments.json);
+    let night = Night { observer: &watch, ..night_of(app, &config, digest, &processes, &notebook) };
     if arguments.dry_run {
         show_plan(&night, arguments.json)?;
         return Ok(exit::MATCH);
