@@ -241,3 +241,13 @@ fn units_are_written_for_each_scheduler_and_over_nothing() {
     assert!(text.contains("0 1 * * *"), "{text}");
     lab.nightly(&["units"], &["--for", "cron", "--out", out]).expect(USAGE);
 }
+
+#[test]
+fn nights_of_two_ledgers_do_not_write_over_each_other() {
+    let lab = Lab::new("");
+    lab.record("a", &[]);
+    lab.night(MATCH);
+    let config = fs::read_to_string(lab.path("night.toml")).unwrap();
+    fs::write(lab.path("night.toml"), config.replace("ledger.sqlite", "other.sqlite")).unwrap();
+    lab.nightly(&[], &[]).expect(USAGE).says(&["another ledger", "ledger.sqlite"]);
+}

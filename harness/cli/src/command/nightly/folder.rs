@@ -4,12 +4,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use reenact_audit::Failure;
+use reenact_core::plain::plain;
 use reenact_core::verify::Report;
 use reenact_night::{Outcome, replace};
 
 use super::{page, show};
 use crate::report_folder::ReportFolder;
 use crate::terminal::json::json_text;
+
+/// Names the ledger whose nights lie in a folder.
+const OWNER: &str = ".ledger";
 
 /// Holds the folder of all nights.
 pub(super) struct NightFolder {
@@ -21,12 +25,27 @@ impl NightFolder {
         Self { reports: reports.into() }
     }
 
-    /// Makes the folder: a night shall not learn at its end that its page has no place.
-    pub(super) fn check(&self) -> Result<(), Failure> {
-        fs::create_dir_all(&self.reports).map_err(|error| {
+    /// Makes the folder: a night shall not learn at its end that its page has no place. Nights
+    /// are numbered by their ledger, so a folder belongs to one.
+    pub(super) fn check(&self, ledger: &Path) -> Result<(), Failure> {
+        let refuse = |error: std::io::Error| {
             Failure::usage(format!("{}: {error}", self.reports.display()))
                 .hint("`reports` in the config names a folder that can be written")
-        })
+        };
+        fs::create_dir_all(&self.reports).map_err(refuse)?;
+        let (owner, own) = (self.reports.join(OWNER), ledger.display().to_string() + "\n");
+        match fs::read_to_string(&owner) {
+            Ok(known) if known != own => {
+                let message = format!(
+                    "{} holds the nights of another ledger, {}",
+                    self.reports.display(),
+                    plain(known.trim())
+                );
+                Err(Failure::usage(message).hint("give each ledger a folder of its own: `reports`"))
+            }
+            Ok(_) => Ok(()),
+            Err(_) => fs::write(&owner, own).map_err(refuse),
+        }
     }
 
     /// Returns where the night's page lies.

@@ -124,7 +124,7 @@ fn night(app: &App, arguments: &NightArguments) -> Result<u8, Failure> {
     let (config, digest) = read(path)?;
     let folder = NightFolder::in_reports(&config.reports);
     if !arguments.dry_run {
-        folder.check()?;
+        folder.check(&config.ledger)?;
     }
     let notebook = Notebook::new(&folder, arguments.json);
     let processes = arguments.workers.processes();
