@@ -95,6 +95,11 @@ impl Acknowledged {
     pub fn keep(&self, ledger: &mut Ledger, id: &str) -> Result<(), LedgerError> {
         ledger.keep(ACKNOWLEDGED, id, self)
     }
+
+    /// Takes it out of the ledger.
+    pub(crate) fn forget(ledger: &mut Ledger, id: &str) -> Result<(), LedgerError> {
+        ledger.drop_kept(ACKNOWLEDGED, id)
+    }
 }
 
 /// Returns the divergences that the ledger holds open, by id: those that were proven and not

@@ -19,6 +19,7 @@ use self::morning::Morning;
 use crate::canary::Canary;
 use crate::config::Config;
 use crate::found::{Found, look};
+use crate::incident::Acknowledged;
 use crate::lease::{Lease, LeaseError};
 use crate::outcome::Outcome;
 use crate::plan::{Plan, Terms, Unit};
@@ -195,6 +196,10 @@ impl Night<'_> {
                 (incident.id.clone(), Told { incident, at_seconds, resolved })
             })
             .collect();
+        for (id, _) in told.iter().filter(|(_, told)| told.resolved) {
+            // Should it come back, nobody has taken note of that.
+            Acknowledged::forget(&mut ledger, id)?;
+        }
         Ok(ledger.keep_all(TOLD, &told)?)
     }
 
