@@ -174,3 +174,38 @@ proptest! {
         }
     }
 }
+
+/// Twelve runs, four of which grow by two segments a night, and a budget of a few segments.
+#[test]
+fn each_run_is_certain_on_its_date_though_the_budget_is_small() {
+    const WITHIN: u64 = 7;
+    let mut runs: Vec<(u64, u64)> = (0..12).map(|run| (if run < 4 { 2 } else { 20 }, 0)).collect();
+    let seen_at = |run: usize, segment: u64| if run < 4 { segment / 2 } else { 0 };
+    for night in 0..21 {
+        let terms = Terms { now_seconds: NOW + night * NIGHT, ..terms(300.0) };
+        let all: Vec<Candidate> = runs
+            .iter()
+            .enumerate()
+            .map(|(run, &(total, covered))| Candidate {
+                deadline_at_seconds: (covered < total)
+                    .then(|| NOW + (seen_at(run, covered) + WITHIN) * NIGHT),
+                ..candidate(&format!("run {run:02}"), total, covered)
+            })
+            .collect();
+        let plan = Plan::of(&all, &terms);
+        assert!(plan.short().is_empty(), "night {night}: {:?}", plan.short());
+        for unit in &plan.units {
+            let run: usize = unit.run.trim_start_matches("run ").parse().unwrap();
+            runs[run].1 += unit.count;
+        }
+        for (run, (total, covered)) in runs.iter_mut().enumerate() {
+            let late = *covered < *total && seen_at(run, *covered) + WITHIN <= night;
+            let after = candidate("after", *total, *covered);
+            assert!(!late || after.needed(&terms) == 0, "night {night}: run {run}");
+            if run < 4 {
+                *total = (*total + 2).min(40);
+            }
+        }
+    }
+    assert!(runs.iter().all(|(total, covered)| total == covered), "{runs:?}");
+}
