@@ -62,6 +62,7 @@ fn journal(criterion: &mut Criterion) {
         loss_bits: 1,
         gradient: prints[..33].to_vec(),
         state: prints,
+        launches: None,
     });
     let mut journal = JournalWriter::start().0;
     criterion.bench_function("journal/frame of a step, 100 tensors", |bencher| {

@@ -140,6 +140,9 @@ class Session:
         # The ledger of whoever runs this is none of our business.
         environment = {**os.environ, "XDG_STATE_HOME": str(self.work / "state")}
         environment.pop("REENACT_LEDGER", None)
+        if self.device.startswith("cuda"):
+            # CubeCL writes there whatever it gives to the driver.
+            environment["CUBECL_CUDA_DUMP_PTX"] = str(self.work / "ptx")
         if (self.work / LIBDEVICE).exists():
             # Those of the machine's toolkit only if it is named.
             environment.setdefault("CUDA_PATH", str(self.work / "cuda"))
@@ -229,13 +232,13 @@ def why_unusable(session):
     return devices[0].get("problem") or "no reason given" if devices else "no such device"
 
 
-def record_and_audit(session, figures, name, options=()):
-    folder = session.work / "runs" / name
+def record_and_audit(session, figures, name, options=(), kind=""):
+    folder = session.work / "runs" / (name + kind)
     ran = session.run("record", session.spec(name), "--device", session.device, "--out", folder,
                       "--json", *options).expect(0)
     made = ran.json()
     figures["rehearsal"] = rehearsal = made["rehearsal"]
-    session.recordings[name] = Recording(
+    session.recordings[name + kind] = Recording(
         folder, made["commitment"], made["steps"], made["segments"], ran.seconds)
     figures.update({
         "steps": made["steps"], "record_s": ran.seconds,
@@ -258,6 +261,33 @@ def audit_bit_exact(session, figures, folder, segments):
     if len(report["segments"]) != segments:
         raise Failed(f"{len(report['segments'])} of {segments} segments were replayed")
     figures.update({"segments": segments, "verdict": "match, bit-exact"})
+    figures["launched"] = launched = launches(report)
+    figures["tf32"] = (report["claim"] or {}).get("tf32", [])
+    if launched["other"]:
+        raise Failed(f"{launched['other']} of {launched['compared']} replayed steps launched "
+                     "other kernels than the recording, with the same bits")
+
+
+def launches(report):
+    """Counts the replayed steps whose launches were compared, and those that differ."""
+    found = [segment["outcome"]["replay"].get("launched") or {} for segment in report["segments"]]
+    return {key: sum(one.get(key, 0) for one in found) for key in ("compared", "other")}
+
+
+def unfused(session, figures, name):
+    """Every operation is a kernel of its own: where fusion is to blame, this repeats."""
+    device, session.device = session.device, f"{session.device}/unfused"
+    try:
+        record_and_audit(session, figures, name, ["--no-rehearsal"], "unfused")
+    finally:
+        session.device = device
+
+
+def two_processes(session, figures, name):
+    """Takes the same steps in two processes at different times of their lives."""
+    ran = session.run("doctor", session.spec(name), "--device", session.device, "--json")
+    report = ran.expect(0).json()
+    figures["checks"] = report.get("repeats") or report.get("checks") or sorted(report)
 
 
 def large(session, figures):
@@ -486,19 +516,34 @@ def of(function, name):
 # choose its kernels takes some 40 seconds.
 PARTS = [
     ("doctor", 30, doctor),
-    *[(f"audit {name}", 120, of(record_and_audit, name)) for name in PROGRAMS],
-    ("pinning digits-mlp", 120, of(pinning, "digits-mlp")),
-    ("pinning cicero-gpt", 120, of(pinning, "cicero-gpt")),
+    ("audit digits-mlp", 120, of(record_and_audit, "digits-mlp")),
     (f"audit {LARGE}", 200, large),
-    ("kill and resume", 60, kill_and_resume),
-    ("other class", 30, cross_class),
+    ("cost of recording", 200, costs),
+    ("two processes", 90, of(two_processes, "digits-mlp")),
+    ("pinning digits-mlp", 120, of(pinning, "digits-mlp")),
     ("some attacks digits-mlp", 150, of(some_attacks, "digits-mlp")),
+    ("audit cicero-gpt", 120, of(record_and_audit, "cicero-gpt")),
+    ("audit digits-cnn", 120, of(record_and_audit, "digits-cnn")),
+    ("unfused digits-mlp", 90, of(unfused, "digits-mlp")),
+    ("kill and resume", 60, kill_and_resume),
+    ("pinning cicero-gpt", 120, of(pinning, "cicero-gpt")),
+    ("other class", 30, cross_class),
     ("attacks digits-mlp", 150, of(attacks, "digits-mlp")),
     ("operations", 150, operations),
-    ("cost of recording", 200, costs),
     ("attacks digits-cnn", 150, of(attacks, "digits-cnn")),
     ("calibration", 120, calibrate),
 ]
+
+
+def needs(chosen):
+    """Says what this will take, before it takes it."""
+    asked = [(name, limit_s) for name, limit_s, _ in PARTS
+             if not chosen.parts or name in chosen.parts]
+    large = LARGE in " ".join(name for name, _ in asked) and not chosen.small
+    disk = f"{LARGE_DISK_BYTES >> 30} GiB of disk" if large else "200 MB of disk"
+    memory = "40 GB of the device's memory" if large else "1 GB of the device's memory"
+    return (f"{len(asked)} parts on {chosen.device}, in order of importance, within "
+            f"{chosen.budget} s; needs {disk}, {memory}, no network")
 
 
 def run_part(session, name, limit_s, function):
@@ -684,6 +729,20 @@ def write(out, results):
     (out / "results.txt").write_text(table(results))
 
 
+def keep_ptx(folder, out):
+    """Packs every kernel that was given to the driver: what was run can be read later."""
+    if not folder.is_dir():
+        return
+    with tarfile.open(out / "ptx.tar.xz", "w:xz") as packed:
+        for path in sorted(folder.iterdir()):
+            packed.add(path, f"ptx/{path.name}", filter=undated)
+
+
+def undated(member):
+    member.mtime, member.uid, member.gid, member.uname, member.gname = 0, 0, 0, "", ""
+    return member
+
+
 def default_out(name):
     safe = re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-.")
     return ROOT / "benches" / "results" / (safe or "device")
@@ -770,6 +829,7 @@ def accept(chosen, work):
     deadline = time.monotonic() + chosen.budget
     begun = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
     binary = unpack(Path(chosen.binary), work)
+    print(needs(chosen), file=sys.stderr, flush=True)
     session = Session(binary, chosen.device, chosen.other, chosen.small, work, deadline)
     parts = []
     for name, limit_s, function in PARTS:
@@ -782,6 +842,7 @@ def accept(chosen, work):
         out = chosen.out or chosen.out_option or default_out(device_name(session))
         results = collect(session, parts, begun)
         write(Path(out), results)
+    keep_ptx(session.work / "ptx", Path(out))
     print(table(results), end="")
     print(f"written to {out}", file=sys.stderr)
     return 0 if results["passed"] else 1

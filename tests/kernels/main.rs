@@ -13,6 +13,10 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[cfg(feature = "cuda")]
+mod cuda;
+#[cfg(feature = "cuda")]
+mod stand_in;
 
 use std::fs;
 use std::path::{Path, PathBuf};

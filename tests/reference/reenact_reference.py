@@ -566,10 +566,10 @@ class Checkpoint:
 KINDS = [
     ("run-started", 2**16), ("layouts", 2**23), ("step", 2**23), ("checkpoint", 2**8),
     ("run-resumed", 2**16), ("run-interrupted", 2**8), ("run-finished", 2**8),
-    ("kernel-selections", 2**23), ("run-ended", 2**8),
+    ("kernel-selections", 2**23), ("run-ended", 2**8), ("step-launched", 2**23),
 ]
-KINDS_OF_FORMAT = {1: 8, 2: 9}
-JOURNAL_HEADER = b"reenact journal\n" + u32(2)
+KINDS_OF_FORMAT = {1: 8, 2: 9, 3: 10}
+JOURNAL_HEADER = b"reenact journal\n" + u32(3)
 
 
 def is_printable(string):
@@ -657,6 +657,10 @@ class Payload:
             event = self.layout(), self.layout()
         elif kind == "step":
             event = self.trace()
+        elif kind == "step-launched":
+            event = self.trace()
+            # What was launched; it decides nothing that is compared here.
+            self.u32(), self.digest()
         elif kind == "checkpoint":
             event = self.u64(), self.digest()
         elif kind == "run-resumed":
@@ -682,7 +686,7 @@ class Journal:
         demand(file[:16] == JOURNAL_HEADER[:16], "this is no journal")
         self.format = struct.unpack("<I", file[16:20])[0]
         if self.format not in KINDS_OF_FORMAT:
-            raise Inconclusive(f"journal: format {self.format}; this reader reads 1 and 2")
+            raise Inconclusive(f"journal: format {self.format}; this reader reads 1 to 3")
         self.head = H("reenact v1 journal header", file[:20])
         self.at = 20
         while self.at < len(file) and not self.torn:
@@ -768,6 +772,8 @@ class History:
         demand(sizes == (len(trace["state"]), len(trace["gradient"])), "fingerprints do not fit")
         self.compare(self.earlier_steps, trace["step"], trace, f"step {trace['step']}")
         self.steps.append(trace)
+
+    take_step_launched = take_step
 
     def take_checkpoint(self, event):
         step, root = event

@@ -1,54 +1,92 @@
 //! Taking the whole state out of a training.
 
-use burn::module::{Flag, Module, ModuleVisitor, Param};
-use burn::tensor::{Bool, Int, Tensor};
+use std::mem;
 
+use burn::module::{Flag, Module, ModuleVisitor, Param};
+use burn::tensor::{Bool, Int, Tensor, Transaction};
+
+use crate::device::Devices;
 use crate::rule::{Rule, Slot};
 
 /// Copies the tensors of a model and its optimizer, in walking order.
-pub(crate) fn walk<M: Module>(model: &M, rule: &Rule, slots: &[Option<Slot>]) -> Vec<Vec<u8>> {
-    let mut capture = Capture { rule, slots, next: 0, tensors: Vec::new() };
+pub(crate) fn walk<M: Module>(
+    model: &M,
+    rule: &Rule,
+    slots: &[Option<Slot>],
+    devices: &Devices,
+) -> Vec<Vec<u8>> {
+    let mut capture = Capture {
+        rule,
+        slots,
+        in_memory: devices.in_memory,
+        next: 0,
+        tensors: Vec::new(),
+        asked: Transaction::default(),
+    };
     model.visit(&mut capture);
-    capture.tensors
+    capture.finish()
 }
 
 struct Capture<'a> {
     rule: &'a Rule,
     slots: &'a [Option<Slot>],
+    in_memory: bool,
     next: usize,
-    tensors: Vec<Vec<u8>>,
+    /// None where a tensor is still on a device.
+    tensors: Vec<Option<Vec<u8>>>,
+    /// These, all of which are waited for together. Few tensors are not of real numbers.
+    asked: Transaction,
 }
 
 impl Capture<'_> {
     fn push(&mut self, bytes: &[u8]) {
-        self.next += 1;
-        self.tensors.push(bytes.to_vec());
+        self.tensors.push(Some(bytes.to_vec()));
+    }
+
+    /// Takes a tensor that records nothing for gradients.
+    fn take<const D: usize>(&mut self, tensor: Tensor<D>) {
+        if self.in_memory {
+            return self.push(tensor.into_data().as_bytes());
+        }
+        self.asked = mem::take(&mut self.asked).register(tensor);
+        self.tensors.push(None);
+    }
+
+    fn finish(self) -> Vec<Vec<u8>> {
+        let all_here = self.tensors.iter().all(Option::is_some);
+        let mut found = if all_here { Vec::new() } else { self.asked.execute() }.into_iter();
+        let mut next = || found.next().expect("one for each that was asked for");
+        let tensors = self.tensors.into_iter();
+        tensors.map(|bytes| bytes.unwrap_or_else(|| next().as_bytes().to_vec())).collect()
     }
 }
 
 impl ModuleVisitor for Capture<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let item = self.next;
-        self.push(param.base().into_data().as_bytes());
+        self.next += 1;
+        self.take(param.base().inner());
         let Some(slot) = &self.slots[item] else { return };
         for moment in &slot.moments {
-            let data = Tensor::<D>::from_bridge(moment.clone()).into_data();
-            self.tensors.push(data.as_bytes().to_vec());
+            self.take(Tensor::<D>::from_bridge(moment.clone()));
         }
         if self.rule.counts() {
-            self.tensors.push(slot.time.to_le_bytes().to_vec());
+            self.push(&slot.time.to_le_bytes());
         }
     }
 
     fn visit_int<const D: usize>(&mut self, param: &Param<Tensor<D, Int>>) {
+        self.next += 1;
         self.push(param.base().into_data().as_bytes());
     }
 
     fn visit_bool<const D: usize>(&mut self, param: &Param<Tensor<D, Bool>>) {
+        self.next += 1;
         self.push(param.base().into_data().as_bytes());
     }
 
     fn visit_flag(&mut self, flag: &Param<Flag>) {
+        self.next += 1;
         self.push(&[u8::from(flag.base().is_enabled())]);
     }
 }

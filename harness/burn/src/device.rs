@@ -5,14 +5,20 @@
 //! processor. `/unfused` after these makes every operation a kernel of its own.
 
 use std::collections::BTreeMap;
+#[cfg(feature = "cubecl")]
+use std::sync::Arc;
 
 use burn::tensor::Device;
 use rayon::ThreadPool;
+#[cfg(feature = "cubecl")]
+use reenact_core::guard::guard;
 use reenact_core::machine::DeviceReport;
 use reenact_core::trainer::{Engine, Setting, TrainerError};
 
 #[cfg(feature = "cuda")]
 use crate::driver;
+#[cfg(feature = "cubecl")]
+use crate::failure;
 #[cfg(feature = "cubecl")]
 use crate::kernels::{self, Fusion, Kernels};
 use crate::{processor, thread};
@@ -30,6 +36,9 @@ pub(crate) struct Devices {
     pub(crate) plain: Device,
     /// Whether tensors lie where the processor can look at them at once.
     pub(crate) in_memory: bool,
+    /// The name that a user gives.
+    #[cfg(feature = "cubecl")]
+    name: Arc<str>,
     /// The one thread to compute with; none where a device has threads of its own.
     pool: Option<&'static ThreadPool>,
 }
@@ -54,11 +63,40 @@ impl Devices {
         let changed = |problem| TrainerError::Program { during: during.into(), problem };
         // The caller's thread prepares batches.
         processor::check_again().map_err(changed)?;
-        self.compute(|| {
+        let here = || {
             let result = work()?;
             processor::check_again().map_err(changed)?;
             Ok(result)
-        })
+        };
+        #[cfg(feature = "cubecl")]
+        if !self.in_memory {
+            return self.survive(during, here);
+        }
+        self.compute(here)
+    }
+
+    /// Computes on a device that may fail meanwhile, which is no mistake of anybody.
+    #[cfg(feature = "cubecl")]
+    fn survive<R>(
+        &self,
+        during: &str,
+        work: impl FnOnce() -> Result<R, TrainerError>,
+    ) -> Result<R, TrainerError> {
+        let device = |problem: String| TrainerError::Device {
+            name: self.name.to_string(),
+            problem: format!("{during}, {problem}"),
+        };
+        match guard(work) {
+            Ok(Err(TrainerError::Program { during, problem })) => {
+                let failure = failure::of_device(&problem).map(device);
+                Err(failure.unwrap_or(TrainerError::Program { during, problem }))
+            }
+            Ok(result) => result,
+            Err(said) => match failure::of_device(&said) {
+                Some(problem) => Err(device(problem)),
+                None => panic!("{said}"),
+            },
+        }
     }
 }
 
@@ -132,6 +170,7 @@ impl Named {
         #[cfg(feature = "cubecl")]
         if let Some(fusion) = self.fusion() {
             kernels::enforce(fusion)?;
+            failure::watch();
         }
         Ok(match self {
             Self::Cpu => Device::flex(),
@@ -190,7 +229,14 @@ pub(crate) fn open(setting: &Setting) -> Result<Devices, TrainerError> {
     let in_memory = named == Named::Cpu;
     let pool = in_memory.then(thread::one).transpose();
     let pool = pool.map_err(|problem| unusable(setting, problem))?;
-    let devices = Devices { training: plain.clone().autodiff(), plain, in_memory, pool };
+    let devices = Devices {
+        training: plain.clone().autodiff(),
+        plain,
+        in_memory,
+        #[cfg(feature = "cubecl")]
+        name: setting.device.as_str().into(),
+        pool,
+    };
     // The thread took over how the one that started it rounded, maybe long ago.
     let checked = devices.compute(processor::check);
     checked.map_err(|problem| unusable(setting, problem))?;

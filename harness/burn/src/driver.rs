@@ -2,15 +2,13 @@
 
 use std::env;
 use std::fs;
-use std::panic;
 use std::path::{Path, PathBuf};
 
-use burn::tensor::{Device, DeviceType};
 use reenact_core::digest::Hasher;
 
+use crate::cuda::{self, KERNEL_MODULE};
 use crate::device::Facts;
 
-const KERNEL_MODULE: &str = "/proc/driver/nvidia/version";
 const GPUS: &str = "/proc/driver/nvidia/gpus";
 
 /// Where the kernel compiler looks for the mathematical functions of a CUDA
@@ -26,26 +24,19 @@ const LIBDEVICE: &str = "nvvm/libdevice/libdevice.10.bc";
 pub(crate) fn check(index: usize) -> Result<(), String> {
     let count = count()?;
     if index < count {
-        return libdevice().map(drop);
+        libdevice()?;
+        return cuda::enter(index);
     }
     Err(match count {
-        0 => "the driver sees no GPU".into(),
+        0 => "the driver sees no GPU. If there is one, see CUDA_VISIBLE_DEVICES".into(),
         1 => "the driver sees one GPU, `cuda:0`".into(),
         _ => format!("the driver sees {count} GPUs, `cuda:0` to `cuda:{}`", count - 1),
     })
 }
 
-/// Counts the GPUs. Without a driver nothing of burn's is asked. A driver library that
-/// cannot be loaded is a panic in burn's binding, and must not look like one of ours.
+/// Counts the GPUs.
 pub(crate) fn count() -> Result<usize, String> {
-    if !Path::new(KERNEL_MODULE).exists() && !Path::new("/dev/dxg").exists() {
-        return Err(format!("there is no NVIDIA driver ({KERNEL_MODULE} is missing)"));
-    }
-    let report = panic::take_hook();
-    panic::set_hook(Box::new(|_| ()));
-    let counted = panic::catch_unwind(|| Device::enumerate(DeviceType::Cuda).into_iter().count());
-    panic::set_hook(report);
-    counted.map_err(|_| "the driver's library, libcuda, cannot be loaded".into())
+    cuda::ask().map(|answer| answer.gpus)
 }
 
 /// Returns what of driver and toolkit decides bits: the driver's library translates
@@ -62,6 +53,7 @@ pub(crate) fn facts() -> Result<Facts, String> {
     let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
     let library = loaded(&maps).map_or_else(|| Ok("unknown".into()), |file| identify(&file));
     facts.insert("libcuda".into(), library?);
+    facts.insert("cuda".into(), cuda::show(cuda::ask()?.version));
     facts.insert("libdevice".into(), libdevice()?);
     Ok(facts)
 }

@@ -8,6 +8,7 @@ use reenact_core::spec::Clipping;
 use reenact_core::state::Fingerprint;
 use reenact_core::variation::round_mantissa;
 
+use crate::device::Devices;
 use crate::print::Prints;
 
 /// Holds the gradient of each item of a model, by its number.
@@ -38,7 +39,11 @@ impl StepGradients {
         let squares = vec![None; self.by_item.len()];
         let mut walk = Finishing { sums: &mut self.by_item, wanted, prints, squares, next: 0 };
         model.visit(&mut walk);
-        Squares { by_item: walk.squares }
+        Squares {
+            by_item: walk.squares,
+            #[cfg(feature = "cubecl")]
+            in_memory: wanted.devices.in_memory,
+        }
     }
 
     /// Takes the gradient of an item.
@@ -56,23 +61,31 @@ pub(crate) struct Wanted<'a> {
     pub(crate) norm: bool,
     /// Bits of the mantissa to round to, where another kernel is played.
     pub(crate) mantissa_bits: Option<u32>,
-    /// The device, without autodiff.
-    pub(crate) device: &'a Device,
+    /// Where it is computed.
+    pub(crate) devices: &'a Devices,
 }
 
 /// Holds sums of squares of the gradients, on the device, by item.
 pub(crate) struct Squares {
     by_item: Vec<Option<Tensor<2>>>,
+    #[cfg(feature = "cubecl")]
+    in_memory: bool,
 }
 
 impl Squares {
     /// Returns the L2 norm over all parameters. `order` lists the items in
     /// canonical order: the sum of the squares is taken in it, in `f64`.
     pub(crate) fn norm(&mut self, order: &[usize]) -> f64 {
-        let mut transaction = Transaction::default();
-        for sums in order.iter().filter_map(|&item| self.by_item[item].take()) {
-            transaction = transaction.register(sums);
+        let sums: Vec<Tensor<2>> =
+            order.iter().filter_map(|&item| self.by_item[item].take()).collect();
+        #[cfg(feature = "cubecl")]
+        if !self.in_memory
+            && let Some(columns) = crate::grouped::gather(&sums)
+        {
+            let square = |column: Vec<f32>| -> f64 { column.into_iter().map(f64::from).sum() };
+            return columns.into_iter().map(square).sum::<f64>().sqrt();
         }
+        let transaction = sums.into_iter().fold(Transaction::default(), Transaction::register);
         let square = |data: TensorData| -> f64 { data.iter::<f64>().sum() };
         transaction.execute().into_iter().map(square).sum::<f64>().sqrt()
     }
@@ -167,10 +180,10 @@ impl Finishing<'_, '_> {
             gradient = gradient.div_scalar(self.wanted.accumulation as f64);
         }
         if let Some(bits) = self.wanted.mantissa_bits {
-            gradient = rounded(gradient, bits, self.wanted.device);
+            gradient = rounded(gradient, bits, &self.wanted.devices.plain);
         }
         if let Some(prints) = &mut self.prints {
-            gradient = prints.tensors(vec![gradient]).remove(0);
+            gradient = prints.tensor(gradient);
         }
         if self.wanted.norm {
             self.squares[item] = squares(gradient.clone());

@@ -27,11 +27,17 @@ mod batch;
 mod beginning;
 mod capture;
 mod convert;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod device;
 #[cfg(feature = "cuda")]
 mod driver;
+#[cfg(feature = "cubecl")]
+mod failure;
 mod files;
 mod gradient;
+#[cfg(feature = "cubecl")]
+mod grouped;
 mod influence;
 mod inventory;
 #[cfg(feature = "cubecl")]
@@ -45,8 +51,6 @@ mod program;
 mod restore;
 mod rule;
 mod stream;
-#[cfg(feature = "cubecl")]
-mod sums;
 mod thread;
 mod trainer;
 mod training;

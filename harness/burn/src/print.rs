@@ -1,8 +1,8 @@
 //! Fingerprints of the tensors of one step, taken where the tensors lie.
 //!
-//! On the CPU each is computed as its tensor is met. On a GPU a kernel sums each
-//! tensor's blocks into one buffer of the step (`sums`), and [`Prints::finish`]
-//! downloads that buffer, a 512th of the state, at once.
+//! On the CPU each is computed as its tensor is met. On a GPU its tensors are only kept until
+//! the step is computed; then a few kernels sum the blocks of all of them (`grouped`), and
+//! [`Prints::finish`] downloads the sums, a 512th of the state, with the losses.
 
 use burn::tensor::Tensor;
 #[cfg(feature = "cubecl")]
@@ -12,7 +12,7 @@ use reenact_core::state::{Fingerprint, fingerprint};
 use crate::convert::show_bytes;
 use crate::device::Devices;
 #[cfg(feature = "cubecl")]
-use crate::sums::{Summed, Sums};
+use crate::grouped::{Constants, Held, Summed, Sums};
 
 /// Collects fingerprints in the order in which their tensors are met.
 pub(crate) struct Prints<'a> {
@@ -22,7 +22,7 @@ pub(crate) struct Prints<'a> {
     sums: Option<Sums>,
 }
 
-/// Holds a fingerprint, or where in the step's buffer it will be.
+/// Holds a fingerprint, or where among the sums of the step it will be.
 enum Taken {
     Now(Fingerprint),
     #[cfg(feature = "cubecl")]
@@ -30,32 +30,26 @@ enum Taken {
 }
 
 impl<'a> Prints<'a> {
-    /// Starts with room for the sums of tensors of these lengths in bytes.
-    pub(crate) fn new(devices: &'a Devices, byte_lens: impl Iterator<Item = u64>) -> Self {
-        #[cfg(not(feature = "cubecl"))]
-        drop(byte_lens);
+    /// Starts with none.
+    pub(crate) fn new(devices: &'a Devices) -> Self {
         Self {
             devices,
             taken: Vec::new(),
             #[cfg(feature = "cubecl")]
-            sums: (!devices.in_memory).then(|| Sums::new(&devices.plain, byte_lens)),
+            sums: (!devices.in_memory).then(Sums::default),
         }
     }
 
-    /// Takes the fingerprints of tensors of one shape and type, and gives the tensors
-    /// back.
-    pub(crate) fn tensors<const D: usize>(&mut self, tensors: Vec<Tensor<D>>) -> Vec<Tensor<D>> {
+    /// Takes the fingerprint of a tensor, and gives the tensor back.
+    pub(crate) fn tensor<const D: usize>(&mut self, tensor: Tensor<D>) -> Tensor<D> {
         #[cfg(feature = "cubecl")]
-        if let Some(summed) = self.sums.as_mut().and_then(|sums| sums.add(&tensors)) {
-            self.taken.extend(summed.into_iter().map(Taken::Later));
-            return tensors;
+        if let Some(summed) = self.sums.as_mut().and_then(|sums| sums.add(Held::new(&tensor))) {
+            self.taken.push(Taken::Later(summed));
+            return tensor;
         }
-        let look = |tensor| {
-            let (tensor, print) = show_bytes(tensor, self.devices, fingerprint);
-            self.push(print);
-            tensor
-        };
-        tensors.into_iter().map(look).collect()
+        let (tensor, print) = show_bytes(tensor, self.devices, fingerprint);
+        self.push(print);
+        tensor
     }
 
     /// Takes the fingerprint of bytes.
@@ -68,10 +62,19 @@ impl<'a> Prints<'a> {
         self.taken.push(Taken::Now(print));
     }
 
-    /// Waits for the device, and returns what was taken.
-    pub(crate) fn finish(self) -> Vec<Fingerprint> {
+    /// Waits for the device, and returns what was taken, and the number in each of `losses`.
+    pub(crate) fn finish(
+        self,
+        losses: Vec<Tensor<1>>,
+        #[cfg(feature = "cubecl")] constants: &mut Constants,
+    ) -> (Vec<Fingerprint>, Vec<f32>) {
         #[cfg(feature = "cubecl")]
-        let sums = self.sums.map(Sums::download).unwrap_or_default();
+        let (sums, losses) = match self.sums {
+            Some(sums) => sums.download(losses.iter().map(Held::new).collect(), constants),
+            None => (Vec::new(), numbers(losses)),
+        };
+        #[cfg(not(feature = "cubecl"))]
+        let losses = numbers(losses);
         let print = |taken| match taken {
             Taken::Now(print) => print,
             #[cfg(feature = "cubecl")]
@@ -79,6 +82,23 @@ impl<'a> Prints<'a> {
                 fingerprint_of_sums(byte_len, sums[blocks].iter().copied())
             }
         };
-        self.taken.into_iter().map(print).collect()
+        (self.taken.into_iter().map(print).collect(), losses)
     }
+}
+
+impl Prints<'_> {
+    /// Takes nothing, and has everything computed that [`Prints::finish`] has: burn would go on
+    /// with the rest in the next step, fuse it with that, and so compute other bits.
+    pub(crate) fn leave(self, losses: Vec<Tensor<1>>) -> Vec<f32> {
+        #[cfg(feature = "cubecl")]
+        if let Some(sums) = self.sums {
+            sums.leave();
+        }
+        numbers(losses)
+    }
+}
+
+/// Reads the number in each of `losses`.
+pub(crate) fn numbers(losses: Vec<Tensor<1>>) -> Vec<f32> {
+    losses.into_iter().map(|loss| loss.into_scalar::<f32>()).collect()
 }

@@ -1,6 +1,5 @@
 //! The training loop.
 
-use std::iter;
 use std::sync::Arc;
 
 use burn::module::Module;
@@ -10,14 +9,16 @@ use reenact_core::format::KernelSelection;
 use reenact_core::spec::{Clipping, Spec};
 use reenact_core::state::{Fingerprint, Layout, LayoutError, State, fingerprint};
 use reenact_core::steering::{DataOrder, initial_seed, step_seed};
-use reenact_core::trainer::{Metric, Setting, StepTrace, Trainer, TrainerError};
+use reenact_core::trainer::{Launches, Metric, Setting, StepTrace, Trainer, TrainerError};
 use reenact_core::variation::Variation;
 
 use crate::beginning;
 use crate::device::{self, Devices};
 use crate::gradient::{StepGradients, Treatment, Wanted};
 use crate::inventory::{Inventory, Plan, canonical};
-use crate::print::Prints;
+#[cfg(feature = "cubecl")]
+use crate::kernels::Kernels;
+use crate::print::{self, Prints};
 use crate::program::BUILDING;
 use crate::restore::{self, Restore};
 use crate::rule::{Rule, Slot};
@@ -34,7 +35,9 @@ pub struct BurnTrainer<T: Training> {
     data: Arc<dyn DataSet>,
     devices: Devices,
     #[cfg(feature = "cubecl")]
-    kernels: Option<crate::kernels::Kernels>,
+    kernels: Option<Kernels>,
+    #[cfg(feature = "cubecl")]
+    constants: crate::grouped::Constants,
     /// Absent only while a step maps it, and after one that panicked there.
     model: Option<T::Model>,
     inventory: Inventory,
@@ -58,6 +61,7 @@ struct Learned {
     loss: f32,
     gradient: Vec<Fingerprint>,
     state: Vec<Fingerprint>,
+    launches: Option<Launches>,
 }
 
 impl<T: Training> BurnTrainer<T> {
@@ -94,6 +98,8 @@ impl<T: Training> BurnTrainer<T> {
             devices: devices.clone(),
             #[cfg(feature = "cubecl")]
             kernels,
+            #[cfg(feature = "cubecl")]
+            constants: crate::grouped::Constants::default(),
             inventory,
             rule,
             slots,
@@ -152,6 +158,10 @@ impl<T: Training> BurnTrainer<T> {
         variation: &Variation,
         traced: bool,
     ) -> Result<Learned, TrainerError> {
+        #[cfg(feature = "cubecl")]
+        if let Some(kernels) = self.kernels.as_ref().filter(|_| traced) {
+            kernels.begin();
+        }
         let model = self.model.take().ok_or_else(|| failed(step))?;
         let (losses, mut gradients) = self.backward(step, &model, batches)?;
         let clipping = self.spec.clipping.filter(|_| !variation.unclipped);
@@ -159,10 +169,12 @@ impl<T: Training> BurnTrainer<T> {
             accumulation: self.spec.batch.accumulation,
             norm: matches!(clipping, Some(Clipping::GlobalNorm { .. })),
             mantissa_bits: variation.mantissa_bits,
-            device: &self.devices.plain,
+            devices: &self.devices,
         };
         let devices = self.devices.clone();
-        let mut prints = traced.then(|| Prints::new(&devices, self.printed()));
+        // On a device a step keeps the same tensors whether it is traced or not, as what is
+        // kept decides which kernel may write over which memory.
+        let mut prints = (traced || !devices.in_memory).then(|| Prints::new(&devices));
         let mut squares = gradients.finish(&model, wanted, prints.as_mut());
         let norm = || squares.norm(&self.gradient_order);
         let mut treatment = Treatment::new(clipping, norm);
@@ -170,9 +182,21 @@ impl<T: Training> BurnTrainer<T> {
         let rate = variation.rate_or(self.learning_rate(step));
         self.update(rate, model, &mut gradients, treatment, prints.as_mut());
         self.replan(step)?;
-        let prints = prints.map(Prints::finish);
-        let (gradient, state) = prints.map(|prints| self.sort(step, prints)).unwrap_or_default();
-        Ok(Learned { loss: mean(losses), gradient, state })
+        let (prints, losses) = match prints {
+            Some(prints) if !traced => (Vec::new(), prints.leave(losses)),
+            Some(prints) => prints.finish(
+                losses,
+                #[cfg(feature = "cubecl")]
+                &mut self.constants,
+            ),
+            None => (Vec::new(), print::numbers(losses)),
+        };
+        let (gradient, state) = if traced { self.sort(step, prints) } else { Default::default() };
+        #[cfg(feature = "cubecl")]
+        let launches = self.kernels.as_ref().filter(|_| traced).and_then(Kernels::end);
+        #[cfg(not(feature = "cubecl"))]
+        let launches = None;
+        Ok(Learned { loss: mean(&losses), gradient, state, launches })
     }
 
     /// Computes the loss of each micro-batch, and the sums of their gradients.
@@ -226,16 +250,6 @@ impl<T: Training> BurnTrainer<T> {
         self.model = Some(model.map(&mut update));
     }
 
-    /// Lists the lengths in bytes of what a step fingerprints, if every parameter
-    /// has a gradient: that, the value and the moments.
-    fn printed(&self) -> impl Iterator<Item = u64> {
-        let times = 2 + self.rule.moments().len();
-        self.inventory
-            .items
-            .iter()
-            .flat_map(move |item| iter::repeat_n(item.spec.byte_len(), times))
-    }
-
     /// Puts the fingerprints of a step's walks in canonical order: first those of
     /// the gradients, an item each, then those of the state.
     fn sort(
@@ -252,7 +266,7 @@ impl<T: Training> BurnTrainer<T> {
     fn capture_here(&mut self, step: u64) -> Result<State, TrainerError> {
         let model = self.model.as_ref().ok_or_else(|| failed(step))?;
         settle(model);
-        let mut tensors = capture::walk(model, &self.rule, &self.slots);
+        let mut tensors = capture::walk(model, &self.rule, &self.slots, &self.devices);
         tensors.push(step.to_le_bytes().to_vec());
         let state = State::new(self.plan.layout.clone(), self.plan.sort(tensors));
         let state = state.map_err(|error| engine(step, error))?;
@@ -280,6 +294,11 @@ impl<T: Training> BurnTrainer<T> {
         };
         self.model = Some(model.map(&mut restore));
         self.slots = restore.slots;
+        // What a device still has to do for this belongs to no step.
+        if !self.devices.in_memory {
+            let done = self.devices.plain.sync();
+            done.unwrap_or_else(|error| panic!("a wait for the device failed: {error}"));
+        }
         self.replan(0)
     }
 
@@ -333,6 +352,7 @@ impl<T: Training> Trainer for BurnTrainer<T> {
             loss_bits: learned.loss.to_bits(),
             gradient: learned.gradient,
             state: learned.state,
+            launches: learned.launches,
         })
     }
 
@@ -381,10 +401,8 @@ fn settle<M: Module>(model: &M) {
 }
 
 /// Returns the mean of the micro-batches' losses.
-fn mean(losses: Vec<Tensor<1>>) -> f32 {
-    let count = losses.len() as f64;
-    let losses = losses.into_iter().map(|loss| f64::from(loss.into_scalar::<f32>()));
-    (losses.sum::<f64>() / count) as f32
+fn mean(losses: &[f32]) -> f32 {
+    (losses.iter().copied().map(f64::from).sum::<f64>() / losses.len() as f64) as f32
 }
 
 fn add_share(means: &mut Vec<Metric>, metric: Metric, share: f64) {

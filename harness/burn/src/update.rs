@@ -54,19 +54,15 @@ impl Update<'_, '_> {
     /// back: a second handle would make burn copy.
     fn print<const D: usize>(&mut self, item: usize, tensor: Tensor<D>) -> Tensor<D> {
         let Some(prints) = &mut self.prints else { return tensor };
-        let mut tensors = vec![tensor];
+        let tensor = prints.tensor(tensor);
         if let Some(slot) = &mut self.slots[item] {
-            tensors.extend(mem::take(&mut slot.moments).into_iter().map(Tensor::from_bridge));
-        }
-        let mut tensors = prints.tensors(tensors);
-        let moments = tensors.split_off(1);
-        if let Some(slot) = &mut self.slots[item] {
-            slot.moments = moments.into_iter().map(Tensor::into_bridge).collect();
+            let moments = mem::take(&mut slot.moments).into_iter().map(Tensor::<D>::from_bridge);
+            slot.moments = moments.map(|moment| prints.tensor(moment).into_bridge()).collect();
             if self.rule.counts() {
                 prints.bytes(&slot.time.to_le_bytes());
             }
         }
-        tensors.remove(0)
+        tensor
     }
 }
 

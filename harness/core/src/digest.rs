@@ -88,7 +88,7 @@ impl<'de> Deserialize<'de> for Digest {
 }
 
 /// Feeds one domain-separated BLAKE3 hash.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Hasher(blake3::Hasher);
 
 impl Hasher {

@@ -186,6 +186,7 @@ mod tests {
             loss_bits: loss.to_bits(),
             gradient: Vec::new(),
             state: state.iter().map(|&value| Fingerprint(value)).collect(),
+            launches: None,
         }
     }
 

@@ -153,6 +153,20 @@ pub struct StepTrace {
     /// Fingerprint of each tensor of the state after the step, in the order of
     /// the state's layout.
     pub state: Vec<Fingerprint>,
+    /// What was launched, on a device whose kernels are compiled and fused while it runs;
+    /// none elsewhere, and of a step in which kernels were chosen by measuring.
+    #[serde(skip)]
+    pub launches: Option<Launches>,
+}
+
+/// Says which kernels a step launched. What is fused into one kernel decides bits where a
+/// device contracts a product and a sum, so the same training launches the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Launches {
+    /// How many.
+    pub count: u32,
+    /// Digest of the kernels in their order, with the shapes of what each computes.
+    pub digest: Digest,
 }
 
 impl StepTrace {

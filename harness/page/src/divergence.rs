@@ -15,8 +15,14 @@ const SEGMENTS_MAX: usize = 12;
 /// Tensors listed of each.
 const TENSORS_MAX: usize = 24;
 
-const STAGES: [Stage; 5] =
-    [Stage::Batch, Stage::LearningRate, Stage::Loss, Stage::Gradient, Stage::Update];
+const STAGES: [Stage; 6] = [
+    Stage::Batch,
+    Stage::LearningRate,
+    Stage::Kernels,
+    Stage::Loss,
+    Stage::Gradient,
+    Stage::Update,
+];
 
 /// Shows every segment that is not clean, and a wrong beginning.
 pub(super) fn show(report: &Report) -> Markup {
@@ -160,7 +166,7 @@ fn replayed(replay: &Replay) -> Markup {
 fn stages(found: &StepDivergence) -> Markup {
     html! {
         ol.stages aria-label=(format!("Stages of step {}", found.step)) {
-            @for stage in STAGES {
+            @for stage in STAGES.into_iter().filter(|stage| is_told(*stage, found)) {
                 @let (class, sign, word) = match stage.cmp(&found.stage) {
                     std::cmp::Ordering::Less => ("clean", "✓", "agrees"),
                     std::cmp::Ordering::Equal => ("divergent", "✗", "first to differ"),
@@ -174,6 +180,11 @@ fn stages(found: &StepDivergence) -> Markup {
             }
         }
     }
+}
+
+/// A processor is given no kernels; where a device is, they are told if they differ.
+fn is_told(stage: Stage, found: &StepDivergence) -> bool {
+    stage != Stage::Kernels || found.stage == Stage::Kernels
 }
 
 fn values(found: &StepDivergence) -> Markup {

@@ -48,6 +48,9 @@ pub(super) fn show(report: &Report) -> Markup {
                     }
                 }
             }
+            @for kernel in report.claim.iter().flat_map(|claim| &claim.tf32) {
+                p.quiet { code { (kernel) } " multiplied in TF32: ten bits of mantissa, not 23." }
+            }
             @if let Some(more @ 1..) = trainers.len().checked_sub(TRAINERS_MAX) {
                 p.quiet { "and " (figure::count(more as u64, "more trainer")) "; " code { "report.json" } " has all" }
             }

@@ -6,10 +6,10 @@ use reenact_core::state::{Difference, StateRoot, TensorDifference};
 use reenact_core::trainer::Engine;
 use reenact_core::verify::{
     Accumulated, Advice, Beacon, Challenge, Claim, Course, CourseStep, Divergence, Escape, Finding,
-    Grade, Independence, LossPoint, NonceSource, Past, Place, REPORT_FORMAT, Replay, Report,
-    Segment, SegmentDeviation, SegmentOutcome, SegmentReport, SegmentSet, Stage, StepDivergence,
-    StepValues, TensorBound, Tolerance, ToleranceBasis, TrustedList, Unrecorded, UnrecordedKernel,
-    Verdict, Vouched, Weight,
+    Grade, Independence, Launched, LossPoint, NonceSource, Past, Place, REPORT_FORMAT, Replay,
+    Report, Segment, SegmentDeviation, SegmentOutcome, SegmentReport, SegmentSet, Stage,
+    StepDivergence, StepValues, TensorBound, Tolerance, ToleranceBasis, TrustedList, Unrecorded,
+    UnrecordedKernel, Verdict, Vouched, Weight,
 };
 
 use super::render;
@@ -48,6 +48,7 @@ fn replay(index: u64, divergence: Option<Divergence>) -> SegmentReport {
     let first = differs.then_some(named).into_iter().collect();
     let replay = Replay {
         unrecorded: Unrecorded { count: u64::from(differs), first },
+        launched: Launched::default(),
         segment,
         closing_root: StateRoot::default(),
         divergence,
@@ -76,6 +77,7 @@ fn divergence() -> Divergence {
         tensors: vec![HOSTILE.into()],
         recorded: values.clone(),
         replayed: values,
+        launches: None,
     };
     let difference = Difference::Elements {
         count: 1,
@@ -104,6 +106,7 @@ pub(super) fn report() -> Report {
         resumed: vec![20],
         environments: vec![(0, environment(HOSTILE)), (20, environment("there"))],
         losses: (0..40).map(point).collect(),
+        tf32: vec![HOSTILE.into()],
     };
     let finding = Finding {
         place: Place { object: HOSTILE.into(), step: None },

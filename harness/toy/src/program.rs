@@ -390,6 +390,7 @@ impl Trainer for ToyTrainer {
             loss_bits: loss.to_bits(),
             gradient: fingerprints(&[bias, weight]),
             state: fingerprints(&self.tensors(step + 1)),
+            launches: None,
         })
     }
 

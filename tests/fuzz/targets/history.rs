@@ -70,6 +70,7 @@ fn trace(model: &Model, step: u64, how: u8) -> StepTrace {
         loss_bits: u32::from(how % 2),
         gradient: fingerprints(gradient + usize::from(how == 254)),
         state: fingerprints(state + usize::from(how == 255)),
+        launches: None,
     }
 }
 

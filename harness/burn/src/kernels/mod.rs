@@ -9,6 +9,7 @@
 
 mod configuration;
 mod folder;
+mod launches;
 mod selections;
 
 pub(crate) use configuration::{Fusion, enforce, facts};
@@ -17,8 +18,10 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use reenact_core::format::KernelSelection;
+use reenact_core::trainer::Launches;
 
 use folder::Folder;
+use launches::Watch;
 use selections::Written;
 
 /// Whether a training holds the process's only set of kernel selections.
@@ -29,6 +32,9 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 #[derive(Debug)]
 pub(crate) struct Kernels {
     folder: Folder,
+    watch: Watch,
+    /// The writing of the store when the step in progress began.
+    begun: RefCell<Option<Written>>,
     /// What was collected last, and of which writing of the store.
     collected: RefCell<(Option<Written>, Vec<KernelSelection>)>,
 }
@@ -49,10 +55,27 @@ impl Kernels {
             return Err("one training at a time can use such a device in a process".into());
         }
         let folder = Folder::make().inspect_err(|_| TAKEN.store(false, Ordering::Release))?;
-        let kernels = Self { folder, collected: RefCell::default() };
+        let kernels = Self {
+            folder,
+            watch: Watch::new(),
+            begun: RefCell::default(),
+            collected: RefCell::default(),
+        };
         cubecl::environment::set_root(kernels.folder.path());
         selections::pin(pinned, index)?;
         Ok(kernels)
+    }
+
+    /// Begins to watch what a step launches.
+    pub(crate) fn begin(&self) {
+        self.begun.replace(Some(selections::written()));
+        self.watch.begin();
+    }
+
+    /// Returns what was launched since. None if kernels were chosen meanwhile.
+    pub(crate) fn end(&self) -> Option<Launches> {
+        let launches = self.watch.end();
+        launches.filter(|_| self.begun.take() == Some(selections::written()))
     }
 
     /// Returns every selection that was pinned or made so far, ascending. A recorder

@@ -1,5 +1,6 @@
 //! `reenact inspect`: what a recording holds, without replay.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -87,14 +88,16 @@ struct Selection {
     choice: u32,
     candidates: u32,
     kernel: String,
+    /// Whether it multiplies in TF32, though the numbers are of `f32`.
+    tf32: bool,
 }
 
 impl From<&KernelSelection> for Selection {
     fn from(found: &KernelSelection) -> Self {
         let KernelSelection { table, key, choice, candidates, kernel } = found;
         let key = key.iter().map(|byte| format!("{byte:02x}")).collect();
-        let (choice, candidates) = (*choice, *candidates);
-        Self { table: table.clone(), key, choice, candidates, kernel: kernel.clone() }
+        let (choice, candidates, tf32) = (*choice, *candidates, found.is_tf32());
+        Self { table: table.clone(), key, choice, candidates, kernel: kernel.clone(), tf32 }
     }
 }
 
@@ -220,6 +223,15 @@ fn show(inspection: &Inspection) {
     if let Some(chosen @ 1..) = Some(inspection.selections.len()) {
         let selections = count(chosen as u64, "selection");
         line(format_args!("  kernels       {selections} recorded; --json lists all"));
+        let tf32 = inspection.selections.iter().filter(|found| found.tf32);
+        let names: BTreeSet<&str> = tf32.map(|found| found.kernel.as_str()).collect();
+        if !names.is_empty() {
+            let names: Vec<&str> = names.into_iter().collect();
+            line(format_args!(
+                "  in TF32       {}: ten bits of mantissa, not 23",
+                names.join(", ")
+            ));
+        }
     }
     if let Some(curve) = curve(&inspection.losses) {
         line(format_args!("  loss          {curve}"));

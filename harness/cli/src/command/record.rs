@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use reenact_audit::{Failure, engine, environment_of, open_data};
@@ -18,7 +19,7 @@ use reenact_store::Directory;
 use crate::app::App;
 use crate::options::DeviceOptions;
 use crate::recording::{
-    RECORDING_THREADS, Recorded, Rehearsed, Space, Trained, say_symptom, train_or_stop,
+    RECORDING_THREADS, Recorded, Rehearsed, Space, Trained, Watchdog, say_symptom, train_or_stop,
 };
 use crate::terminal::output::{self, BAD, UNSURE, note, styled};
 use crate::{exit, inputs, key_file};
@@ -67,6 +68,10 @@ pub(crate) struct Arguments {
     /// Record although the disk has too little room for the whole run
     #[arg(long)]
     ignore_space: bool,
+    /// Seconds without a step after which a device other than the processor is taken for
+    /// hanging, and the recording ends; it can be gone on with
+    #[arg(long, value_name = "SECONDS", default_value_t = 1800, value_parser = clap::value_parser!(u64).range(1..))]
+    stall_seconds: u64,
     /// Plant an attack into the training and record it as honest, to try an
     /// audit: ID[@STEP[..STEP]][*STRENGTH]
     #[arg(long, value_name = "ATTACK", hide_short_help = true)]
@@ -74,6 +79,12 @@ pub(crate) struct Arguments {
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
+}
+
+impl Arguments {
+    fn watchdog(&self, environment: &Environment) -> Watchdog {
+        Watchdog::start(&environment.engine, Duration::from_secs(self.stall_seconds))
+    }
 }
 
 /// Holds what a recording is made with.
@@ -130,6 +141,7 @@ fn prepare(
 
 fn begin(arguments: &Arguments, ready: Ready, key: Option<SecretKey>) -> Result<u8, Failure> {
     let Ready { spec, environment, trainer, rehearsal } = ready;
+    let watchdog = arguments.watchdog(&environment);
     let rehearsed = rehearsal.as_ref().map(|rehearsal| rehearsal.forecast);
     let forecast = rehearsed.unwrap_or_else(|| Forecast::at_start(&spec, trainer.as_ref()));
     let space = Space::of(forecast, rehearsed.is_some(), &arguments.out);
@@ -140,7 +152,7 @@ fn begin(arguments: &Arguments, ready: Ready, key: Option<SecretKey>) -> Result<
     let mut store = Directory::create(&arguments.out)?;
     let mut recorder = Recorder::start(&mut store, spec.clone(), trainer, environment)?;
     key.iter().for_each(|key| recorder.sign_so_far(key));
-    let trained = train(recorder, arguments, &spec)?;
+    let trained = train(recorder, arguments, &spec, &watchdog)?;
     let mut recorded = conclude(trained, &mut store, arguments, &spec, key.as_ref())?;
     recorded.rehearsal = rehearsal;
     recorded.space = Some(space);
@@ -155,6 +167,7 @@ fn go_on(
     key: Option<SecretKey>,
 ) -> Result<u8, Failure> {
     let Ready { spec, environment, trainer, .. } = ready;
+    let watchdog = arguments.watchdog(&environment);
     let resumed = Recorder::resume(&mut store, spec.clone(), trainer, environment);
     if matches!(resumed, Err(RecordError::Complete)) {
         drop(resumed);
@@ -166,7 +179,7 @@ fn go_on(
     say_resumption(&recorder, arguments.json);
     let space = Space::of(recorder.forecast(), true, &arguments.out);
     space.check(arguments.ignore_space, arguments.json)?;
-    let trained = train(recorder, arguments, &spec)?;
+    let trained = train(recorder, arguments, &spec, &watchdog)?;
     let mut recorded = conclude(trained, &mut store, arguments, &spec, key.as_ref())?;
     recorded.resumed_step = Some(step);
     recorded.space = Some(space);
@@ -216,8 +229,13 @@ fn say_resumption(recorder: &Recorder<'_>, quiet: bool) {
     }
 }
 
-fn train(recorder: Recorder<'_>, arguments: &Arguments, spec: &Spec) -> Result<Trained, Failure> {
-    train_or_stop(recorder, spec, arguments.json, &mut say_symptom)
+fn train(
+    recorder: Recorder<'_>,
+    arguments: &Arguments,
+    spec: &Spec,
+    watchdog: &Watchdog,
+) -> Result<Trained, Failure> {
+    train_or_stop(recorder, spec, arguments.json, &mut say_symptom, &|| watchdog.beat())
 }
 
 /// Signs what is complete; what is not says how to go on.

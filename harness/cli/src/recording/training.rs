@@ -25,19 +25,20 @@ pub(crate) fn train(
     spec: &Spec,
     quiet: bool,
 ) -> Result<Option<(Commitment, Vec<Metric>)>, Failure> {
-    match train_or_stop(recorder, spec, quiet, &mut |_| ())? {
+    match train_or_stop(recorder, spec, quiet, &mut |_| (), &|| ())? {
         Trained::Done(commitment, metrics, _) => Ok(Some((commitment, metrics))),
         Trained::Stopped(_) => Ok(None),
     }
 }
 
 /// Trains to the end, or until it is asked to stop. `seen` is told what looks
-/// broken as soon as it does.
+/// broken as soon as it does, and `done` hears of each step.
 pub(crate) fn train_or_stop(
     mut recorder: Recorder<'_>,
     spec: &Spec,
     quiet: bool,
     seen: &mut dyn FnMut(&Symptom),
+    done: &dyn Fn(),
 ) -> Result<Trained, Failure> {
     let stop = Stop::listen()?;
     let bar = progress::bar("recording", "steps", spec.steps, quiet);
@@ -51,6 +52,7 @@ pub(crate) fn train_or_stop(
         }
         let trace = recorder.advance()?;
         bar.inc(1);
+        done();
         if trace.step.is_multiple_of(16) {
             bar.set_message(format!("loss {:.4}", trace.loss()));
         }

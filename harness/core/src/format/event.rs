@@ -7,7 +7,7 @@ use super::{Environment, KernelSelection};
 use crate::codec::{self, CodecError, VALUE_BYTES_MAX};
 use crate::digest::Digest;
 use crate::state::{Layout, StateRoot};
-use crate::trainer::StepTrace;
+use crate::trainer::{Launches, StepTrace};
 
 /// Says what was recorded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,7 +67,7 @@ pub struct StepLayouts {
 }
 
 /// One domain a kind; the position is the kind's number.
-pub(super) const DOMAINS: [&str; 9] = [
+pub(super) const DOMAINS: [&str; 10] = [
     "reenact v1 journal run-started",
     "reenact v1 journal layouts",
     "reenact v1 journal step",
@@ -77,11 +77,12 @@ pub(super) const DOMAINS: [&str; 9] = [
     "reenact v1 journal run-finished",
     "reenact v1 journal kernel-selections",
     "reenact v1 journal run-ended",
+    "reenact v1 journal step-launched",
 ];
 
 /// Limits the payload of each kind, so that a hostile journal cannot make its
 /// reader hold much.
-pub(super) const PAYLOAD_BYTES_MAX: [usize; 9] = [
+pub(super) const PAYLOAD_BYTES_MAX: [usize; 10] = [
     1 << 16,
     VALUE_BYTES_MAX,
     VALUE_BYTES_MAX,
@@ -91,16 +92,18 @@ pub(super) const PAYLOAD_BYTES_MAX: [usize; 9] = [
     1 << 8,
     VALUE_BYTES_MAX,
     1 << 8,
+    VALUE_BYTES_MAX,
 ];
 
 /// Number of kinds that each format of the journal has, from format 1 on.
-pub(super) const KINDS: [u16; 2] = [8, 9];
+pub(super) const KINDS: [u16; 3] = [8, 9, 10];
 
 impl Event {
     pub(super) fn kind(&self) -> u16 {
         match self {
             Self::RunStarted { .. } => 0,
             Self::Layouts(_) => 1,
+            Self::Step(trace) if trace.launches.is_some() => 9,
             Self::Step(_) => 2,
             Self::Checkpoint { .. } => 3,
             Self::RunResumed { .. } => 4,
@@ -115,7 +118,10 @@ impl Event {
         match self {
             Self::RunStarted { spec, environment } => codec::encode(&(spec, environment)),
             Self::Layouts(layouts) => codec::encode(layouts),
-            Self::Step(trace) => codec::encode(trace),
+            Self::Step(trace) => match trace.launches {
+                Some(launches) => codec::encode(&(trace, launches)),
+                None => codec::encode(trace),
+            },
             Self::Checkpoint { step, root } => codec::encode(&(step, root)),
             Self::RunResumed { step, environment } => codec::encode(&(step, environment)),
             Self::RunInterrupted { step } => codec::encode(step),
@@ -149,6 +155,10 @@ impl Event {
             5 => Self::RunInterrupted { step: read(payload)? },
             6 => Self::RunFinished { steps: read(payload)? },
             8 => Self::RunEnded { steps: read(payload)? },
+            9 => {
+                let (trace, launches): (StepTrace, Launches) = read(payload)?;
+                Self::Step(StepTrace { launches: Some(launches), ..trace })
+            }
             _ => {
                 let selections: Vec<KernelSelection> = read(payload)?;
                 check_selections(&selections)?;
@@ -176,7 +186,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_decodes_has_one_encoding(
-            kind in 0u16..10,
+            kind in 0u16..11,
             payload in prop::collection::vec(prop_oneof![Just(0), any::<u8>()], 0..200),
         ) {
             if let Ok(event) = Event::decode(kind, &payload) {

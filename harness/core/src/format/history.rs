@@ -335,7 +335,9 @@ impl Fold {
         }
         let (first, places) = &self.replaced;
         if let Some(&(earlier_place, by)) = places.get((trace.step - first) as usize) {
-            let earlier = earlier_place.step(source).map_err(|error| error.to_string())?;
+            let mut earlier = earlier_place.step(source).map_err(|error| error.to_string())?;
+            // Kernels were chosen then, and are kept to now.
+            earlier.launches = trace.launches;
             if earlier != *trace {
                 self.contradict(trace.step, "step", by);
             }

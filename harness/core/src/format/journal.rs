@@ -22,8 +22,9 @@ use crate::digest::{Digest, Hasher};
 /// Format version of the journal.
 ///
 /// 1: the first (2026-11).
-/// 2: a run may end early (2026-11). Format 1 is read as well.
-pub const JOURNAL_FORMAT: u32 = 2;
+/// 2: a run may end early (2026-11).
+/// 3: a step may say what it launched (2026-11). The formats before it are read as well.
+pub const JOURNAL_FORMAT: u32 = 3;
 
 const MAGIC: &[u8; 16] = b"reenact journal\n";
 const HEADER_BYTES: u64 = 20;
@@ -151,6 +152,11 @@ impl JournalWriter {
     /// Goes on after the last whole frame of a journal that was read.
     pub fn resume(history: &History) -> Self {
         Self { format: history.format, sequence: history.frames, chain: history.head }
+    }
+
+    /// Says whether the journal's format has a place for what a step launched.
+    pub fn holds_launches(&self) -> bool {
+        self.format >= 3
     }
 
     /// Encodes the next frame.

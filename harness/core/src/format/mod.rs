@@ -58,6 +58,7 @@ pub use object::{Object, ReadAt, ReadRun, StoreError, WriteContent, WriteRun};
 pub use resume_point::{RESUME_POINT_BYTES_MAX, ResumePoint};
 pub use selection::{
     KernelSelection, RUN_SELECTION_BYTES_MAX, RUN_SELECTIONS_MAX, SelectionError, Selections,
+    tf32_kernels,
 };
 pub use signature::{
     CALIBRATION_NAMESPACE, SIGNATURE_BYTES_MAX, SIGNATURE_NAMESPACE, Signature, SignatureError,

@@ -4,7 +4,7 @@
 //! otherwise, so the choice decides the bits, and the clock decides the choice.
 //! So choices are recorded, and a replay is given them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +36,31 @@ pub struct KernelSelection {
     pub candidates: u32,
     /// Name of the chosen kernel, for people.
     pub kernel: String,
+}
+
+/// How CubeCL's key of a product says that the left factor is of `f32`; and any key of one.
+const LEFT_FACTOR: &[u8] = b"elem_lhs";
+const LEFT_FACTOR_F32: &[u8] = b"elem_lhs\xa1eFloatcf32";
+
+impl KernelSelection {
+    /// Says whether the chosen kernel multiplies numbers of `f32` in TF32, with ten bits of
+    /// mantissa: an NVIDIA GPU's tensor cores multiply no `f32` (PTX ISA, "Alternate
+    /// floating-point data formats"). CubeCL names the kernels that use them `mma` or `cmma`.
+    pub fn is_tf32(&self) -> bool {
+        let holds = |part: &[u8]| self.key.windows(part.len()).any(|window| window == part);
+        let uses_tensor_cores = self.kernel.split('_').any(|word| word.ends_with("mma"));
+        let is_f32 = match holds(LEFT_FACTOR) {
+            true => holds(LEFT_FACTOR_F32),
+            false => holds(b"f32") || holds(b"F32"),
+        };
+        self.table.contains("-cuda/") && uses_tensor_cores && is_f32
+    }
+}
+
+/// Names the kernels that multiply in TF32, each once.
+pub fn tf32_kernels<'a>(selections: impl Iterator<Item = &'a KernelSelection>) -> Vec<String> {
+    let names = selections.filter(|found| found.is_tf32()).map(|found| found.kernel.clone());
+    names.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// Says why selections cannot be recorded, or were not recorded by anybody.
@@ -172,6 +197,26 @@ mod tests {
     }
 
     #[test]
+    fn tensor_cores_multiply_no_f32() {
+        let key = |kind: &str| [b"\xa1helem_lhs\xa1eFloat".as_slice(), kind.as_bytes()].concat();
+        let found = |table: &str, kind: &str, kernel: &str| KernelSelection {
+            kernel: kernel.into(),
+            ..selection(table, &key(kind), 0)
+        };
+        let gpu = "autotune/0.11.3/device-0-0-cuda/burn_cubecl-kernel-matmul-tune-base";
+        let chosen = [
+            found(gpu, "cf32", "matmul_simple_cyclic_mma_multi_rows"),
+            found(gpu, "cf32", "matmul_simple_cyclic_cmma"),
+            found(gpu, "cf16", "matmul_simple_cyclic_cmma"),
+            found(gpu, "cf32", "matmul_simple_unit_max_tile_size"),
+            found("autotune/0.11.3/device-0-0-cpu/matmul", "cf32", "matmul_simple_cyclic_cmma"),
+        ];
+        let expected = ["matmul_simple_cyclic_cmma", "matmul_simple_cyclic_mma_multi_rows"];
+        assert_eq!(tf32_kernels(chosen.iter()), expected);
+        assert_eq!(chosen.map(|found| found.is_tf32()), [true, true, false, false, false]);
+    }
+
+    #[test]
     fn golden_bytes() {
         let events =
             Event::KernelSelections(vec![selection("a", &[], 0), selection("mm", &[7, 255], 2)]);
@@ -198,7 +243,7 @@ mod tests {
             "03000000",
             "0500000000000000",
             "74696c6564",
-            "b5946440d799b53187c08d9ec1a7b450f8b329576683adf96242b18f5cd0d4fe",
+            "c5fbe5a572a7ef818cc5a8b56a9adccfa8dfa75b29de13b1febe04e7da2cb5b3",
         );
         assert_eq!(hex, golden);
     }

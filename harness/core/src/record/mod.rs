@@ -220,7 +220,9 @@ impl<'a> Recorder<'a> {
 
     /// Takes and records one step, and stores the state at a boundary.
     pub fn advance(&mut self) -> Result<StepTrace, RecordError> {
-        let trace = self.trainer.step(self.next_step)?;
+        let mut trace = self.trainer.step(self.next_step)?;
+        // A journal that an older reenact began.
+        trace.launches = trace.launches.filter(|_| self.journal.holds_launches());
         self.declare_layouts()?;
         if let Some((state, gradient)) = &self.layouts {
             self.symptoms.take(&trace, state, gradient);

@@ -59,6 +59,7 @@ fn wide(tensors: u64) -> Vec<u8> {
             loss_bits: 0,
             gradient: prints.clone(),
             state: prints,
+            launches: None,
         })
     }));
     let (mut writer, mut bytes) = JournalWriter::start();

@@ -80,6 +80,7 @@ fn golden_step() {
         loss_bits: 1.5_f32.to_bits(),
         gradient: vec![Fingerprint(3)],
         state: vec![Fingerprint(4), Fingerprint(5)],
+        launches: None,
     };
     let step = TraceStep::of(&recorded, &layouts);
     assert_eq!(

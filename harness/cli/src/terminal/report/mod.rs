@@ -177,6 +177,9 @@ fn show_claim(report: &Report, claim: &Claim) {
         let other = if report.build_differences.is_empty() { "" } else { ", another build" };
         fact("environment", format_args!("the same class of device and engine{other}"));
     }
+    if !claim.tf32.is_empty() {
+        fact("in TF32", format_args!("{}: ten bits of mantissa, not 23", claim.tf32.join(", ")));
+    }
     for difference in report.class_differences.iter().chain(&report.build_differences) {
         fact("environment", format_args!("trained / here: {difference}"));
     }

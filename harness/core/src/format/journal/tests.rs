@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::memory::MemoryFile;
-use crate::state::StateRoot;
+use crate::state::{Fingerprint, StateRoot};
+use crate::trainer::{Launches, StepTrace};
 use proptest::prelude::*;
 
 fn events() -> Vec<Event> {
@@ -41,11 +42,11 @@ fn golden_bytes() {
     let file = written(&[Event::RunFinished { steps: 9 }]);
     let hex: String = file.iter().map(|byte| format!("{byte:02x}")).collect();
     let golden = concat!(
-        "7265656e616374206a6f75726e616c0a02000000", // magic, format
+        "7265656e616374206a6f75726e616c0a03000000", // magic, format
         "080000000600",                             // length, kind
         "0000000000000000",                         // sequence
         "0900000000000000",                         // payload: steps
-        "1566fe2a007d4dc29cc7b6f82085e15f97690ec66cbf1bef3d765285f8c247d6",
+        "30d1b13d283d4570595400a23732300499ace39c43c20462539ac3485932d08a",
     );
     assert_eq!(hex, golden);
 }
@@ -67,6 +68,25 @@ fn the_first_format_is_read_and_has_no_early_end() {
     let frame = writer.frame(&Event::RunEnded { steps: 3 }).unwrap();
     let read = read([&file[..20], &frame].concat());
     assert!(read.unwrap_err().to_string().contains("there is no frame kind 8"));
+}
+
+#[test]
+fn what_a_step_launched_is_read_back_and_older_journals_take_none() {
+    let launches = Launches { count: 7, digest: Digest([3; 32]) };
+    let step = Event::Step(StepTrace {
+        step: 0,
+        samples: Digest([1; 32]),
+        batch: Digest([2; 32]),
+        learning_rate_bits: 1,
+        loss_bits: 2,
+        gradient: vec![Fingerprint(5)],
+        state: vec![Fingerprint(6), Fingerprint(7)],
+        launches: Some(launches),
+    });
+    let events = vec![step.clone()];
+    assert_eq!(read(written(&events)).unwrap(), (events, Tail::Whole));
+    let mut older = JournalWriter { format: 2, sequence: 0, chain: chain_start(2) };
+    assert!(!older.holds_launches() && older.frame(&step).is_err());
 }
 
 #[test]
@@ -114,7 +134,7 @@ fn other_formats_are_told_apart() {
         read(file)
     };
     assert!(matches!(with_format(0), Err(JournalError::TooOld { found: 0 })));
-    assert!(matches!(with_format(3), Err(JournalError::TooNew { found: 3 })));
+    assert!(matches!(with_format(4), Err(JournalError::TooNew { found: 4 })));
     assert!(matches!(read(b"PK\x03\x04".repeat(9)), Err(JournalError::Magic)));
     let converted = [&b"reenact journal\r\n"[..], &written(&events())[16..]].concat();
     assert!(matches!(read(converted), Err(JournalError::Converted)));

@@ -155,15 +155,15 @@ impl Inquiry<'_> {
         }
         let opens = divergent.step == self.segment.step_start;
         if opens
-            && divergent.found.stage >= Stage::Loss
+            && divergent.found.stage >= Stage::Kernels
             && let Some(trial) = self.seek_opening(divergent)?
         {
             return Ok(Some(trial));
         }
-        match divergent.found.stage {
+        match divergent.found.stage_of_numbers() {
             Stage::LearningRate => self.seek_recorded_rate(divergent),
             Stage::Batch => self.seek_batch(divergent),
-            Stage::Loss => self.seek_stream(divergent),
+            Stage::Kernels | Stage::Loss => self.seek_stream(divergent),
             Stage::Gradient => self.seek_precision(divergent),
             Stage::Update => self.seek_update(divergent),
         }
@@ -171,7 +171,7 @@ impl Inquiry<'_> {
 
     /// Repeats a cause at another step, where that makes sense.
     fn again(&self, cause: &Cause, divergent: &Divergent) -> Option<Trial> {
-        if cause.stage_repeated() != Some(divergent.found.stage) {
+        if cause.stage_repeated() != Some(divergent.found.stage_of_numbers()) {
             return None;
         }
         let step = divergent.step;

@@ -17,6 +17,8 @@ pub enum Stage {
     Batch,
     /// The learning rate.
     LearningRate,
+    /// The kernels: what the device was given to compute.
+    Kernels,
     /// The loss: the forward pass.
     Loss,
     /// The gradient: the backward pass.
@@ -30,6 +32,7 @@ impl fmt::Display for Stage {
         f.write_str(match self {
             Self::Batch => "batch",
             Self::LearningRate => "learning rate",
+            Self::Kernels => "kernels",
             Self::Loss => "loss",
             Self::Gradient => "gradient",
             Self::Update => "update",
@@ -66,6 +69,9 @@ pub struct StepDivergence {
     pub recorded: StepValues,
     /// What the replay computed.
     pub replayed: StepValues,
+    /// How many kernels were launched, recorded and replayed, where they are not the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub launches: Option<(u32, u32)>,
 }
 
 /// Holds the values of a step that a person can read.
@@ -99,6 +105,7 @@ impl StepDivergence {
         let (state_layout, gradient_layout) = replayed_layouts;
         let mut masked = recorded.clone();
         masked.loss_bits = replayed.loss_bits;
+        masked.launches = replayed.launches;
         if recorded_layouts.state == *state_layout {
             masked.state.clone_from(&replayed.state);
         }
@@ -131,6 +138,7 @@ impl StepDivergence {
             (&recorded_layouts.gradient, &recorded.gradient),
             (gradient_layout, &replayed.gradient),
         );
+        let launches = launched_otherwise(recorded, replayed);
         let stage = if (recorded.samples, recorded.batch) != (replayed.samples, replayed.batch) {
             Stage::Batch
         } else if recorded.learning_rate_bits != replayed.learning_rate_bits {
@@ -142,8 +150,10 @@ impl StepDivergence {
         } else if !tensors.is_empty() {
             Stage::Update
         } else {
+            // Other kernels that give the same bits are no divergence.
             return None;
         };
+        let stage = if launches.is_some() { stage.min(Stage::Kernels) } else { stage };
         Some(Self {
             step: replayed.step,
             stage,
@@ -151,8 +161,29 @@ impl StepDivergence {
             tensors,
             recorded: StepValues::of(recorded),
             replayed: StepValues::of(replayed),
+            launches,
         })
     }
+
+    /// Returns the first stage whose numbers differ, whatever was launched.
+    pub fn stage_of_numbers(&self) -> Stage {
+        match self.stage {
+            Stage::Kernels if self.recorded.loss_bits != self.replayed.loss_bits => Stage::Loss,
+            Stage::Kernels if !self.gradients.is_empty() => Stage::Gradient,
+            Stage::Kernels => Stage::Update,
+            stage => stage,
+        }
+    }
+}
+
+/// Returns how many kernels two traces of a step launched, where both say so and they are
+/// not the same ones.
+pub(in crate::verify) fn launched_otherwise(
+    recorded: &StepTrace,
+    replayed: &StepTrace,
+) -> Option<(u32, u32)> {
+    let (recorded, replayed) = (recorded.launches?, replayed.launches?);
+    (recorded != replayed).then_some((recorded.count, replayed.count))
 }
 
 /// Names the tensors whose fingerprints differ, or that only one side has.

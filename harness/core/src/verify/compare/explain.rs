@@ -34,6 +34,7 @@ impl StepDivergence {
                 show_rate(self.recorded.learning_rate),
                 show_rate(self.replayed.learning_rate)
             ),
+            Stage::Kernels => self.explain_kernels(),
             Stage::Loss => format!(
                 "from the same state and batch, the forward pass gives {} instead of the \
                  recorded {}",
@@ -49,6 +50,29 @@ impl StepDivergence {
             ),
         };
         format!("step {}, {}: {what}", self.step, self.stage)
+    }
+}
+
+impl StepDivergence {
+    /// Says that other kernels were launched, and what came of it.
+    fn explain_kernels(&self) -> String {
+        let launched = match self.launches {
+            Some((recorded, replayed)) if recorded != replayed => format!(
+                "the recording launched {recorded} kernels, the replay of the same program \
+                 {replayed}"
+            ),
+            _ => "other kernels were launched than the replay of the same program launches".into(),
+        };
+        let from = match self.stage_of_numbers() {
+            Stage::Gradient => format!("the gradient of {} differs", names(&self.gradients)),
+            Stage::Update => format!("the update of {} differs", names(&self.tensors)),
+            _ => format!(
+                "the loss is {} instead of the recorded {}",
+                show_loss(self.replayed.loss, self.replayed.loss_bits),
+                show_loss(self.recorded.loss, self.recorded.loss_bits)
+            ),
+        };
+        format!("{launched}; {from}")
     }
 }
 

@@ -187,6 +187,7 @@ mod tests {
             loss_bits: step as u32,
             gradient: Vec::new(),
             state: Vec::new(),
+            launches: None,
         }
     }
 
@@ -199,6 +200,7 @@ mod tests {
             tensors: (0..tensors).map(|index| format!("t{index}")).collect(),
             recorded: values.clone(),
             replayed: values,
+            launches: None,
         }
     }
 

@@ -3,6 +3,7 @@
 mod capacity;
 pub(in crate::verify) mod course;
 mod instability;
+pub(in crate::verify) mod launched;
 pub(in crate::verify) mod rehearsal;
 pub(in crate::verify) mod replaying;
 pub(in crate::verify) mod unrecorded;

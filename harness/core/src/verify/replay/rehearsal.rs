@@ -142,7 +142,7 @@ impl From<Stage> for Part {
         match stage {
             Stage::Batch => Self::Batch,
             Stage::LearningRate => Self::LearningRate,
-            Stage::Loss => Self::Loss,
+            Stage::Kernels | Stage::Loss => Self::Loss,
             Stage::Gradient => Self::Gradient,
             Stage::Update => Self::Update,
         }
@@ -183,14 +183,15 @@ impl Departure {
         let (ours, theirs) = (second.layouts(index as u64)?, first.layouts(index as u64)?);
         let ours = (&ours.state, &ours.gradient);
         let found = StepDivergence::of(&first.steps[index], &second.steps[index], theirs, ours)?;
-        let tensors = match found.stage {
+        let stage = found.stage_of_numbers();
+        let tensors = match stage {
             Stage::Gradient => found.gradients,
             Stage::Update => found.tensors,
-            Stage::Batch | Stage::LearningRate | Stage::Loss => Vec::new(),
+            _ => Vec::new(),
         };
         Some(Self {
             step: found.step,
-            part: found.stage.into(),
+            part: stage.into(),
             tensors,
             first: Some(found.recorded),
             second: Some(found.replayed),

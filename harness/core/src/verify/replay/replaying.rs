@@ -8,6 +8,7 @@ use crate::trainer::{StepTrace, Trainer, TrainerError};
 use crate::verify::course::{Course, CourseKeeper};
 use crate::verify::deviation::SegmentDeviation;
 use crate::verify::divergence::{Divergence, StepDivergence};
+use crate::verify::launched::Launched;
 use crate::verify::recording::{Recording, Segment};
 use crate::verify::unrecorded::Unrecorded;
 
@@ -43,6 +44,9 @@ pub struct Replay {
     /// Kernels that it computed with and that the recording does not hold.
     #[serde(default, skip_serializing_if = "Unrecorded::is_empty")]
     pub unrecorded: Unrecorded,
+    /// How many of its steps launched other kernels than the recorded ones.
+    #[serde(default, skip_serializing_if = "Launched::is_empty")]
+    pub launched: Launched,
     /// How far it ends from the recorded state; only where the recording is of
     /// another class of device and is compared within a tolerance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -70,7 +74,8 @@ impl Replay {
     /// Says whether another replay computed the same, with whatever kernels. Where one
     /// of them could not read a recorded state any more, what both computed decides.
     pub fn repeats(&self, other: &Self) -> bool {
-        let mut other = Self { unrecorded: self.unrecorded.clone(), ..other.clone() };
+        let (unrecorded, launched) = (self.unrecorded.clone(), self.launched.clone());
+        let mut other = Self { unrecorded, launched, ..other.clone() };
         let mut own = self.clone();
         if own.initial_unread.is_some() || other.initial_unread.is_some() {
             if own.begins_as_declared() != other.begins_as_declared() {
@@ -167,13 +172,13 @@ pub fn replay(
     let limit = state_limit(&initial_state);
     let (initial, initial_unread) = initial_differences(recording, &initial_state, limit)?;
     trainer.restore(&opening(recording, segment, initial_state, limit)?)?;
-    let (first, course) = take_steps(recording, trainer, segment, StepDivergence::of, progress)?;
+    let taken = take_steps(recording, trainer, segment, StepDivergence::of, progress)?;
     let closing_state = trainer.capture(segment.step_end)?;
     let closing_root = closing_state.root();
     let (closing, closing_unread) =
         closing_differences(recording, &closing_state, closing_root, segment, limit)?;
-    let diverges = first.is_some() || !closing.is_empty() || closing_unread.is_some();
-    let divergence = diverges.then_some(Divergence { step: first, closing, closing_unread });
+    let diverges = taken.first.is_some() || !closing.is_empty() || closing_unread.is_some();
+    let divergence = diverges.then_some(Divergence { step: taken.first, closing, closing_unread });
     let unrecorded = Unrecorded::of(&recording.history.selections, trainer.selections()?);
     let deviation = None;
     Ok(Replay {
@@ -183,8 +188,9 @@ pub fn replay(
         initial,
         declares_inputs: trainer.declares_inputs(),
         initial_unread,
-        course,
+        course: taken.course,
         unrecorded,
+        launched: taken.launched,
         deviation,
     })
 }
@@ -194,22 +200,32 @@ pub fn replay(
 type CompareStep =
     fn(&StepTrace, &StepTrace, &StepLayouts, (&Layout, &Layout)) -> Option<StepDivergence>;
 
-/// Takes the steps of a segment from the state that was restored; returns the first
-/// difference, and what was done step by step.
+/// Holds what the steps of a segment gave.
+pub(in crate::verify) struct Taken {
+    /// The first difference.
+    pub(in crate::verify) first: Option<StepDivergence>,
+    /// What was done step by step.
+    pub(in crate::verify) course: Course,
+    /// What was launched.
+    pub(in crate::verify) launched: Launched,
+}
+
+/// Takes the steps of a segment from the state that was restored.
 pub(in crate::verify) fn take_steps(
     recording: &Recording<'_>,
     trainer: &mut dyn Trainer,
     segment: Segment,
     compare: CompareStep,
     progress: &mut dyn FnMut(u64),
-) -> Result<(Option<StepDivergence>, Course), ReplayError> {
-    let mut first = None;
+) -> Result<Taken, ReplayError> {
+    let (mut first, mut launched) = (None, Launched::default());
     let mut course = CourseKeeper::new(segment);
     for step in segment.step_start..segment.step_end {
         let replayed = trainer.step(step)?;
         let recorded = recording.history.step(step)?.ok_or(ReplayError::NoStep(step))?;
         let layouts = recording.history.layouts(step).ok_or(ReplayError::NoStep(step))?;
         let ours = (trainer.layout(), trainer.gradient_layout());
+        launched.take(&recorded, &replayed);
         if course.wants(step) {
             let found = compare(&recorded, &replayed, layouts, (&ours.0, &ours.1));
             course.push(&recorded, &replayed, found.as_ref());
@@ -217,7 +233,7 @@ pub(in crate::verify) fn take_steps(
         }
         progress(step);
     }
-    Ok((first, course.finish()))
+    Ok(Taken { first, course: course.finish(), launched })
 }
 
 /// Names the tensors that differ from a recorded state, or says why that cannot be told.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::format::Environment;
+use crate::format::{Environment, tf32_kernels};
 use crate::verify::advice::Advice;
 use crate::verify::audited::Audited;
 use crate::verify::challenge::Challenge;
@@ -16,7 +16,7 @@ use crate::verify::expected::{Expected, ExpectedSpec};
 use crate::verify::finding::Finding;
 use crate::verify::independence::{Builds, Independence};
 use crate::verify::nonce_source::NonceSource;
-use crate::verify::note::note;
+use crate::verify::note::notes;
 use crate::verify::reach::Reach;
 use crate::verify::recording::Recording;
 use crate::verify::remembered::Past;
@@ -149,6 +149,10 @@ pub struct Claim {
     /// The recorded losses, thinned out.
     #[serde(default)]
     pub losses: Vec<LossPoint>,
+    /// Kernels that multiplied in TF32, with ten bits of mantissa, though the numbers are of
+    /// `f32`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tf32: Vec<String>,
 }
 
 impl Claim {
@@ -170,6 +174,7 @@ impl Claim {
             resumed: recording.history.resumed().collect(),
             environments: recording.history.environments.clone(),
             losses: LossPoint::of_history(&recording.history),
+            tf32: tf32_kernels(recording.history.selections.iter()),
         }
     }
 }
@@ -206,7 +211,7 @@ impl Report {
         };
         let class_differences = between(Environment::class_differences);
         let build_differences = between(Environment::build_differences);
-        findings.extend(note(&segments));
+        findings.extend(notes(&segments));
         let nonce_source = evidence.nonce_source;
         let recall = evidence.recall;
         let mut report = Self {

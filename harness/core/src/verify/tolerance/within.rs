@@ -4,6 +4,7 @@ use crate::digest::Digest;
 use crate::trainer::Trainer;
 use crate::verify::deviation::SegmentDeviation;
 use crate::verify::divergence::{Divergence, StepDivergence};
+use crate::verify::launched::Launched;
 use crate::verify::recording::{Recording, Segment};
 use crate::verify::replaying::{
     Replay, ReplayError, initial_differences, load, state_limit, take_steps,
@@ -30,25 +31,26 @@ pub fn replay_within(
     let opening = load(recording, segment.step_start, limit)?;
     trainer.restore(&opening)?;
     let compare = StepDivergence::of_what_is_exact;
-    let (first, course) = take_steps(recording, trainer, segment, compare, progress)?;
+    let taken = take_steps(recording, trainer, segment, compare, progress)?;
     let closing = trainer.capture(segment.step_end)?;
     let recorded = load(recording, segment.step_end, limit)?;
     let (deviation, unequal) = SegmentDeviation::measure(&opening, &recorded, &closing, key);
-    let diverges = first.is_some() || !unequal.is_empty();
+    let diverges = taken.first.is_some() || !unequal.is_empty();
     Ok(Replay {
         segment,
         closing_root: closing.root(),
         divergence: diverges.then_some(Divergence {
-            step: first,
+            step: taken.first,
             closing: unequal,
             closing_unread: None,
         }),
         initial,
         declares_inputs: trainer.declares_inputs(),
         initial_unread,
-        course,
+        course: taken.course,
         // Those of another class of device are none of this one's.
         unrecorded: Unrecorded::default(),
+        launched: Launched::default(),
         deviation: Some(deviation),
     })
 }
