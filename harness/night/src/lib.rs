@@ -16,6 +16,7 @@ mod found;
 mod incident;
 mod junit;
 mod lease;
+mod messenger;
 mod metrics;
 mod night;
 mod outcome;
