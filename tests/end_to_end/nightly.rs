@@ -258,3 +258,30 @@ fn nights_of_two_ledgers_do_not_write_over_each_other() {
     fs::write(lab.path("night.toml"), config.replace("ledger.sqlite", "other.sqlite")).unwrap();
     lab.nightly(&[], &[]).expect(USAGE).says(&["another ledger", "ledger.sqlite"]);
 }
+
+/// A night that was killed while it named the owner of its folder must lock nobody out.
+#[test]
+fn a_folder_that_names_nobody_is_taken_and_one_that_cannot_be_read_is_not() {
+    let lab = Lab::new("");
+    lab.record("a", &[]);
+    let owner = lab.path("nights/.ledger");
+    fs::create_dir(lab.path("nights")).unwrap();
+    fs::write(&owner, "").unwrap();
+    lab.night(MATCH);
+    assert!(fs::read_to_string(&owner).unwrap().trim().ends_with("ledger.sqlite"));
+    fs::write(&owner, b"\xff\n").unwrap();
+    lab.nightly(&[], &[]).expect(USAGE).says(&[".ledger"]);
+    assert_eq!(fs::read(&owner).unwrap(), b"\xff\n", "whose it is was not known");
+}
+
+#[test]
+fn the_page_of_all_nights_names_those_that_have_a_page() {
+    let lab = Lab::new("");
+    lab.record("a", &[]);
+    // As a night leaves it that was killed after an audit.
+    fs::create_dir_all(lab.path("nights/night-00007/audit-00000")).unwrap();
+    lab.night(MATCH);
+    let all = fs::read_to_string(lab.path("nights/index.html")).unwrap();
+    assert!(all.contains("night-00001/index.html"), "{all}");
+    assert!(!all.contains("night-00007"), "{all}");
+}

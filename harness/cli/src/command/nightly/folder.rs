@@ -1,6 +1,7 @@
 //! The folder of the nights: a page for each, one for all, and the evidence.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use reenact_audit::Failure;
@@ -14,6 +15,8 @@ use crate::terminal::json::json_text;
 
 /// Names the ledger whose nights lie in a folder.
 const OWNER: &str = ".ledger";
+/// Names the page of a night, and of all.
+const PAGE: &str = "index.html";
 
 /// Holds the folder of all nights.
 pub(super) struct NightFolder {
@@ -28,14 +31,14 @@ impl NightFolder {
     /// Makes the folder: a night shall not learn at its end that its page has no place. Nights
     /// are numbered by their ledger, so a folder belongs to one.
     pub(super) fn check(&self, ledger: &Path) -> Result<(), Failure> {
-        let refuse = |error: std::io::Error| {
-            Failure::usage(format!("{}: {error}", self.reports.display()))
+        let refuse = |path: &Path, error: io::Error| {
+            Failure::usage(format!("{}: {error}", path.display()))
                 .hint("`reports` in the config names a folder that can be written")
         };
-        fs::create_dir_all(&self.reports).map_err(refuse)?;
-        let (owner, own) = (self.reports.join(OWNER), ledger.display().to_string() + "\n");
-        match fs::read_to_string(&owner) {
-            Ok(known) if known != own => {
+        fs::create_dir_all(&self.reports).map_err(|error| refuse(&self.reports, error))?;
+        let (path, own) = (self.reports.join(OWNER), ledger.display().to_string() + "\n");
+        match owner(&path).map_err(|error| refuse(&path, error))? {
+            Some(known) if known != own => {
                 let message = format!(
                     "{} holds the nights of another ledger, {}",
                     self.reports.display(),
@@ -43,14 +46,14 @@ impl NightFolder {
                 );
                 Err(Failure::usage(message).hint("give each ledger a folder of its own: `reports`"))
             }
-            Ok(_) => Ok(()),
-            Err(_) => fs::write(&owner, own).map_err(refuse),
+            Some(_) => Ok(()),
+            None => replace(&path, &own).map_err(|error| refuse(&path, error)),
         }
     }
 
     /// Returns where the night's page lies.
     pub(super) fn page(&self, outcome: &Outcome) -> PathBuf {
-        self.of(outcome.night).join("index.html")
+        self.of(outcome.night).join(PAGE)
     }
 
     fn of(&self, night: u64) -> PathBuf {
@@ -68,16 +71,16 @@ impl NightFolder {
     /// place when it is whole.
     pub(super) fn write(&self, outcome: &Outcome) -> Result<(), Failure> {
         let folder = self.of(outcome.night);
-        let refuse = |path: &Path, error: std::io::Error| {
+        let refuse = |path: &Path, error: io::Error| {
             Failure::inconclusive(format!("{}: {error}", path.display()))
         };
         fs::create_dir_all(&folder).map_err(|error| refuse(&folder, error))?;
         let put =
             |path: &Path, text: &str| replace(path, text).map_err(|error| refuse(path, error));
         put(&folder.join("night.json"), &(json_text(outcome) + "\n"))?;
-        put(&folder.join("index.html"), &page::night(outcome))?;
+        put(&folder.join(PAGE), &page::night(outcome))?;
         self.point_to(&folder);
-        put(&self.reports.join("index.html"), &page::fleet(outcome, &self.nights()))
+        put(&self.reports.join(PAGE), &page::fleet(outcome, &self.nights()))
     }
 
     /// Leaves a link to the latest, where the system has links.
@@ -97,9 +100,22 @@ impl NightFolder {
     fn nights(&self) -> Vec<String> {
         let entries = fs::read_dir(&self.reports).into_iter().flatten().flatten();
         let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-        let mut names: Vec<String> = names.filter(|name| name.starts_with("night-")).collect();
+        let names = names.filter(|name| name.starts_with("night-"));
+        // One that was killed may have left evidence alone.
+        let has_page = |name: &String| self.reports.join(name).join(PAGE).is_file();
+        let mut names: Vec<String> = names.filter(has_page).collect();
         names.sort();
         names.reverse();
         names
+    }
+}
+
+/// Reads whose nights these are. An empty file names nobody: a disk that was full or a machine
+/// that went down may leave one, and it must lock nobody out.
+fn owner(path: &Path) -> io::Result<Option<String>> {
+    match fs::read_to_string(path) {
+        Ok(known) => Ok(Some(known).filter(|known| !known.trim().is_empty())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
