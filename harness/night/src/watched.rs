@@ -48,6 +48,9 @@ pub struct Watched {
     pub unjudged_nights: u64,
     /// The verdicts of the last nights, newest last: when, and a letter.
     pub marks: Vec<(u64, Mark)>,
+    /// Number of the night that the newest mark is of.
+    #[serde(default)]
+    pub marked_night: u64,
     /// When all of it was read and hashed last.
     pub read_at_seconds: Option<u64>,
 }
@@ -134,8 +137,17 @@ impl Watched {
         }
     }
 
-    /// Adds what tonight made of it.
-    pub fn mark(&mut self, now_seconds: u64, mark: Mark) {
+    /// Adds what a night made of it. A night that is gone on with may come to its end twice: it
+    /// counts as one.
+    pub fn mark(&mut self, night: u64, now_seconds: u64, mark: Mark) {
+        let before = self.marks.pop_if(|_| self.marked_night == night);
+        let counted = before.is_some_and(|(_, before)| before == Mark::Unjudged);
+        match mark {
+            Mark::Matched | Mark::Divergent => self.unjudged_nights = 0,
+            Mark::Unjudged if !counted => self.unjudged_nights += 1,
+            Mark::Unjudged | Mark::Idle | Mark::Vanished => {}
+        }
+        self.marked_night = night;
         self.marks.push((now_seconds, mark));
         let more = self.marks.len().saturating_sub(MARKS_MAX);
         self.marks.drain(..more);

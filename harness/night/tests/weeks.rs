@@ -8,7 +8,7 @@ mod field;
 use std::collections::BTreeMap;
 
 use field::Field;
-use reenact_night::{Change, Kind, Outcome, metrics};
+use reenact_night::{Change, Kind, Mark, Outcome, metrics};
 
 /// What each night of the three weeks came to, in short.
 fn weeks() -> (Field, BTreeMap<u64, Outcome>) {
@@ -192,6 +192,25 @@ fn what_cannot_be_judged_for_three_nights_is_overdue() {
     field.sees_again();
     let outcome = field.night(4, false);
     assert_eq!(u8::from(outcome.exit), 0, "{}", outcome.sentence);
+}
+
+#[test]
+fn a_night_that_is_killed_before_its_page_is_there_is_gone_on_with_and_is_one_night() {
+    let field = Field::new();
+    field.record("done", None);
+    field.night(0, false);
+    field.record("more", None);
+    field.blind();
+    field.night_killed_at_its_end(1);
+    let outcome = field.night(1, true);
+    assert_eq!((outcome.night, outcome.nights.len()), (2, 2));
+    let of = |name: &str| outcome.runs.iter().find(|run| field.name(&run.place) == name).unwrap();
+    let marks = |name: &str| -> Vec<Mark> {
+        of(name).watched.marks.iter().map(|(_, mark)| *mark).collect()
+    };
+    assert_eq!(marks("done"), [Mark::Matched, Mark::Idle]);
+    assert_eq!(marks("more"), [Mark::Unjudged]);
+    assert_eq!(of("more").watched.unjudged_nights, 1);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use reenact_core::record::Recorder;
 use reenact_core::spec::Spec;
 use reenact_core::trainer::{Program, Setting};
 use reenact_core::verify::Report;
-use reenact_night::{Config, Diary, Night, Unit};
+use reenact_night::{Config, Diary, Night, Outcome, Unit};
 use reenact_store::Directory;
 use reenact_toy::Toy;
 
@@ -41,6 +41,8 @@ impl Diary for Stopwatch {
             held.1 += begun.elapsed();
         }
     }
+
+    fn concluded(&self, _: &Outcome) {}
 }
 
 fn programs() -> Programs {

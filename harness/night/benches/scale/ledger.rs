@@ -110,7 +110,7 @@ fn watched(run: usize) -> Watched {
     for night in NIGHTS - MARKS..NIGHTS {
         let mark =
             if (night as usize + run).is_multiple_of(3) { Mark::Matched } else { Mark::Idle };
-        watched.mark(FIRST + night * DAY, mark);
+        watched.mark(night + 1, FIRST + night * DAY, mark);
     }
     watched
 }

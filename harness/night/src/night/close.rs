@@ -28,7 +28,7 @@ impl Night<'_> {
         trusted: Option<&TrustedBuilds>,
     ) -> Result<Outcome, NightError> {
         let now = (self.clock)();
-        let unjudged = mark(&mut morning, record, results, now);
+        let unjudged = mark(&mut morning, number, record, results, now);
         morning.coverage = ledger.kept(Ledger::COVERAGE)?.into_iter().collect();
         morning.incidents = divergences(ledger)?;
         keep_watched(ledger, &mut morning)?;
@@ -163,6 +163,7 @@ const UNJUDGED_MAX: u64 = 3;
 /// Writes down what tonight made of each run, and returns what could not be judged.
 fn mark(
     morning: &mut Morning,
+    night: u64,
     record: &Record,
     results: &[Option<Done>],
     now: u64,
@@ -175,20 +176,19 @@ fn mark(
             None if watched.vanished_at_seconds.is_some() => (Mark::Vanished, None),
             None => (Mark::Idle, None),
         };
-        watched.mark(now, mark);
+        watched.mark(night, now, mark);
         match mark {
             Mark::Matched | Mark::Divergent => {
                 let verdict = if mark == Mark::Matched { "match" } else { "divergent" };
                 watched.verdict = Some(verdict.into());
                 watched.judged_at_seconds = Some(now);
                 watched.head = watched.head_now;
-                (watched.unjudged, watched.unjudged_nights) = (None, 0);
+                watched.unjudged = None;
             }
             Mark::Unjudged => {
                 let why = words.unwrap_or_else(|| "no reason was given".into());
                 unjudged.push(Unjudged { place: place.clone(), why: why.clone() });
                 watched.unjudged = Some(why);
-                watched.unjudged_nights += 1;
             }
             Mark::Idle | Mark::Vanished => {}
         }

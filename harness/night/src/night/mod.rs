@@ -108,6 +108,9 @@ pub trait Diary: Sync {
     fn begins(&self, number: usize, of: usize, unit: &Unit);
     /// An audit has ended; the report is the evidence.
     fn ended(&self, night: u64, unit: usize, report: &Report);
+    /// The night comes to this, and ends when that is kept; it may be heard again of a night
+    /// that was killed meanwhile.
+    fn concluded(&self, outcome: &Outcome);
 }
 
 /// Holds what a night works with.
@@ -174,6 +177,8 @@ impl Night<'_> {
         outcome.notes = notes;
         outcome.notes.extend(self.unmatched(&outcome));
         outcome.spent.read_bytes = read_bytes;
+        // A night without its page has not ended: it can be gone on with.
+        self.diary.concluded(&outcome);
         record.ended_at_seconds = Some(outcome.ended_at_seconds);
         record.exit = Some(outcome.exit.into());
         // The night's own files hold the plan and what came of it: years of them would make

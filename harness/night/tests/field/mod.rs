@@ -35,6 +35,7 @@ struct Trouble {
     blind: AtomicBool,
     /// Audits that are left before the night is killed.
     killed_after: Mutex<Option<u64>>,
+    killed_at_its_end: AtomicBool,
 }
 
 struct Replayers<'a> {
@@ -71,13 +72,23 @@ impl Diary for Trouble {
             if *audits == 0 {
                 *left = None;
                 drop(left);
-                std::panic::resume_unwind(Box::new("the night is killed"));
+                kill();
             }
             *audits -= 1;
         }
     }
 
     fn ended(&self, _: u64, _: usize, _: &Report) {}
+
+    fn concluded(&self, _: &Outcome) {
+        if self.killed_at_its_end.swap(false, Ordering::Relaxed) {
+            kill();
+        }
+    }
+}
+
+fn kill() -> ! {
+    std::panic::resume_unwind(Box::new("the night is killed"))
 }
 
 impl Field {
@@ -231,6 +242,16 @@ impl Field {
     /// A night that is killed after its first audit.
     pub(crate) fn night_killed(&self, day: u64) {
         *self.trouble.killed_after.lock().unwrap() = Some(1);
+        self.dies(day);
+    }
+
+    /// A night that is killed when all is done and its page is not there.
+    pub(crate) fn night_killed_at_its_end(&self, day: u64) {
+        self.trouble.killed_at_its_end.store(true, Ordering::Relaxed);
+        self.dies(day);
+    }
+
+    fn dies(&self, day: u64) {
         let killed = self.with_night(day, |night| {
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| night.run(false).map(drop)))
         });

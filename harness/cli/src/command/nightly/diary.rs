@@ -1,10 +1,10 @@
-//! How far a night is, and the reports of its audits.
+//! How far a night is, the reports of its audits, and its page.
 
 use std::sync::Mutex;
 
 use reenact_core::plain::{count, plain};
 use reenact_core::verify::Report;
-use reenact_night::{Diary, Unit};
+use reenact_night::{Diary, Outcome, Unit};
 
 use super::folder::NightFolder;
 use crate::terminal::output::note;
@@ -45,6 +45,13 @@ impl Diary for Notebook<'_> {
                 true,
             )
         {
+            note(format_args!("warning: {}", failure.said()));
+        }
+    }
+
+    /// A page that cannot be written changes nothing that was found.
+    fn concluded(&self, outcome: &Outcome) {
+        if let Err(failure) = self.folder.write(outcome) {
             note(format_args!("warning: {}", failure.said()));
         }
     }

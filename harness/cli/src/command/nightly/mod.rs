@@ -186,7 +186,8 @@ fn show_plan(night: &Night<'_>, as_json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What is kept comes before what is said; what cannot be said changes nothing that was found.
+/// The page is there already. What is kept comes before what is said; what cannot be said
+/// changes nothing that was found.
 fn tell_all(
     night: &Night<'_>,
     config: &Config,
@@ -195,7 +196,6 @@ fn tell_all(
 ) -> Result<Vec<String>, Failure> {
     let mut problems = Vec::new();
     let mut tried = |done: Result<(), String>| problems.extend(done.err());
-    tried(folder.write(outcome).map_err(|failure| failure.said()));
     let ledger = Ledger::open(&config.ledger)?;
     let status = Status::of(config, &ledger, outcome.ended_at_seconds)?;
     if let Some(path) = &config.tell.metrics {
