@@ -40,6 +40,8 @@ mod machine_claims;
 mod memory;
 mod nightly;
 mod nightly_killed;
+#[cfg(unix)]
+mod nightly_told;
 mod page;
 #[cfg(unix)]
 mod plain_text;

@@ -63,7 +63,7 @@ impl Lab {
     }
 }
 
-fn changes(night: &Value) -> Vec<(String, String)> {
+pub(crate) fn changes(night: &Value) -> Vec<(String, String)> {
     let each = night["changes"].as_array().unwrap().iter();
     let word = |value: &Value| value.as_str().unwrap().to_owned();
     each.map(|change| (word(&change[0]), word(&change[1]["kind"]))).collect()
