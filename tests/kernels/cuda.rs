@@ -4,8 +4,11 @@
 //! a device, and that a training, its recording and its replays agree. What it does not: a GPU's
 //! time, its tensor cores, and the bits of its approximations.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::thread;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -13,6 +16,8 @@ use crate::common::{DIVERGENT, INCONCLUSIVE, MATCH, Ran, divergent_segments};
 use crate::stand_in::{Call, Machine};
 
 const SPEC: &str = include_str!("tiny.toml");
+const CNN_SPEC: &str = include_str!("../../replay-specs/digits-cnn.toml");
+const GPT_SPEC: &str = include_str!("../../replay-specs/cicero-gpt.toml");
 const LARGE_SPEC: &str = include_str!("../../replay-specs/gpt-100m.toml");
 
 /// Has kernels compute: they are interpreted.
@@ -114,6 +119,39 @@ fn an_attack_is_found() {
     let found = divergent_segments(&report);
     assert_eq!((found[0].segment, found[0].step), (1, Some(3)), "{found:?}");
     assert_eq!(found[0].stage, "update", "the same kernels were launched: {found:?}");
+}
+
+/// The other programs are too large to be interpreted. Their kernels compute nothing, so the
+/// recording is none that an audit agrees with; what they launch is the same again.
+#[test]
+fn every_program_launches_the_same_again() {
+    let Some(machine) = Machine::new() else { return };
+    for (name, spec) in [("digits-cnn", CNN_SPEC), ("cicero-gpt", GPT_SPEC)] {
+        record(&machine, &[], &shortened(spec, 6), name).expect(MATCH);
+        let report = audit(&machine, &[], &machine.path(name)).json();
+        let replays = replays(&report);
+        let sum = |name: &str| {
+            replays.iter().filter_map(|found| found["launched"][name].as_u64()).sum::<u64>()
+        };
+        assert_eq!((sum("other"), sum("compared") >= 3), (0, true), "{name}: {report}");
+    }
+}
+
+#[test]
+fn a_killed_recording_goes_on_to_the_same_end() {
+    let Some((machine, run)) = recorded() else { return };
+    let (spec, out) = (run.with_extension("toml"), machine.path("killed"));
+    let words = ["record", text(&spec), "--out", text(&out), "--no-rehearsal"];
+    let mut recorder = machine.command(&[COMPUTES]).args(words).spawn().unwrap();
+    let checkpoints = || fs::read_dir(out.join("checkpoints")).map_or(0, Iterator::count);
+    while checkpoints() < 2 && recorder.try_wait().unwrap().is_none() {
+        thread::sleep(Duration::from_millis(2));
+    }
+    recorder.kill().unwrap();
+    recorder.wait().unwrap();
+    let words = ["record", "--resume", "--out", text(&out), "--no-rehearsal"];
+    machine.run(&[COMPUTES], &words).expect(MATCH);
+    audit(machine, &[COMPUTES], &out).expect(MATCH);
 }
 
 /// Each failure of a device says nothing about the training, and loses nothing.
@@ -236,16 +274,16 @@ fn recording_adds_only_launches_of_its_own_and_no_wait() {
     assert_eq!(downloads(traced), downloads(plain) + 1);
 }
 
-/// Takes four steps of it, at its own batch size.
-fn shortened() -> String {
+/// Takes a few steps of a training on a GPU, in two segments.
+fn shortened(spec: &str, steps: u64) -> String {
     let number = |line: &str| match line.split_once(" = ") {
         Some(("device", _)) => "device = \"cuda\"".to_owned(),
-        Some(("steps", _)) => "steps = 4".to_owned(),
-        Some(("checkpoint_every", _)) => "checkpoint_every = 4".to_owned(),
+        Some(("steps", _)) => format!("steps = {steps}"),
+        Some(("checkpoint_every", _)) => format!("checkpoint_every = {}", steps / 2),
         Some(("warmup_steps", _)) => "warmup_steps = 1".to_owned(),
         _ => line.to_owned(),
     };
-    LARGE_SPEC.lines().map(|line| number(line) + "\n").collect()
+    spec.lines().map(|line| number(line) + "\n").collect()
 }
 
 /// What recording a GPT of 100 million parameters may add to a step: ceilings.
@@ -253,7 +291,7 @@ fn shortened() -> String {
 fn a_large_training_is_recorded_with_few_launches_and_waits() {
     let Some(machine) = Machine::new() else { return };
     let calls = machine.logged(|log| {
-        record(&machine, &[("LOG", log)], &shortened(), "large").expect(MATCH);
+        record(&machine, &[("LOG", log)], &shortened(LARGE_SPEC, 4), "large").expect(MATCH);
     });
     let steps = steps(&calls);
     let own = |step: &Vec<Call>| launches(step, false).len() - launches(step, true).len();

@@ -1,9 +1,11 @@
 //! Taking the whole state out of a training.
 
 use std::mem;
+use std::sync::Arc;
 
 use burn::module::{Flag, Module, ModuleVisitor, Param};
-use burn::tensor::{Bool, Int, Tensor, Transaction};
+use burn::tensor::{Bool, Bytes, Int, Tensor, Transaction};
+use reenact_core::state::Content;
 
 use crate::device::Devices;
 use crate::rule::{Rule, Slot};
@@ -14,7 +16,7 @@ pub(crate) fn walk<M: Module>(
     rule: &Rule,
     slots: &[Option<Slot>],
     devices: &Devices,
-) -> Vec<Vec<u8>> {
+) -> Vec<Content> {
     let mut capture = Capture {
         rule,
         slots,
@@ -33,14 +35,14 @@ struct Capture<'a> {
     in_memory: bool,
     next: usize,
     /// None where a tensor is still on a device.
-    tensors: Vec<Option<Vec<u8>>>,
+    tensors: Vec<Option<Content>>,
     /// These, all of which are waited for together. Few tensors are not of real numbers.
     asked: Transaction,
 }
 
 impl Capture<'_> {
     fn push(&mut self, bytes: &[u8]) {
-        self.tensors.push(Some(bytes.to_vec()));
+        self.tensors.push(Some(bytes.to_vec().into()));
     }
 
     /// Takes a tensor that records nothing for gradients.
@@ -52,13 +54,24 @@ impl Capture<'_> {
         self.tensors.push(None);
     }
 
-    fn finish(self) -> Vec<Vec<u8>> {
+    fn finish(self) -> Vec<Content> {
         let all_here = self.tensors.iter().all(Option::is_some);
         let mut found = if all_here { Vec::new() } else { self.asked.execute() }.into_iter();
         let mut next = || found.next().expect("one for each that was asked for");
         let tensors = self.tensors.into_iter();
-        tensors.map(|bytes| bytes.unwrap_or_else(|| next().as_bytes().to_vec())).collect()
+        tensors.map(|bytes| bytes.unwrap_or_else(|| lent(next().into_bytes()))).collect()
     }
+}
+
+/// Keeps bytes where the driver wrote them, instead of copying a whole state.
+fn lent(bytes: Bytes) -> Content {
+    struct Memory(Bytes);
+    impl AsRef<[u8]> for Memory {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+    Content::Lent(Arc::new(Memory(bytes)))
 }
 
 impl ModuleVisitor for Capture<'_> {

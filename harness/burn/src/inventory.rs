@@ -51,6 +51,18 @@ impl Inventory {
         }
     }
 
+    /// Returns the layout of the gradients, and the trainable items in canonical order.
+    pub(crate) fn gradients(&self) -> Result<(Arc<Layout>, Vec<usize>), LayoutError> {
+        let trainable = || self.items.iter().enumerate().filter(|(_, item)| item.trainable);
+        let specs = trainable().map(|(_, item)| item.spec.clone()).collect();
+        let (layout, positions) = canonical(specs)?;
+        let mut order = vec![0; positions.len()];
+        for ((item, _), position) in trainable().zip(positions) {
+            order[position] = item;
+        }
+        Ok((layout, order))
+    }
+
     fn push(&mut self, dtype: Option<DType>, shape: &[usize], trainable: bool, flag: Option<bool>) {
         let path = self.path.join(".");
         let Some(dtype) = dtype else {
@@ -139,7 +151,7 @@ impl Plan {
 }
 
 /// Sorts the tensors of a walk; returns the layout and the position of each.
-pub(crate) fn canonical(specs: Vec<TensorSpec>) -> Result<(Arc<Layout>, Vec<usize>), LayoutError> {
+fn canonical(specs: Vec<TensorSpec>) -> Result<(Arc<Layout>, Vec<usize>), LayoutError> {
     let names: Vec<_> = specs.iter().map(|spec| spec.name.clone()).collect();
     let mut sorted = specs;
     sorted.sort_by(|a, b| a.name.cmp(&b.name));

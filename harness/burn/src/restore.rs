@@ -7,12 +7,21 @@
 use std::collections::BTreeSet;
 
 use burn::module::{ModuleMapper, Param};
-use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
-use reenact_core::state::{DType, State, TensorSpec};
+use burn::tensor::{AllocationProperty, Bool, Bytes, Device, Int, Tensor, TensorData};
+use reenact_core::state::{DType, Lent, State, TensorSpec};
 
-use crate::convert::tensor_data;
+use crate::convert::{burn_type, tensor_data};
 use crate::inventory::{Inventory, Item, STEP, slot_specs};
 use crate::rule::{Rule, Slot, TIME_MAX};
+
+/// Shares the memory of a tensor.
+struct Memory(Lent);
+
+impl AsRef<[u8]> for Memory {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_ref().as_ref()
+    }
+}
 
 /// Checks that a state is one of this model and rule; says for each item
 /// whether the optimizer holds something for it.
@@ -101,8 +110,14 @@ impl Restore<'_> {
     }
 
     fn data(&self, spec: &TensorSpec) -> TensorData {
-        let bytes = self.state.tensor(&spec.name).map_or(Vec::new(), |(_, bytes)| bytes.to_vec());
         let shape: Vec<usize> = spec.shape.iter().map(|&size| size as usize).collect();
+        if let Some(lent) = self.state.lent(&spec.name) {
+            // Once more to the device from where it was brought.
+            let bytes = bytes::Bytes::from_owner(Memory(lent));
+            let bytes = Bytes::from_shared(bytes, AllocationProperty::Other);
+            return TensorData::from_bytes(bytes, shape, burn_type(spec.dtype));
+        }
+        let bytes = self.state.tensor(&spec.name).map_or(Vec::new(), |(_, bytes)| bytes.to_vec());
         tensor_data(bytes, &shape, spec.dtype)
     }
 

@@ -7,7 +7,7 @@ use burn::tensor::Tensor;
 use reenact_core::data::{Batch, DataSet, samples_digest};
 use reenact_core::format::KernelSelection;
 use reenact_core::spec::{Clipping, Spec};
-use reenact_core::state::{Fingerprint, Layout, LayoutError, State, fingerprint};
+use reenact_core::state::{Fingerprint, Layout, State, fingerprint};
 use reenact_core::steering::{DataOrder, initial_seed, step_seed};
 use reenact_core::trainer::{Launches, Metric, Setting, StepTrace, Trainer, TrainerError};
 use reenact_core::variation::Variation;
@@ -15,7 +15,7 @@ use reenact_core::variation::Variation;
 use crate::beginning;
 use crate::device::{self, Devices};
 use crate::gradient::{StepGradients, Treatment, Wanted};
-use crate::inventory::{Inventory, Plan, canonical};
+use crate::inventory::{Inventory, Plan};
 #[cfg(feature = "cubecl")]
 use crate::kernels::Kernels;
 use crate::print::{self, Prints};
@@ -87,7 +87,7 @@ impl<T: Training> BurnTrainer<T> {
         let slots = vec![None; inventory.items.len()];
         let plan = Plan::new(&inventory, &rule, &slots).map_err(|error| engine(0, error))?;
         let (gradient_layout, gradient_order) =
-            gradients(&inventory).map_err(|error| engine(0, error))?;
+            inventory.gradients().map_err(|error| engine(0, error))?;
         let mut trainer = Self {
             spec: spec.clone(),
             setting: setting.clone(),
@@ -267,7 +267,7 @@ impl<T: Training> BurnTrainer<T> {
         let model = self.model.as_ref().ok_or_else(|| failed(step))?;
         settle(model);
         let mut tensors = capture::walk(model, &self.rule, &self.slots, &self.devices);
-        tensors.push(step.to_le_bytes().to_vec());
+        tensors.push(step.to_le_bytes().to_vec().into());
         let state = State::new(self.plan.layout.clone(), self.plan.sort(tensors));
         let state = state.map_err(|error| engine(step, error))?;
         // A kernel is chosen by the memory layout of its tensors too, and a replay
@@ -400,11 +400,6 @@ fn settle<M: Module>(model: &M) {
     let _ = model.valid();
 }
 
-/// Returns the mean of the micro-batches' losses.
-fn mean(losses: &[f32]) -> f32 {
-    (losses.iter().copied().map(f64::from).sum::<f64>() / losses.len() as f64) as f32
-}
-
 fn add_share(means: &mut Vec<Metric>, metric: Metric, share: f64) {
     let value = metric.value * share;
     match means.iter_mut().find(|mean| mean.name == metric.name) {
@@ -413,14 +408,9 @@ fn add_share(means: &mut Vec<Metric>, metric: Metric, share: f64) {
     }
 }
 
-fn gradients(inventory: &Inventory) -> Result<(Arc<Layout>, Vec<usize>), LayoutError> {
-    let trainable = || inventory.items.iter().enumerate().filter(|(_, item)| item.trainable);
-    let (layout, positions) = canonical(trainable().map(|(_, item)| item.spec.clone()).collect())?;
-    let mut order = vec![0; positions.len()];
-    for ((item, _), position) in trainable().zip(positions) {
-        order[position] = item;
-    }
-    Ok((layout, order))
+/// Returns the mean of the micro-batches' losses.
+fn mean(losses: &[f32]) -> f32 {
+    (losses.iter().copied().map(f64::from).sum::<f64>() / losses.len() as f64) as f32
 }
 
 fn new_order(spec: &Spec, seed: u64, data: &dyn DataSet) -> Result<DataOrder, TrainerError> {

@@ -345,7 +345,7 @@ fn states_of_other_models_are_refused() {
         let state = State::from_named(tensors).unwrap();
         assert!(trainer(&spec(), None).restore(&state).is_err());
     }
-    let empty = State::new(Arc::new(Layout::new(vec![]).unwrap()), vec![]).unwrap();
+    let empty = State::new(Arc::new(Layout::new(vec![]).unwrap()), Vec::<Vec<u8>>::new()).unwrap();
     assert_eq!(empty.root(), State::from_named(vec![]).unwrap().root());
 }
 

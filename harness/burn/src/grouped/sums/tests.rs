@@ -1,3 +1,5 @@
+//! Sums of a device compared with those of the processor.
+
 use burn::tensor::{Device, Tensor, TensorData};
 use burn_cubecl::ops::into_data_sync;
 use reenact_core::state::{Fingerprint, fingerprint, fingerprint_of_sums};
