@@ -134,7 +134,28 @@ fn every_program_launches_the_same_again() {
             replays.iter().filter_map(|found| found["launched"][name].as_u64()).sum::<u64>()
         };
         assert_eq!((sum("other"), sum("compared") >= 3), (0, true), "{name}: {report}");
+        named_in_tf32(&machine, name, &report["claim"]["tf32"]);
     }
+}
+
+/// The stand-in's clock has both programs take kernels for tensor cores too, and which of them
+/// multiply in TF32 stands in report and recording alike.
+fn named_in_tf32(machine: &Machine, name: &str, reported: &Value) {
+    let run = machine.path(name);
+    let inspected = machine.run(&[], &["inspect", text(&run), "--json"]).expect(MATCH).json();
+    let mut named: Vec<&str> = inspected["selections"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|found| found["tf32"] == true)
+        .map(|found| found["kernel"].as_str().unwrap())
+        .collect();
+    named.sort();
+    named.dedup();
+    let reported: Vec<&str> =
+        reported.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    assert_eq!(named, reported, "{name}");
+    assert!(named.iter().any(|kernel| kernel.ends_with("mma")), "{name}: {named:?}");
 }
 
 #[test]

@@ -40,7 +40,7 @@ pub struct KernelSelection {
 
 /// How CubeCL's key of a product says that the left factor is of `f32`; and any key of one.
 const LEFT_FACTOR: &[u8] = b"elem_lhs";
-const LEFT_FACTOR_F32: &[u8] = b"elem_lhs\xa1eFloatcf32";
+const LEFT_FACTOR_F32: &[u8] = b"elem_lhs\xa1eFloatcF32";
 
 impl KernelSelection {
     /// Says whether the chosen kernel multiplies numbers of `f32` in TF32, with ten bits of
@@ -51,7 +51,7 @@ impl KernelSelection {
         let uses_tensor_cores = self.kernel.split('_').any(|word| word.ends_with("mma"));
         let is_f32 = match holds(LEFT_FACTOR) {
             true => holds(LEFT_FACTOR_F32),
-            false => holds(b"f32") || holds(b"F32"),
+            false => holds(b"F32"),
         };
         self.table.contains("-cuda/") && uses_tensor_cores && is_f32
     }
@@ -205,11 +205,11 @@ mod tests {
         };
         let gpu = "autotune/0.11.3/device-0-0-cuda/burn_cubecl-kernel-matmul-tune-base";
         let chosen = [
-            found(gpu, "cf32", "matmul_simple_cyclic_mma_multi_rows"),
-            found(gpu, "cf32", "matmul_simple_cyclic_cmma"),
-            found(gpu, "cf16", "matmul_simple_cyclic_cmma"),
-            found(gpu, "cf32", "matmul_simple_unit_max_tile_size"),
-            found("autotune/0.11.3/device-0-0-cpu/matmul", "cf32", "matmul_simple_cyclic_cmma"),
+            found(gpu, "cF32", "matmul_simple_cyclic_mma_multi_rows"),
+            found(gpu, "cF32", "matmul_simple_cyclic_cmma"),
+            found(gpu, "cF16", "matmul_simple_cyclic_cmma"),
+            found(gpu, "cF32", "matmul_simple_unit_max_tile_size"),
+            found("autotune/0.11.3/device-0-0-cpu/matmul", "cF32", "matmul_simple_cyclic_cmma"),
         ];
         let expected = ["matmul_simple_cyclic_cmma", "matmul_simple_cyclic_mma_multi_rows"];
         assert_eq!(tf32_kernels(chosen.iter()), expected);
