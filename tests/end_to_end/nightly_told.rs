@@ -33,7 +33,18 @@ fn a_divergence_that_nobody_could_be_told_of_is_one_all_the_same() {
     assert_eq!(night["exit"], DIVERGENT);
     let page = fs::read_to_string(lab.path("nights/latest/index.html")).unwrap();
     assert!(page.contains("opened tonight"), "{page}");
-    lab.nightly(&[], &[]).expect(DIVERGENT);
+    // Nobody knows of it yet, so the next nights tell of it until somebody does.
+    let tell_again = |config: &str| {
+        let night = lab.nightly(&[], &["--json"]).expect(DIVERGENT).json();
+        fs::write(lab.path("night.toml"), config).unwrap();
+        changes(&night)
+    };
+    let failing = fs::read_to_string(lab.path("night.toml")).unwrap();
+    let hearing = failing.replace("exit 3", "exit 0");
+    let opened = [("opened".into(), "divergence".into())];
+    assert_eq!(tell_again(&hearing), opened);
+    assert_eq!(tell_again(&hearing), opened);
+    assert_eq!(tell_again(&hearing), []);
 }
 
 #[test]

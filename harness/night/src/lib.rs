@@ -45,7 +45,7 @@ pub use plan::{Candidate, Plan, Reach, Unit, Why};
 pub use spent::Spent;
 pub use standing::Standing;
 pub use status::Status;
-pub use tell::tell;
+pub use tell::{Telling, tell};
 pub use told::{Change, Told, told};
 pub use units::{Scheduler, UnitFile, units};
 pub use watched::{Growth, Mark, Watched};

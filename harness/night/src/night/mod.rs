@@ -189,12 +189,13 @@ impl Night<'_> {
         Ok(outcome)
     }
 
-    /// Remembers that people were told of changes.
-    pub fn remember_told(&self, outcome: &Outcome) -> Result<(), NightError> {
+    /// Remembers that people were told of changes, but for those that they were not.
+    pub fn remember_told(&self, outcome: &Outcome, untold: &[Change]) -> Result<(), NightError> {
         let mut ledger = Ledger::open(&self.config.ledger)?;
         let told: Vec<(String, Told)> = outcome
             .changes
             .iter()
+            .filter(|(change, _)| !untold.contains(change))
             .map(|(change, incident)| {
                 let resolved = *change == Change::Resolved;
                 let (incident, at_seconds) = (incident.clone(), outcome.ended_at_seconds);

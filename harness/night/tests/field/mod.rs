@@ -234,7 +234,7 @@ impl Field {
     pub(crate) fn night(&self, day: u64, resume: bool) -> Outcome {
         self.with_night(day, |night| {
             let outcome = night.run(resume).unwrap();
-            night.remember_told(&outcome).unwrap();
+            night.remember_told(&outcome, &[]).unwrap();
             outcome
         })
     }

@@ -209,8 +209,9 @@ fn tell_all(
         tried(written.map_err(|error| format!("{}: {error}", path.display())));
     }
     let page = folder.page(outcome).display().to_string();
-    problems.extend(tell(&config.tell, outcome, &page));
-    night.remember_told(outcome).map_err(failure)?;
+    let telling = tell(&config.tell, outcome, &page);
+    problems.extend(telling.problems);
+    night.remember_told(outcome, &telling.untold).map_err(failure)?;
     Ok(problems)
 }
 
