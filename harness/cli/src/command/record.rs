@@ -93,6 +93,7 @@ struct Ready {
     environment: Environment,
     trainer: Box<dyn Trainer>,
     rehearsal: Option<Rehearsed>,
+    watchdog: Watchdog,
 }
 
 pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
@@ -128,6 +129,8 @@ fn prepare(
     if let Some(rehearsal) = &rehearsal {
         setting.selections = Arc::new(rehearsal.selections.clone());
     }
+    // The rehearsal has a watch of its own.
+    let watchdog = arguments.watchdog(&environment);
     let trainer = start(program, &spec, data, &setting)?;
     if let Some(attack) = &arguments.attack {
         note(format_args!(
@@ -136,12 +139,11 @@ fn prepare(
             styled(BAD, "warning:"),
         ));
     }
-    Ok(Ready { spec, environment, trainer, rehearsal })
+    Ok(Ready { spec, environment, trainer, rehearsal, watchdog })
 }
 
 fn begin(arguments: &Arguments, ready: Ready, key: Option<SecretKey>) -> Result<u8, Failure> {
-    let Ready { spec, environment, trainer, rehearsal } = ready;
-    let watchdog = arguments.watchdog(&environment);
+    let Ready { spec, environment, trainer, rehearsal, watchdog } = ready;
     let rehearsed = rehearsal.as_ref().map(|rehearsal| rehearsal.forecast);
     let forecast = rehearsed.unwrap_or_else(|| Forecast::at_start(&spec, trainer.as_ref()));
     let space = Space::of(forecast, rehearsed.is_some(), &arguments.out);
@@ -166,8 +168,7 @@ fn go_on(
     ready: Ready,
     key: Option<SecretKey>,
 ) -> Result<u8, Failure> {
-    let Ready { spec, environment, trainer, .. } = ready;
-    let watchdog = arguments.watchdog(&environment);
+    let Ready { spec, environment, trainer, watchdog, .. } = ready;
     let resumed = Recorder::resume(&mut store, spec.clone(), trainer, environment);
     if matches!(resumed, Err(RecordError::Complete)) {
         drop(resumed);
