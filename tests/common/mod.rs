@@ -61,6 +61,8 @@ impl Ran {
 pub fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_reenact"));
     command.env("REENACT_LEDGER", "");
+    // A panic that is caught is shown to whoever asks for backtraces.
+    command.env("RUST_BACKTRACE", "0");
     command
 }
 

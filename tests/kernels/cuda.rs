@@ -142,7 +142,7 @@ fn every_program_launches_the_same_again() {
 /// multiply in TF32 stands in report and recording alike.
 fn named_in_tf32(machine: &Machine, name: &str, reported: &Value) {
     let run = machine.path(name);
-    let inspected = machine.run(&[], &["inspect", text(&run), "--json"]).expect(MATCH).json();
+    let inspected = machine.run(&[], &["inspect", text(&run), "--json"]).json();
     let mut named: Vec<&str> = inspected["selections"]
         .as_array()
         .unwrap()

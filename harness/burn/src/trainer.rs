@@ -158,10 +158,6 @@ impl<T: Training> BurnTrainer<T> {
         variation: &Variation,
         traced: bool,
     ) -> Result<Learned, TrainerError> {
-        #[cfg(feature = "cubecl")]
-        if let Some(kernels) = self.kernels.as_ref().filter(|_| traced) {
-            kernels.begin();
-        }
         let model = self.model.take().ok_or_else(|| failed(step))?;
         let (losses, mut gradients) = self.backward(step, &model, batches)?;
         let clipping = self.spec.clipping.filter(|_| !variation.unclipped);
@@ -193,7 +189,7 @@ impl<T: Training> BurnTrainer<T> {
         };
         let (gradient, state) = if traced { self.sort(step, prints) } else { Default::default() };
         #[cfg(feature = "cubecl")]
-        let launches = self.kernels.as_ref().filter(|_| traced).and_then(Kernels::end);
+        let launches = self.kernels.as_ref().and_then(Kernels::end);
         #[cfg(not(feature = "cubecl"))]
         let launches = None;
         Ok(Learned { loss: mean(&losses), gradient, state, launches })
@@ -298,6 +294,8 @@ impl<T: Training> BurnTrainer<T> {
         if !self.devices.in_memory {
             let done = self.devices.plain.sync();
             done.unwrap_or_else(|error| panic!("a wait for the device failed: {error}"));
+            #[cfg(feature = "cubecl")]
+            self.kernels.iter().for_each(Kernels::begin);
         }
         self.replan(0)
     }

@@ -25,7 +25,7 @@ pub(super) struct Watch {
     _operations: FusionObservation,
 }
 
-/// Collects what is launched from the start of a step to its end.
+/// Collects what is launched from the end of a step to that of the next.
 #[derive(Debug, Default)]
 struct Sequence(Mutex<Option<Running>>);
 
@@ -48,16 +48,24 @@ impl Watch {
         }
     }
 
-    /// Begins a step. What was launched before is forgotten.
+    /// Begins, while the device has nothing to do. What was launched before is forgotten.
     pub(super) fn begin(&self) {
-        let hasher = Hasher::new("reenact v1 launches");
-        *self.sequence.lock() = Some(Running { next: LaunchedKernels::new(), count: 0, hasher });
+        *self.sequence.lock() = Some(Running::new());
     }
 
-    /// Ends the step, once the device has computed it.
+    /// Ends a step, once the device has computed it, and begins the next one. What was left of
+    /// this one is launched in a thread of burn's at any time from now on, and so always belongs
+    /// to the next.
     pub(super) fn end(&self) -> Option<Launches> {
-        let Running { count, hasher, .. } = self.sequence.lock().take()?;
+        let Running { count, hasher, .. } = self.sequence.lock().replace(Running::new())?;
         Some(Launches { count, digest: hasher.finish() })
+    }
+}
+
+impl Running {
+    fn new() -> Self {
+        let hasher = Hasher::new("reenact v1 launches");
+        Self { next: LaunchedKernels::new(), count: 0, hasher }
     }
 }
 

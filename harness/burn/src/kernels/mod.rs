@@ -33,7 +33,7 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 pub(crate) struct Kernels {
     folder: Folder,
     watch: Watch,
-    /// The writing of the store when the step in progress began.
+    /// The writing of the store when the last step ended.
     begun: RefCell<Option<Written>>,
     /// What was collected last, and of which writing of the store.
     collected: RefCell<(Option<Written>, Vec<KernelSelection>)>,
@@ -66,16 +66,18 @@ impl Kernels {
         Ok(kernels)
     }
 
-    /// Begins to watch what a step launches.
+    /// Begins to watch what steps launch, while the device has nothing to do.
     pub(crate) fn begin(&self) {
         self.begun.replace(Some(selections::written()));
         self.watch.begin();
     }
 
-    /// Returns what was launched since. None if kernels were chosen meanwhile.
+    /// Returns what was launched since the last step, or since it began. None if kernels were
+    /// chosen meanwhile.
     pub(crate) fn end(&self) -> Option<Launches> {
-        let launches = self.watch.end();
-        launches.filter(|_| self.begun.take() == Some(selections::written()))
+        let (launches, written) = (self.watch.end(), selections::written());
+        let as_begun = self.begun.replace(Some(written)) == Some(written);
+        launches.filter(|_| as_begun)
     }
 
     /// Returns every selection that was pinned or made so far, ascending. A recorder

@@ -13,9 +13,10 @@ use crate::status::Status;
 /// # Safety
 /// `len` bytes can be read and written there.
 unsafe fn bring(driver: &Driver, from: *const u8, to: *mut u8, len: usize) {
-    // SAFETY: as the caller says.
     match driver.settings.execute {
+        // SAFETY: as the caller says.
         Execute::Nothing => unsafe { ptr::write_bytes(to, 0, len) },
+        // SAFETY: likewise.
         Execute::All => unsafe { ptr::copy(from, to, len) },
     }
 }
