@@ -155,7 +155,7 @@ fn named_in_tf32(machine: &Machine, name: &str, reported: &Value) {
     let reported: Vec<&str> =
         reported.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     assert_eq!(named, reported, "{name}");
-    assert!(named.iter().any(|kernel| kernel.ends_with("mma")), "{name}: {named:?}");
+    assert!(named.iter().any(|kernel| kernel.contains("mma")), "{name}: {named:?}");
 }
 
 #[test]
