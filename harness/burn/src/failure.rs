@@ -83,7 +83,7 @@ pub(crate) fn watch() {
                 thread::current().name().is_some_and(|name| name.starts_with(server))
             });
             // A mistake in what is fused is none of the device.
-            if !calls && !(fuses && is_of_device(said)) {
+            if !(calls || fuses && is_of_device(said)) {
                 return usual(panic);
             }
             *SAID.lock().unwrap_or_else(PoisonError::into_inner) = Some(said.into());
