@@ -143,19 +143,8 @@ fn every_program_launches_the_same_again() {
 fn named_in_tf32(machine: &Machine, name: &str, reported: &Value) {
     let run = machine.path(name);
     let inspected = machine.run(&[], &["inspect", text(&run), "--json"]).json();
-    let mut named: Vec<&str> = inspected["selections"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|found| found["tf32"] == true)
-        .map(|found| found["kernel"].as_str().unwrap())
-        .collect();
-    named.sort();
-    named.dedup();
-    let reported: Vec<&str> =
-        reported.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    assert_eq!(named, reported, "{name}");
-    assert!(named.iter().any(|kernel| kernel.contains("mma")), "{name}: {named:?}");
+    assert_eq!(inspected["tf32"], *reported, "{name}");
+    assert!(reported.to_string().contains("mma"), "{name}: {reported}");
 }
 
 #[test]
@@ -323,10 +312,15 @@ fn a_large_training_is_recorded_with_few_launches_and_waits() {
     });
     let steps = steps(&calls);
     let own = |step: &Vec<Call>| launches(step, false).len() - launches(step, true).len();
-    // The norm of the gradients is read in the middle of a step, which clips by it.
+    // A step is two parts, as the norm by which its gradients are clipped is read in the middle.
+    // The last one has the checkpoint's downloads too.
     let last = steps.iter().rposition(|step| own(step) > 2).unwrap();
-    let step = [&steps[last - 1][..], &steps[last][..]].concat();
+    let step = [&steps[last - 3][..], &steps[last - 2][..]].concat();
     let (launched, of_recording) = (launches(&step, false).len(), own(&step));
-    assert!(of_recording <= 20, "{of_recording} launches of ours");
+    assert!(of_recording <= 9, "{of_recording} launches of ours");
     assert!((1000..1400).contains(&launched), "{launched} launches");
+    let times = |of: fn(&Call) -> bool| -> u64 {
+        step.iter().filter(|call| of(call)).map(|call| call.times).sum()
+    };
+    assert_eq!((times(Call::is_wait), times(Call::is_download)), (2, 3));
 }

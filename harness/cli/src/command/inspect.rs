@@ -1,6 +1,5 @@
 //! `reenact inspect`: what a recording holds, without replay.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -10,6 +9,7 @@ use reenact_audit::{Failure, examined, speaks_against};
 use reenact_core::digest::Digest;
 use reenact_core::format::{
     Checkpoint, Environment, History, KernelSelection, Object, ReadRun, SO_FAR_BYTES_MAX, SoFar,
+    tf32_kernels,
 };
 use reenact_core::plain::{count, plain};
 use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
@@ -58,6 +58,8 @@ struct Inspection {
     head: Option<String>,
     checkpoints: Vec<Boundary>,
     selections: Vec<Selection>,
+    /// Kernels that multiply in TF32, though the numbers are of `f32`.
+    tf32: Vec<String>,
     environments: Vec<Training>,
     /// Step and loss, thinned out for a curve.
     losses: Vec<(u64, f32)>,
@@ -88,16 +90,14 @@ struct Selection {
     choice: u32,
     candidates: u32,
     kernel: String,
-    /// Whether it multiplies in TF32, though the numbers are of `f32`.
-    tf32: bool,
 }
 
 impl From<&KernelSelection> for Selection {
     fn from(found: &KernelSelection) -> Self {
         let KernelSelection { table, key, choice, candidates, kernel } = found;
         let key = key.iter().map(|byte| format!("{byte:02x}")).collect();
-        let (choice, candidates, tf32) = (*choice, *candidates, found.is_tf32());
-        Self { table: table.clone(), key, choice, candidates, kernel: kernel.clone(), tf32 }
+        let (choice, candidates) = (*choice, *candidates);
+        Self { table: table.clone(), key, choice, candidates, kernel: kernel.clone() }
     }
 }
 
@@ -145,6 +145,7 @@ fn inspect(store: &Directory, findings: Vec<Finding>, vouched: Vouched) -> Inspe
         head: None,
         checkpoints: Vec::new(),
         selections: Vec::new(),
+        tf32: Vec::new(),
         environments: Vec::new(),
         losses: Vec::new(),
     };
@@ -172,6 +173,7 @@ fn fill(inspection: &mut Inspection, history: &History, store: &Directory) {
         .collect();
     inspection.losses = losses(history);
     inspection.selections = history.selections.iter().map(Selection::from).collect();
+    inspection.tf32 = tf32_kernels(history.selections.iter());
     let boundary = |(&step, &root): (&u64, &reenact_core::state::StateRoot)| {
         let opened =
             store.open(Object::Checkpoint(root)).ok().and_then(|s| Checkpoint::open(s).ok());
@@ -223,14 +225,9 @@ fn show(inspection: &Inspection) {
     if let Some(chosen @ 1..) = Some(inspection.selections.len()) {
         let selections = count(chosen as u64, "selection");
         line(format_args!("  kernels       {selections} recorded; --json lists all"));
-        let tf32 = inspection.selections.iter().filter(|found| found.tf32);
-        let names: BTreeSet<&str> = tf32.map(|found| found.kernel.as_str()).collect();
-        if !names.is_empty() {
-            let names: Vec<&str> = names.into_iter().collect();
-            line(format_args!(
-                "  in TF32       {}: ten bits of mantissa, not 23",
-                names.join(", ")
-            ));
+        if !inspection.tf32.is_empty() {
+            let names = inspection.tf32.join(", ");
+            line(format_args!("  in TF32       {names}: ten bits of mantissa, not 23"));
         }
     }
     if let Some(curve) = curve(&inspection.losses) {
