@@ -31,7 +31,7 @@ impl<'a, T: Training> Plain<'a, T> {
         let model = training.model(&hyperparameters::<T>(spec), &device);
         // Draws what burn initializes lazily.
         model.visit(&mut Draw);
-        let order = DataOrder::new(spec.root_seed, data.len(), spec.samples_per_step())
+        let order = DataOrder::new(spec.root_seed, data.len(), &spec.batch)
             .expect("the data set is large enough");
         Self { training, spec, data, device, model: Some(model), optimizer: optimizer(spec), order }
     }
@@ -43,7 +43,7 @@ impl<'a, T: Training> Plain<'a, T> {
         let mut gradients = GradientsAccumulator::new();
         let mut sum = 0.0;
         let samples = self.order.samples(step);
-        for samples in samples.chunks(self.spec.batch.size as usize) {
+        for samples in self.spec.micro_batches(step, samples) {
             let batch = self.data.batch(samples);
             let loss = self.training.loss(&model, &BatchTensors::new(&batch, &self.device));
             sum += read(&loss);
@@ -51,7 +51,7 @@ impl<'a, T: Training> Plain<'a, T> {
             let loss = loss.div_scalar(self.spec.batch.accumulation as f64);
             gradients.accumulate(&model, GradientsParams::from_grads(loss.backward(), &model));
         }
-        let rate = self.spec.learning_rate.at(step, self.spec.steps);
+        let rate = self.spec.learning_rate_at(step).expect("a declared rate");
         self.model = Some(self.optimizer.step(rate, model, gradients.grads()));
         sum / self.spec.batch.accumulation as f32
     }
@@ -89,5 +89,6 @@ fn optimizer(spec: &Spec) -> ModuleOptimizer {
                 .with_weight_decay(Some(WeightDecayConfig::new(weight_decay as f32)))
                 .init()
         }
+        OptimizerSpec::Engine { .. } => panic!("these specs have AdamW and SGD"),
     }
 }

@@ -174,7 +174,7 @@ pub fn random_spec(case: u64, dice: &mut Dice) -> Spec {
     spec.program.hyperparameters = parts.collect();
     spec.steps = dice.number(1, 12);
     spec.checkpoint_every = dice.number(1, spec.steps);
-    spec.batch = BatchSpec { size: dice.number(2, 9), accumulation: dice.number(1, 3) };
+    spec.batch = BatchSpec::new(dice.number(2, 9), dice.number(1, 3));
     spec.optimizer = optimizer(dice);
     let limit = dice.number(1, 20) as f64 / 10.0;
     spec.clipping = match dice.number(0, 2) {

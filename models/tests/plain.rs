@@ -43,6 +43,7 @@ fn optimizer(spec: &Spec) -> ModuleOptimizer {
             let momentum = MomentumConfig { momentum, dampening: 0.0, nesterov };
             SgdConfig::new().with_momentum(Some(momentum)).init()
         }
+        OptimizerSpec::Engine { .. } => panic!("these specs have AdamW and SGD"),
     }
 }
 
@@ -50,7 +51,7 @@ fn optimizer(spec: &Spec) -> ModuleOptimizer {
 fn plain<T: Training>(training: &T, spec: &Spec, hyper: &T::Hyper) -> Vec<Vec<u8>> {
     let device = Device::flex().autodiff();
     let data = training.data(hyper, spec, &setting()).unwrap();
-    let mut order = DataOrder::new(spec.root_seed, data.len(), spec.batch.size).unwrap();
+    let mut order = DataOrder::new(spec.root_seed, data.len(), &spec.batch).unwrap();
     let mut optimizer = optimizer(spec);
     device.seed(initial_seed(spec.root_seed));
     let mut model = training.model(hyper, &device);
@@ -60,7 +61,7 @@ fn plain<T: Training>(training: &T, spec: &Spec, hyper: &T::Hyper) -> Vec<Vec<u8
         let batch = data.batch(order.samples(step));
         let loss = training.loss(&model, &BatchTensors::new(&batch, &device));
         let gradients = GradientsParams::from_grads(loss.backward(), &model);
-        model = optimizer.step(spec.learning_rate.at(step, spec.steps), model, gradients);
+        model = optimizer.step(spec.learning_rate_at(step).unwrap(), model, gradients);
     }
     bytes(&model)
 }
@@ -79,7 +80,7 @@ fn ours<T: Training>(training: T, spec: &Spec) -> Vec<Vec<u8>> {
 fn the_engine_has_the_bits_of_a_plain_loop() {
     let no_decay = OptimizerSpec::Sgd { momentum: 0.9, nesterov: true, weight_decay: 0.0 };
     for optimizer in [tiny::ADAMW, no_decay] {
-        let mut mlp = Spec { optimizer, clipping: None, ..spec("digits-mlp", tiny::ADAMW) };
+        let mut mlp = Spec { optimizer: optimizer.clone(), clipping: None, ..spec("digits-mlp", tiny::ADAMW) };
         mlp.batch.accumulation = 1;
         let hyper = reenact_models::MlpHyper { hidden: 12, ..Default::default() };
         assert_eq!(ours(DigitsMlp, &mlp), plain(&DigitsMlp, &mlp, &hyper));

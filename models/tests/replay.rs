@@ -67,16 +67,14 @@ fn the_trace_names_what_was_consumed() {
     let spec = spec("digits-cnn", tiny::SGD);
     let trace = start(&spec).step(5).unwrap();
     let data = tiny::program(&spec).data(&spec, &setting()).unwrap();
-    let per_step = spec.samples_per_step();
-    let mut order =
-        reenact_core::steering::DataOrder::new(spec.root_seed, data.len(), per_step).unwrap();
+    let mut order = spec.data_order().unwrap();
     let samples = order.samples(5);
     assert_eq!(trace.samples, reenact_core::data::samples_digest(samples));
     let batches: Vec<_> =
-        samples.chunks(spec.batch.size as usize).map(|samples| data.batch(samples)).collect();
+        spec.micro_batches(5, samples).map(|samples| data.batch(samples)).collect();
     assert_eq!(batches.len() as u64, spec.batch.accumulation);
     assert_eq!(trace.batch, Batch::digest_step(&batches));
-    let rate = spec.learning_rate.at(5, spec.steps);
+    let rate = spec.learning_rate_at(5).unwrap();
     assert_eq!(trace.learning_rate_bits, rate.to_bits());
 }
 

@@ -111,6 +111,7 @@ impl Treatment {
                 treatment.scale = (norm > limit).then(|| (limit / norm) as f32);
             }
             Some(Clipping::Value { limit }) => treatment.clamp = Some(limit),
+            Some(Clipping::TensorNorm { .. }) => panic!("not yet"),
             None => {}
         }
         treatment

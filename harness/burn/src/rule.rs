@@ -58,6 +58,7 @@ impl Rule {
                 nesterov,
                 weight_decay: weight_decay as f32,
             }),
+            OptimizerSpec::Engine { .. } => panic!("not yet"),
         }
     }
 

@@ -125,15 +125,12 @@ impl<T: Training> BurnTrainer<T> {
     fn feed(&mut self, step: u64, variation: &Variation) -> Feed {
         let derived = || self.order.samples(step).to_vec();
         let samples = variation.samples.clone().unwrap_or_else(derived);
-        let micro_batches = samples.chunks(self.spec.batch.size as usize);
+        let micro_batches = self.spec.micro_batches(step, &samples);
         let batches = || micro_batches.map(|samples| self.data.batch(samples)).collect();
         let batches = variation.batches.clone().unwrap_or_else(batches);
         Feed { samples, batches }
     }
 
-    fn learning_rate(&self, step: u64) -> f64 {
-        self.spec.learning_rate.at(step, self.spec.steps)
-    }
 
     /// Computes the gradients and updates the model.
     fn learn(
@@ -334,6 +331,10 @@ impl<T: Training> Trainer for BurnTrainer<T> {
         self.gradient_layout.clone()
     }
 
+    fn learning_rate(&self, step: u64) -> f64 {
+        self.spec.learning_rate_at(step).unwrap_or(f64::NAN)
+    }
+
     fn declares_inputs(&self) -> bool {
         self.training.declares_inputs()
     }
@@ -412,7 +413,7 @@ fn mean(losses: &[f32]) -> f32 {
 }
 
 fn new_order(spec: &Spec, seed: u64, data: &dyn DataSet) -> Result<DataOrder, TrainerError> {
-    DataOrder::new(seed, data.len(), spec.samples_per_step()).map_err(|error| TrainerError::Data {
+    DataOrder::new(seed, data.len(), &spec.batch).map_err(|error| TrainerError::Data {
         name: spec.data.name.clone(),
         problem: error.to_string(),
     })

@@ -199,6 +199,9 @@ pub trait Trainer {
     /// Returns the names of the parameters that gradients are reported for.
     fn gradient_layout(&self) -> Arc<Layout>;
 
+    /// Returns the learning rate that is declared for `step`.
+    fn learning_rate(&self, step: u64) -> f64;
+
     /// Says whether the program promises that its initial state depends on nothing
     /// but the spec with the data and files that it declares by digest. Only then
     /// another initial state is held against a recording: what a program reads beyond

@@ -43,6 +43,10 @@ impl<W: Wrapper> Trainer for W {
         self.inner().layout()
     }
 
+    fn learning_rate(&self, step: u64) -> f64 {
+        self.inner().learning_rate(step)
+    }
+
     fn gradient_layout(&self) -> Arc<Layout> {
         self.inner().gradient_layout()
     }

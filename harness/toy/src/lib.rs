@@ -3,6 +3,7 @@
 //! It shows what [`reenact_core::trainer`] asks of an engine, and lets everything but the
 //! engine be tested in milliseconds.
 
+mod check;
 mod device;
 mod program;
 mod unsteady;

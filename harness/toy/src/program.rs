@@ -11,6 +11,7 @@
 
 use std::sync::Arc;
 
+use crate::check;
 use crate::device::ToyDevice;
 use crate::unsteady::{self, Unsteadiness};
 use reenact_core::data::{Batch, BatchTensor, DataSet, samples_digest};
@@ -61,16 +62,7 @@ impl Program for Toy {
         let device = ToyDevice::open(&setting.device)?;
         let kernel = Kernel::of(spec, setting, device)?;
         let unsteadiness = Unsteadiness::of(&spec.program.hyperparameters)?;
-        let known = match spec.optimizer {
-            OptimizerSpec::Sgd { nesterov, weight_decay, .. } => !nesterov && weight_decay == 0.0,
-            OptimizerSpec::AdamW { .. } => false,
-        };
-        if !known || spec.clipping.is_some() {
-            let problem =
-                "this program knows only `sgd` without nesterov, weight decay and clipping"
-                    .to_owned();
-            return Err(TrainerError::Hyperparameter(problem));
-        }
+        check::declared(spec)?;
         let trainer = Box::new(ToyTrainer::new(spec.clone(), data, device, kernel)?);
         Ok(match unsteadiness {
             Some(unsteadiness) => unsteadiness.wrap(trainer, setting),
@@ -278,7 +270,7 @@ impl ToyTrainer {
         kernel: Kernel,
     ) -> Result<Self, TrainerError> {
         let seed = spec.root_seed;
-        let order = DataOrder::new(seed, data.len(), spec.samples_per_step()).map_err(|error| {
+        let order = DataOrder::new(seed, data.len(), &spec.batch).map_err(|error| {
             TrainerError::Data { name: spec.data.name.clone(), problem: error.to_string() }
         })?;
         let mut stream =
@@ -292,7 +284,7 @@ impl ToyTrainer {
     fn batches(&mut self, step: u64, variation: &Variation) -> (Digest, Vec<Batch>) {
         let derived = || self.order.samples(step).to_vec();
         let samples = variation.samples.clone().unwrap_or_else(derived);
-        let micro_batches = samples.chunks(self.spec.batch.size as usize);
+        let micro_batches = self.spec.micro_batches(step, &samples);
         let batches = || micro_batches.map(|part| self.data.batch(part)).collect();
         (samples_digest(&samples), variation.batches.clone().unwrap_or_else(batches))
     }
@@ -301,7 +293,6 @@ impl ToyTrainer {
     fn gradient(&self, seed: u64, batches: &[Batch]) -> (f32, [Vec<f32>; 2]) {
         let mut stream = stream(Hasher::new("reenact toy dropout").u64(seed).finish());
         let (mut loss, mut gradient) = (0.0, [vec![0.0; FEATURES], vec![0.0]]);
-        let count = self.spec.samples_per_step() as f32;
         let mut errors = Vec::new();
         for batch in batches {
             let targets = to_values(&batch.tensors[1].bytes);
@@ -317,6 +308,7 @@ impl ToyTrainer {
             }
         }
         self.device.order(&mut errors);
+        let count = errors.len() as f32;
         for (error, point) in errors {
             loss += error * error / count;
             for (sum, x) in gradient[0].iter_mut().zip(&point) {
@@ -366,13 +358,18 @@ impl Trainer for ToyTrainer {
         self.layouts[2].clone()
     }
 
+    /// The function of its own is `1 / (step + 20)`.
+    fn learning_rate(&self, step: u64) -> f64 {
+        self.spec.learning_rate_at(step).unwrap_or_else(|| 1.0 / (step + 20) as f64)
+    }
+
     fn declares_inputs(&self) -> bool {
         true
     }
 
     fn vary(&mut self, step: u64, variation: &Variation) -> Result<StepTrace, TrainerError> {
         let (samples, batches) = self.batches(step, variation);
-        let declared = self.spec.learning_rate.at(step, self.spec.steps);
+        let declared = self.learning_rate(step);
         let derived = step_seed(self.spec.root_seed, step);
         let seed = variation.stream_seed.unwrap_or(derived);
         self.kernel.settled = true;

@@ -158,6 +158,10 @@ impl Trainer for UnsteadyTrainer {
         self.inner.gradient_layout()
     }
 
+    fn learning_rate(&self, step: u64) -> f64 {
+        self.inner.learning_rate(step)
+    }
+
     fn vary(&mut self, step: u64, variation: &Variation) -> Result<StepTrace, TrainerError> {
         let mut trace = self.inner.vary(step, variation)?;
         if self.follows_layout() {

@@ -27,7 +27,7 @@ const SAMPLES_MAX: u64 = 1 << 12;
 fn takes_long(run: &MemoryRun) -> bool {
     let text = run.objects.get(&Object::Spec).and_then(|text| std::str::from_utf8(text).ok());
     let spec = text.and_then(|text| Spec::parse(text).ok());
-    spec.is_some_and(|spec| spec.samples_per_step() > SAMPLES_MAX)
+    spec.is_some_and(|spec| spec.batch.samples_per_step_max() > SAMPLES_MAX)
 }
 
 /// Examines as an audit does, and replays what can be replayed.
@@ -48,7 +48,7 @@ fn audit(run: &MemoryRun) -> bool {
 /// Replays the first segment, if the recording is of the toy's data.
 fn replayed(recording: &Recording<'_>) -> Vec<Finding> {
     let spec = &recording.spec;
-    if (spec.data.samples, spec.data.digest) != (DATA.len(), *DATA_DIGEST) {
+    if (spec.data.samples, spec.data.digest) != (DATA.len(), Some(*DATA_DIGEST)) {
         return Vec::new();
     }
     if let Ok(mut trainer) = honest::trainer(spec) {

@@ -29,8 +29,9 @@ pub fn start(
         check_random(program.start(spec, data.clone(), setting)?.as_mut())?;
     }
     let orders = [spec.root_seed, other_seed(spec, &attack)].map(|seed| {
-        DataOrder::new(seed, data.len(), spec.samples_per_step()).map_err(|error| {
-            TrainerError::Data { name: spec.data.name.clone(), problem: error.to_string() }
+        DataOrder::new(seed, data.len(), &spec.batch).map_err(|error| TrainerError::Data {
+            name: spec.data.name.clone(),
+            problem: error.to_string(),
         })
     });
     let [order, other_order] = orders;
@@ -81,11 +82,11 @@ fn check_steps(attack: &InRunAttack, spec: &Spec) -> Result<(), TrainerError> {
 fn check_place(attack: &InRunAttack, spec: &Spec, data: &dyn DataSet) -> Result<(), TrainerError> {
     let sample = data.batch(&[0]);
     let place = match attack.kind {
-        InRunKind::OrderSwap => spec.samples_per_step() > 1,
+        InRunKind::OrderSwap => spec.batch.samples_per_step_max() > 1,
         InRunKind::LabelFlip => can_relabel(&sample),
         InRunKind::PixelEdit => can_stamp(&sample),
         InRunKind::MomentEdit | InRunKind::MomentReset => match spec.optimizer {
-            OptimizerSpec::AdamW { .. } => true,
+            OptimizerSpec::AdamW { .. } | OptimizerSpec::Engine { .. } => true,
             OptimizerSpec::Sgd { momentum, .. } => momentum != 0.0,
         },
         InRunKind::ClipOff => spec.clipping.is_some(),
@@ -117,7 +118,7 @@ impl Saboteur {
     /// Says what the attack does at `step`.
     fn variation(&mut self, step: u64) -> Variation {
         let samples = self.samples(step);
-        let declared = self.spec.learning_rate.at(step, self.spec.steps);
+        let declared = self.trainer.learning_rate(step);
         let kinds = [InRunKind::LrTamper, InRunKind::LrRecorded];
         let factor = kinds.into_iter().find_map(|kind| self.strength(kind, step));
         Variation {
@@ -153,7 +154,7 @@ impl Saboteur {
         let labels = self.strength(InRunKind::LabelFlip, step);
         let inputs = self.strength(InRunKind::PixelEdit, step);
         labels.or(inputs)?;
-        let micro_batches = samples.chunks(self.spec.batch.size as usize);
+        let micro_batches = self.spec.micro_batches(step, samples);
         let mut batches: Vec<_> = micro_batches.map(|samples| self.data.batch(samples)).collect();
         let first = batches.first_mut()?;
         labels.into_iter().for_each(|count| relabel(first, count as usize));

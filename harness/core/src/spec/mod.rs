@@ -4,26 +4,46 @@
 //! normative). Unknown keys are errors. [`Spec::canonical`] gives the one text
 //! of a spec; its digest is the first thing in every journal.
 
+mod average;
+mod batch;
 mod check;
+mod data;
 mod difference;
+mod group;
+mod hyperparameter;
 mod optimizer;
+mod precision;
+mod start;
+mod validation;
 
+pub use average::AverageSpec;
+pub use batch::{BatchPhase, BatchSpec, Combination, LastBatch};
 pub use check::SpecError;
 pub(crate) use check::{in_range, real, said};
+pub use data::DataSpec;
 pub use difference::SpecDifference;
+pub use group::{GroupSpec, matches};
+pub use hyperparameter::Hyperparameter;
 pub use optimizer::{Clipping, OptimizerSpec};
+pub use precision::Precision;
+pub use start::StartSpec;
+pub use validation::{Cadence, NamedCadence, ValidationSpec};
 
 use std::collections::BTreeMap;
+use std::slice::Chunks;
 
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, Hasher};
-use crate::steering::LearningRate;
+use crate::steering::{DataOrder, LearningRate, OrderError};
 
-/// Format version of the spec.
+/// Newest format version of the spec. Older ones are read as well.
 ///
 /// 1: the first (2026-11).
-pub const SPEC_FORMAT: u32 = 1;
+/// 2: phases of rate and batch, groups, any optimizer, averages, validation, data in files;
+/// a file's digest is its plain BLAKE3 hash; initial weights and masks are the same on every
+/// device (2026-11).
+pub const SPEC_FORMAT: u32 = 2;
 
 /// Limits a spec's text; ours are below 1 KiB.
 pub const SPEC_BYTES_MAX: usize = 64 << 10;
@@ -41,7 +61,7 @@ pub const SAMPLES_PER_STEP_MAX: u64 = 1 << 20;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
-    /// Format version, [`SPEC_FORMAT`].
+    /// Format version, 1 to [`SPEC_FORMAT`].
     pub format: u32,
     /// Name of the run, for people.
     pub name: String,
@@ -60,19 +80,31 @@ pub struct Spec {
     pub program: ProgramSpec,
     /// Data set.
     pub data: DataSpec,
-    /// Files that the program reads, by name, with their digests ([`digest_of_file`]):
+    /// Files that the program reads, by name, with their digests ([`Spec::digest_of_file`]):
     /// weights to start from, say.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub files: BTreeMap<String, Digest>,
+    /// The recording whose final model this one begins with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<StartSpec>,
     /// Samples of a step.
     pub batch: BatchSpec,
     /// Optimizer and its constants.
     pub optimizer: OptimizerSpec,
+    /// Groups of parameters that are trained otherwise; the first that matches decides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupSpec>,
     /// Clipping of the gradient before the update.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clipping: Option<Clipping>,
     /// Learning-rate schedule.
     pub learning_rate: LearningRate,
+    /// Running average of the weights, kept beside them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub average: Option<AverageSpec>,
+    /// When the model is measured on what is held out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<ValidationSpec>,
     /// Which segments an audit draws when nobody says otherwise.
     pub sampling: Sampling,
 }
@@ -130,54 +162,12 @@ pub enum Comparison {
 pub struct ProgramSpec {
     /// Registered name of the program.
     pub name: String,
+    /// Type in which the model computes.
+    #[serde(default, skip_serializing_if = "Precision::is_single")]
+    pub precision: Precision,
     /// Hyperparameters; each program says which it knows.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub hyperparameters: BTreeMap<String, Hyperparameter>,
-}
-
-/// Holds one hyperparameter.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Hyperparameter {
-    /// `true` or `false`.
-    Flag(bool),
-    /// A whole number.
-    Integer(i64),
-    /// A real number.
-    Real(f64),
-    /// A text.
-    Text(String),
-}
-
-/// Names the data set and pins its content.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DataSpec {
-    /// Name of the data set as the program knows it.
-    pub name: String,
-    /// Number of training samples: with it, anybody can derive the order.
-    pub samples: u64,
-    /// Digest over every sample ([`crate::data`]).
-    pub digest: Digest,
-}
-
-/// Says how many samples a step consumes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BatchSpec {
-    /// Samples of one micro-batch.
-    pub size: u64,
-    /// Micro-batches whose gradients are averaged into one update.
-    #[serde(default = "one", skip_serializing_if = "is_one")]
-    pub accumulation: u64,
-}
-
-fn one() -> u64 {
-    1
-}
-
-fn is_one(value: &u64) -> bool {
-    *value == 1
 }
 
 /// Says which segments an audit draws when nobody says otherwise.
@@ -201,7 +191,7 @@ pub enum Sampling {
     },
 }
 
-/// Returns the digest by which a spec declares a file.
+/// Returns the digest by which a spec of format 1 declares a file.
 pub fn digest_of_file(content: &[u8]) -> Digest {
     Hasher::new("reenact v1 file").bytes(content).finish()
 }
@@ -245,22 +235,44 @@ impl Spec {
         Hasher::new("reenact v1 spec").bytes(text).finish()
     }
 
-    /// Returns the samples that one step consumes.
-    pub fn samples_per_step(&self) -> u64 {
-        self.batch.size * self.batch.accumulation
+    /// Returns the digest by which this spec declares a file: its plain BLAKE3 hash, from
+    /// format 2 on.
+    pub fn digest_of_file(&self, content: &[u8]) -> Digest {
+        match self.format {
+            1 => digest_of_file(content),
+            _ => Digest(*blake3::hash(content).as_bytes()),
+        }
+    }
+
+    /// Returns the order in which the training samples are consumed.
+    pub fn data_order(&self) -> Result<DataOrder, OrderError> {
+        DataOrder::new(self.root_seed, self.data.samples, &self.batch)
+    }
+
+    /// Returns the samples of each micro-batch of `step`.
+    pub fn micro_batches<'a>(&self, step: u64, samples: &'a [u32]) -> Chunks<'a, u32> {
+        samples.chunks(self.batch.size_at(step) as usize)
+    }
+
+    /// Returns the learning rate of `step`; none where only the program knows it.
+    pub fn learning_rate_at(&self, step: u64) -> Option<f64> {
+        self.learning_rate.at(step, self.steps)
     }
 
     /// Returns the samples that each whole epoch leaves out, others each time,
-    /// because the samples of a step do not divide the data.
+    /// because the samples of a step do not divide the data. With several sizes it is not
+    /// the same number each time, and none is returned.
     pub fn unused_samples(&self) -> u64 {
-        let whole_epoch = self.data.samples / self.samples_per_step() <= self.steps;
-        if whole_epoch { self.data.samples % self.samples_per_step() } else { 0 }
+        let samples_per_step = self.batch.size * self.batch.accumulation;
+        let whole_epoch = self.data.samples / samples_per_step <= self.steps;
+        let dropped = self.batch.last == LastBatch::Dropped && self.batch.phases.is_empty();
+        if whole_epoch && dropped { self.data.samples % samples_per_step } else { 0 }
     }
 
     /// Says how many samples each epoch leaves out; none if it uses all.
     pub fn unused_samples_note(&self) -> Option<String> {
         let (unused, samples) = (self.unused_samples(), self.data.samples);
-        let step = self.samples_per_step();
+        let step = self.batch.size * self.batch.accumulation;
         (unused > 0).then(|| {
             format!(
                 "each epoch leaves out {unused} of {samples} samples, as a step consumes {step} \

@@ -5,12 +5,15 @@
 //! from a checkpoint: a checkpoint cannot smuggle in another schedule, seed or
 //! order, and a replay can start at any step.
 
+mod consumption;
 mod order;
+mod phase;
 mod schedule;
 mod seed;
 mod uniform;
 
 pub use order::{DataOrder, OrderError, SAMPLES_MAX};
+pub use phase::Phase;
 pub use schedule::LearningRate;
 pub use seed::{initial_seed, step_seed};
 pub(crate) use uniform::{keyed_stream, shuffle_prefix};

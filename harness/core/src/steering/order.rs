@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use rand_chacha::ChaCha20Rng;
 
 use crate::digest::{Digest, Hasher};
+use crate::spec::BatchSpec;
+use crate::steering::consumption::Consumption;
 use crate::steering::uniform::{below, keyed_stream};
 
 /// Limits a data set; sample numbers are `u32`.
@@ -14,15 +16,17 @@ pub const SAMPLES_MAX: u64 = u32::MAX as u64;
 const LISTED_MAX: u64 = 1 << 22;
 
 /// Gives the samples of each step: every epoch is a permutation of the data
-/// set, drawn from ChaCha20 keyed by the root seed and the epoch's number. An
-/// epoch has as many whole steps as fit; the samples left over are not used in
-/// it, as no step may mix two epochs.
+/// set, drawn from ChaCha20 keyed by the root seed and the epoch's number. What
+/// becomes of samples that fill no whole step, the spec says.
 #[derive(Debug)]
 pub struct DataOrder {
     root_seed: u64,
     samples: u64,
-    samples_per_step: u64,
+    samples_per_step_max: u64,
+    consumption: Consumption,
     epoch: Option<Epoch>,
+    /// The samples of a step that lie in two epochs.
+    joined: Vec<u32>,
 }
 
 /// Says why a data set cannot be ordered.
@@ -46,33 +50,50 @@ pub enum OrderError {
 
 impl DataOrder {
     /// Prepares the order of a data set of `samples` samples.
-    pub fn new(root_seed: u64, samples: u64, samples_per_step: u64) -> Result<Self, OrderError> {
+    pub fn new(root_seed: u64, samples: u64, batch: &BatchSpec) -> Result<Self, OrderError> {
         if samples > SAMPLES_MAX {
             return Err(OrderError::TooMany { samples });
         }
-        if samples < samples_per_step || samples_per_step == 0 {
+        let samples_per_step = batch.samples_per_step_max();
+        if samples < samples_per_step || batch.stretches().any(|(_, count)| count == 0) {
             return Err(OrderError::TooFew { samples, samples_per_step });
         }
-        Ok(Self { root_seed, samples, samples_per_step, epoch: None })
+        let consumption = Consumption::new(batch, samples);
+        let samples_per_step_max = samples_per_step;
+        let joined = Vec::new();
+        Ok(Self { root_seed, samples, samples_per_step_max, consumption, epoch: None, joined })
     }
 
-    /// Returns how many samples of one epoch have to be drawn to know those of
+    /// Returns how many samples of one epoch have to be drawn at most to know those of
     /// the first `steps` steps; the memory that takes grows with it.
     pub fn drawn_at_once(&self, steps: u64) -> u64 {
-        steps.min(self.samples / self.samples_per_step) * self.samples_per_step
+        steps.saturating_mul(self.samples_per_step_max).min(self.samples)
+    }
+
+    /// Says whether `step` is the last one of its epoch.
+    pub fn ends_epoch(&self, step: u64) -> bool {
+        self.consumption.ends_epoch(step)
     }
 
     /// Returns the numbers of the samples of `step`, in order.
     pub fn samples(&mut self, step: u64) -> &[u32] {
-        let steps_per_epoch = self.samples / self.samples_per_step;
-        let number = step / steps_per_epoch;
-        let first = (step % steps_per_epoch * self.samples_per_step) as usize;
-        let count = self.samples_per_step as usize;
-        let gone = |epoch: &Epoch| epoch.number != number || epoch.kept_from > first;
+        let part = self.consumption.part(step);
+        let here = part.count.min(self.samples - part.first);
+        if here == part.count {
+            return self.range(part.epoch, part.first, part.count);
+        }
+        let mut joined = self.range(part.epoch, part.first, here).to_vec();
+        joined.extend_from_slice(self.range(part.epoch + 1, 0, part.count - here));
+        self.joined = joined;
+        &self.joined
+    }
+
+    fn range(&mut self, number: u64, first: u64, count: u64) -> &[u32] {
+        let gone = |epoch: &Epoch| epoch.number != number || epoch.kept_from > first as usize;
         if self.epoch.as_ref().is_none_or(gone) {
             self.epoch = Some(Epoch::start(self.root_seed, number, self.samples));
         }
-        self.epoch.as_mut().map_or(&[], |epoch| epoch.range(first, count))
+        self.epoch.as_mut().map_or(&[], |epoch| epoch.range(first as usize, count as usize))
     }
 }
 
@@ -165,10 +186,11 @@ fn order_key(root_seed: u64, epoch: u64) -> Digest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::LastBatch;
 
     #[test]
     fn an_epoch_uses_every_sample_once() {
-        let mut order = DataOrder::new(7, 12, 4).unwrap();
+        let mut order = DataOrder::new(7, 12, &BatchSpec::new(4, 1)).unwrap();
         let mut seen: Vec<u32> = (0..3).flat_map(|step| order.samples(step).to_vec()).collect();
         seen.sort_unstable();
         assert_eq!(seen, (0..12).collect::<Vec<_>>());
@@ -176,9 +198,9 @@ mod tests {
 
     #[test]
     fn any_step_can_be_asked_first() {
-        let mut straight = DataOrder::new(7, 100, 8).unwrap();
+        let mut straight = DataOrder::new(7, 100, &BatchSpec::new(8, 1)).unwrap();
         let all: Vec<Vec<u32>> = (0..40).map(|step| straight.samples(step).to_vec()).collect();
-        let mut jumping = DataOrder::new(7, 100, 8).unwrap();
+        let mut jumping = DataOrder::new(7, 100, &BatchSpec::new(8, 1)).unwrap();
         for step in [39, 3, 12, 13, 0, 25] {
             assert_eq!(jumping.samples(step), all[step as usize]);
         }
@@ -198,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_giant_claim_costs_little() {
-        let mut order = DataOrder::new(3, SAMPLES_MAX, 8).unwrap();
+        let mut order = DataOrder::new(3, SAMPLES_MAX, &BatchSpec::new(8, 1)).unwrap();
         assert_eq!(order.samples(5).len(), 8);
         let epoch = order.epoch.as_ref().unwrap();
         assert!(
@@ -208,15 +230,29 @@ mod tests {
 
     #[test]
     fn golden_order() {
-        let mut order = DataOrder::new(2026, 1437, 8).unwrap();
+        let mut order = DataOrder::new(2026, 1437, &BatchSpec::new(8, 1)).unwrap();
         assert_eq!(order.samples(0), [301, 223, 46, 1385, 1289, 21, 738, 849]);
         // The first step of the second epoch.
         assert_eq!(order.samples(179), [615, 126, 1030, 754, 843, 231, 623, 1336]);
     }
 
     #[test]
+    fn a_step_may_lie_in_two_epochs() {
+        let batch = BatchSpec { last: LastBatch::Wrapped, ..BatchSpec::new(8, 1) };
+        let mut wrapped = DataOrder::new(7, 12, &batch).unwrap();
+        let all: Vec<u32> = (0..3).flat_map(|step| wrapped.samples(step).to_vec()).collect();
+        for epoch in all.chunks(12) {
+            let mut epoch = epoch.to_vec();
+            epoch.sort_unstable();
+            assert_eq!(epoch, (0..12).collect::<Vec<_>>());
+        }
+        assert_eq!(DataOrder::new(7, 12, &batch).unwrap().samples(1), &all[8..16]);
+        assert!(!wrapped.ends_epoch(0) && wrapped.ends_epoch(1) && wrapped.ends_epoch(2));
+    }
+
+    #[test]
     fn refuses_a_step_larger_than_the_data() {
-        assert!(DataOrder::new(0, 7, 8).is_err());
-        assert!(DataOrder::new(0, SAMPLES_MAX + 1, 8).is_err());
+        assert!(DataOrder::new(0, 7, &BatchSpec::new(8, 1)).is_err());
+        assert!(DataOrder::new(0, SAMPLES_MAX + 1, &BatchSpec::new(8, 1)).is_err());
     }
 }

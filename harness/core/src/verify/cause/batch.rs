@@ -23,9 +23,8 @@ impl Inquiry<'_> {
         &mut self,
         divergent: &Divergent,
     ) -> Result<Option<Trial>, ReplayError> {
-        let per_step = self.recording.spec.samples_per_step();
-        let seed = self.recording.spec.root_seed;
-        let Ok(mut order) = DataOrder::new(seed, self.data.len(), per_step) else {
+        let spec = &self.recording.spec;
+        let Ok(mut order) = DataOrder::new(spec.root_seed, self.data.len(), &spec.batch) else {
             return Ok(None);
         };
         let derived = order.samples(divergent.step).to_vec();

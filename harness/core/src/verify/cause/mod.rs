@@ -263,7 +263,7 @@ impl Inquiry<'_> {
     }
 
     fn declared_rate(&self, step: u64) -> f64 {
-        self.recording.spec.learning_rate.at(step, self.recording.spec.steps)
+        self.trainer.learning_rate(step)
     }
 
     /// Takes the divergent step honestly, and returns the state after it; none

@@ -36,8 +36,8 @@ impl Inquiry<'_> {
 
     /// Takes a step with samples and stream of another root seed.
     pub(super) fn seeded(&self, seed: u64, step: u64) -> Option<Trial> {
-        let per_step = self.recording.spec.samples_per_step();
-        let mut order = DataOrder::new(seed, self.data.len(), per_step).ok()?;
+        let batch = &self.recording.spec.batch;
+        let mut order = DataOrder::new(seed, self.data.len(), batch).ok()?;
         let variation = Variation {
             samples: Some(order.samples(step).to_vec()),
             stream_seed: Some(step_seed(seed, step)),

@@ -20,7 +20,7 @@ pub fn examine_data(
     progress: &mut dyn FnMut(u64),
 ) -> Vec<Finding> {
     let spec = &recording.spec;
-    let order = DataOrder::new(spec.root_seed, data.len(), spec.samples_per_step());
+    let order = DataOrder::new(spec.root_seed, data.len(), &spec.batch);
     let mut order = match order {
         Ok(order) => order,
         Err(error) => return vec![Finding::divergent(Place::object(Object::Spec), error)],
@@ -47,6 +47,6 @@ const OTHER_BATCH: &str = "the recorded batch is not what the data set holds for
 
 fn batch_agrees(spec: &Spec, data: &dyn DataSet, samples: &[u32], trace: &StepTrace) -> bool {
     let micro_batches: Vec<Batch> =
-        samples.chunks(spec.batch.size as usize).map(|samples| data.batch(samples)).collect();
+        spec.micro_batches(trace.step, samples).map(|samples| data.batch(samples)).collect();
     Batch::digest_step(&micro_batches) == trace.batch
 }

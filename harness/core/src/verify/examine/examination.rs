@@ -8,7 +8,6 @@ use crate::format::{
 };
 use crate::plain::{one_line, plain};
 use crate::spec::{SPEC_BYTES_MAX, Spec};
-use crate::steering::DataOrder;
 use crate::symptoms::SymptomSearch;
 use crate::trainer::{Engine, StepTrace};
 use crate::verify::advice::Advice;
@@ -343,8 +342,7 @@ const DRAWN_SAMPLES_MAX: u64 = 1 << 24;
 /// Compares learning rates and samples with those that the spec derives.
 fn check_steps(recording: &Recording<'_>) -> Vec<Finding> {
     let Recording { spec, history, .. } = recording;
-    let order = DataOrder::new(spec.root_seed, spec.data.samples, spec.samples_per_step());
-    let mut order = match order {
+    let mut order = match spec.data_order() {
         Ok(order) => order,
         Err(error) => return vec![Finding::divergent(Place::object(Object::Spec), error)],
     };
@@ -364,8 +362,9 @@ fn check_steps(recording: &Recording<'_>) -> Vec<Finding> {
             Ok(None) => break,
             Err(error) => return vec![Finding::inconclusive(Place::step(step), error)],
         };
-        if trace.learning_rate_bits != spec.learning_rate.at(step, spec.steps).to_bits() {
-            rates.count(step, || other_rate(spec, &trace));
+        let declared = spec.learning_rate_at(step);
+        if let Some(declared) = declared.filter(|rate| rate.to_bits() != trace.learning_rate_bits) {
+            rates.count(step, || other_rate(declared, &trace));
         }
         if samples_digest(order.samples(step)) != trace.samples {
             samples.count(step, || OTHER_SAMPLES.into());
@@ -389,8 +388,7 @@ fn worth_knowing(spec: &Spec, symptoms: &SymptomSearch) -> impl Iterator<Item = 
 const OTHER_SAMPLES: &str =
     "the recorded samples are not those that the spec derives: another order or another seed";
 
-fn other_rate(spec: &Spec, trace: &StepTrace) -> String {
-    let declared = spec.learning_rate.at(trace.step, spec.steps);
+fn other_rate(declared: f64, trace: &StepTrace) -> String {
     let recorded = trace.learning_rate();
     let factor = recorded / declared;
     format!(

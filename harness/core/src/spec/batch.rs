@@ -1,0 +1,105 @@
+//! Samples of a step.
+
+use serde::{Deserialize, Serialize};
+
+/// Says how many samples a step consumes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BatchSpec {
+    /// Samples of one micro-batch, until a phase says otherwise.
+    pub size: u64,
+    /// Micro-batches whose gradients are joined into one update.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub accumulation: u64,
+    /// How the gradients of micro-batches are joined.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub combination: Combination,
+    /// What becomes of samples that fill no whole step at the end of an epoch.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub last: LastBatch,
+    /// Other sizes from a step on, ascending.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub phases: Vec<BatchPhase>,
+}
+
+/// Says how large micro-batches are from a step on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BatchPhase {
+    /// The first step.
+    pub step_start: u64,
+    /// Samples of one micro-batch.
+    pub size: u64,
+}
+
+/// Says how the gradients and losses of a step's micro-batches are joined.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Combination {
+    /// Their mean; each micro-batch counts the same.
+    #[default]
+    Mean,
+    /// Their sum.
+    Sum,
+    /// Their mean, weighted by what the program says each loss counts: its tokens, say.
+    Weighted,
+}
+
+/// Says what becomes of samples that fill no whole step at the end of an epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LastBatch {
+    /// They are left out; which ones, the order draws anew in each epoch.
+    #[default]
+    Dropped,
+    /// They make a smaller step.
+    Kept,
+    /// The step is filled with the first samples of the next epoch.
+    Wrapped,
+}
+
+impl BatchSpec {
+    /// Takes the same number of samples at each step.
+    pub fn new(size: u64, accumulation: u64) -> Self {
+        Self {
+            size,
+            accumulation,
+            combination: Combination::default(),
+            last: LastBatch::default(),
+            phases: Vec::new(),
+        }
+    }
+
+    /// Returns the samples of one micro-batch of `step`; the last one of a step that ends an
+    /// epoch may have fewer.
+    pub fn size_at(&self, step: u64) -> u64 {
+        let begun = self.phases.iter().take_while(|phase| phase.step_start <= step);
+        begun.last().map_or(self.size, |phase| phase.size)
+    }
+
+    /// Returns the largest number of samples that any step consumes.
+    pub fn samples_per_step_max(&self) -> u64 {
+        let sizes = self.phases.iter().map(|phase| phase.size);
+        sizes.fold(self.size, u64::max).saturating_mul(self.accumulation)
+    }
+
+    /// Returns the stretches of steps of one size: each one's first step and the samples
+    /// of a step.
+    pub(crate) fn stretches(&self) -> impl Iterator<Item = (u64, u64)> {
+        let first = (0, self.size * self.accumulation);
+        let others = self.phases.iter().map(|p| (p.step_start, p.size * self.accumulation));
+        std::iter::once(first).chain(others)
+    }
+}
+
+fn one() -> u64 {
+    1
+}
+
+fn is_one(value: &u64) -> bool {
+    *value == 1
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
