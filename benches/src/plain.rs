@@ -5,7 +5,7 @@ use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{AdamWConfig, GradientsAccumulator, GradientsParams, ModuleOptimizer, SgdConfig};
 use burn::tensor::{Device, Tensor};
-use reenact_burn::{BatchTensors, Training};
+use reenact_burn::{TensorBatch, Training};
 use reenact_core::data::DataSet;
 use reenact_core::spec::{OptimizerSpec, Spec};
 use reenact_core::steering::{DataOrder, initial_seed, step_seed};
@@ -45,7 +45,8 @@ impl<'a, T: Training> Plain<'a, T> {
         let samples = self.order.samples(step);
         for samples in self.spec.micro_batches(step, samples) {
             let batch = self.data.batch(samples);
-            let loss = self.training.loss(&model, &BatchTensors::new(&batch, &self.device));
+            let batch = T::Batch::from_batch(batch, &self.device);
+            let loss = self.training.loss(&model, batch).into_value();
             sum += read(&loss);
             // burn averages nothing itself: the mean is taken of the losses.
             let loss = loss.div_scalar(self.spec.batch.accumulation as f64);

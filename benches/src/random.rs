@@ -8,7 +8,7 @@ use burn::tensor::activation::tanh;
 use burn::tensor::{Device, Int, Tensor};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use reenact_burn::{BatchTensors, Column, InMemory, Training};
+use reenact_burn::{BatchTensors, Column, InMemory, Loss, Training};
 use reenact_core::data::DataSet;
 use reenact_core::spec::{BatchSpec, Clipping, Hyperparameter, OptimizerSpec, Spec};
 use reenact_core::state::DType;
@@ -54,7 +54,7 @@ pub struct Network {
 }
 
 impl Network {
-    fn forward(&self, batch: &BatchTensors<'_>) -> Tensor<2> {
+    fn forward(&self, batch: &BatchTensors) -> Tensor<2> {
         let mut x = batch.float::<2>("x");
         if let Some(places) = &self.places {
             x = x.select(1, places.val());
@@ -84,6 +84,7 @@ impl Network {
 
 impl Training for Random {
     type Model = Network;
+    type Batch = BatchTensors;
     type Hyper = Parts;
 
     fn name(&self) -> &str {
@@ -128,8 +129,8 @@ impl Training for Random {
         true
     }
 
-    fn loss(&self, model: &Network, batch: &BatchTensors<'_>) -> Tensor<1> {
-        (model.forward(batch) - batch.float::<2>("y")).square().mean()
+    fn loss(&self, model: &Network, batch: BatchTensors) -> Loss {
+        (model.forward(&batch) - batch.float::<2>("y")).square().mean().into()
     }
 }
 

@@ -10,7 +10,7 @@ use burn::nn::{
 };
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
-use reenact_burn::{BatchTensors, Training};
+use reenact_burn::{BatchTensors, Loss, Training};
 use reenact_core::data::DataSet;
 use reenact_core::spec::Spec;
 use reenact_core::trainer::{Metric, Setting, TrainerError};
@@ -59,7 +59,7 @@ pub struct Cnn {
 }
 
 impl Cnn {
-    fn forward(&self, batch: &BatchTensors<'_>) -> Tensor<2> {
+    fn forward(&self, batch: &BatchTensors) -> Tensor<2> {
         let images = digits::images(batch, self.brightest).unsqueeze_dim::<4>(1);
         let features = relu(self.norm1.forward(self.conv1.forward(images)));
         let features = relu(self.norm2.forward(self.conv2.forward(features)));
@@ -71,6 +71,7 @@ impl Cnn {
 
 impl Training for DigitsCnn {
     type Model = Cnn;
+    type Batch = BatchTensors;
     type Hyper = CnnHyper;
 
     fn name(&self) -> &str {
@@ -145,11 +146,11 @@ impl Training for DigitsCnn {
         }
     }
 
-    fn loss(&self, model: &Cnn, batch: &BatchTensors<'_>) -> Tensor<1> {
-        digits::loss(model.forward(batch), batch)
+    fn loss(&self, model: &Cnn, batch: BatchTensors) -> Loss {
+        digits::loss(model.forward(&batch), &batch).into()
     }
 
-    fn evaluate(&self, model: &Cnn, batch: &BatchTensors<'_>) -> Vec<Metric> {
-        digits::metrics(model.forward(batch), batch)
+    fn evaluate(&self, model: &Cnn, batch: BatchTensors) -> Vec<Metric> {
+        digits::metrics(model.forward(&batch), &batch)
     }
 }

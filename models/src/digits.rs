@@ -112,17 +112,17 @@ pub(crate) fn check_side(data: &dyn DataSet, side: usize) -> Result<(), String> 
 }
 
 /// Returns the images of a batch, one value a pixel, scaled to about 0 to 1.
-pub(crate) fn images(batch: &BatchTensors<'_>, brightest: f64) -> Tensor<3> {
+pub(crate) fn images(batch: &BatchTensors, brightest: f64) -> Tensor<3> {
     batch.float::<3>("images").div_scalar(brightest)
 }
 
 /// Returns the mean loss of a batch whose classes were predicted.
-pub(crate) fn loss(logits: Tensor<2>, batch: &BatchTensors<'_>) -> Tensor<1> {
+pub(crate) fn loss(logits: Tensor<2>, batch: &BatchTensors) -> Tensor<1> {
     cross_entropy(logits, batch.int::<1>("labels"))
 }
 
 /// Measures predictions: the share that is right, and the loss.
-pub(crate) fn metrics(logits: Tensor<2>, batch: &BatchTensors<'_>) -> Vec<Metric> {
+pub(crate) fn metrics(logits: Tensor<2>, batch: &BatchTensors) -> Vec<Metric> {
     let labels: Tensor<1, Int> = batch.int("labels");
     let found = logits.clone().argmax(1).reshape([batch.samples()]);
     let right = found.equal(labels).int().sum_dim(0).into_scalar::<i64>();

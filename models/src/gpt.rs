@@ -9,7 +9,7 @@ use burn::nn::{
 };
 use burn::tensor::activation::{gelu, softmax};
 use burn::tensor::{Bool, Device, Int, Tensor};
-use reenact_burn::{BatchTensors, Training};
+use reenact_burn::{BatchTensors, Loss, Training};
 use reenact_core::data::DataSet;
 use reenact_core::spec::Spec;
 use reenact_core::trainer::{Metric, Setting, TrainerError};
@@ -107,7 +107,7 @@ pub struct Gpt {
 
 impl Gpt {
     /// Returns the logits of the character after each: one row a character.
-    fn forward(&self, batch: &BatchTensors<'_>) -> Tensor<2> {
+    fn forward(&self, batch: &BatchTensors) -> Tensor<2> {
         let tokens: Tensor<2, Int> = batch.int("tokens");
         let [samples, context] = tokens.dims();
         let places = Tensor::<1, Int>::arange(0..context as i64, batch.device());
@@ -121,7 +121,7 @@ impl Gpt {
     }
 }
 
-fn loss(logits: Tensor<2>, batch: &BatchTensors<'_>) -> Tensor<1> {
+fn loss(logits: Tensor<2>, batch: &BatchTensors) -> Tensor<1> {
     cross_entropy(logits, batch.int::<2>("targets").flatten::<1>(0, 1))
 }
 
@@ -174,6 +174,7 @@ fn windows(
 
 impl Training for CiceroGpt {
     type Model = Gpt;
+    type Batch = BatchTensors;
     type Hyper = GptHyper;
 
     fn name(&self) -> &str {
@@ -226,13 +227,13 @@ impl Training for CiceroGpt {
         }
     }
 
-    fn loss(&self, model: &Gpt, batch: &BatchTensors<'_>) -> Tensor<1> {
-        loss(model.forward(batch), batch)
+    fn loss(&self, model: &Gpt, batch: BatchTensors) -> Loss {
+        loss(model.forward(&batch), &batch).into()
     }
 
-    fn evaluate(&self, model: &Gpt, batch: &BatchTensors<'_>) -> Vec<Metric> {
+    fn evaluate(&self, model: &Gpt, batch: BatchTensors) -> Vec<Metric> {
         static UNIGRAM: LazyLock<f64> = LazyLock::new(unigram_entropy_nats);
-        let loss = f64::from(loss(model.forward(batch), batch).into_scalar::<f32>());
+        let loss = f64::from(loss(model.forward(&batch), &batch).into_scalar::<f32>());
         vec![
             Metric { name: "loss_nats".into(), value: loss },
             Metric { name: "unigram_entropy_nats".into(), value: *UNIGRAM },

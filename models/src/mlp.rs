@@ -6,7 +6,7 @@ use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
-use reenact_burn::{BatchTensors, Training};
+use reenact_burn::{BatchTensors, Loss, Training};
 use reenact_core::data::DataSet;
 use reenact_core::spec::Spec;
 use reenact_core::trainer::{Metric, Setting, TrainerError};
@@ -46,7 +46,7 @@ pub struct Mlp {
 }
 
 impl Mlp {
-    fn forward(&self, batch: &BatchTensors<'_>) -> Tensor<2> {
+    fn forward(&self, batch: &BatchTensors) -> Tensor<2> {
         let images = digits::images(batch, self.brightest).flatten::<2>(1, 2);
         let hidden = relu(self.fc1.forward(images));
         let hidden = relu(self.fc2.forward(hidden));
@@ -56,6 +56,7 @@ impl Mlp {
 
 impl Training for DigitsMlp {
     type Model = Mlp;
+    type Batch = BatchTensors;
     type Hyper = MlpHyper;
 
     fn name(&self) -> &str {
@@ -105,11 +106,11 @@ impl Training for DigitsMlp {
         }
     }
 
-    fn loss(&self, model: &Mlp, batch: &BatchTensors<'_>) -> Tensor<1> {
-        digits::loss(model.forward(batch), batch)
+    fn loss(&self, model: &Mlp, batch: BatchTensors) -> Loss {
+        digits::loss(model.forward(&batch), &batch).into()
     }
 
-    fn evaluate(&self, model: &Mlp, batch: &BatchTensors<'_>) -> Vec<Metric> {
-        digits::metrics(model.forward(batch), batch)
+    fn evaluate(&self, model: &Mlp, batch: BatchTensors) -> Vec<Metric> {
+        digits::metrics(model.forward(&batch), &batch)
     }
 }

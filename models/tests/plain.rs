@@ -6,7 +6,7 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer, SgdConfig};
 use burn::tensor::{Device, Tensor};
-use reenact_burn::{BatchTensors, Burn, Training};
+use reenact_burn::{Burn, TensorBatch, Training};
 use reenact_core::spec::{OptimizerSpec, Spec};
 use reenact_core::steering::{DataOrder, initial_seed, step_seed};
 use reenact_core::trainer::Trainer;
@@ -59,7 +59,7 @@ fn plain<T: Training>(training: &T, spec: &Spec, hyper: &T::Hyper) -> Vec<Vec<u8
     for step in 0..STEPS {
         device.seed(step_seed(spec.root_seed, step));
         let batch = data.batch(order.samples(step));
-        let loss = training.loss(&model, &BatchTensors::new(&batch, &device));
+        let loss = training.loss(&model, T::Batch::from_batch(batch, &device)).into_value();
         let gradients = GradientsParams::from_grads(loss.backward(), &model);
         model = optimizer.step(spec.learning_rate_at(step).unwrap(), model, gradients);
     }
@@ -80,7 +80,11 @@ fn ours<T: Training>(training: T, spec: &Spec) -> Vec<Vec<u8>> {
 fn the_engine_has_the_bits_of_a_plain_loop() {
     let no_decay = OptimizerSpec::Sgd { momentum: 0.9, nesterov: true, weight_decay: 0.0 };
     for optimizer in [tiny::ADAMW, no_decay] {
-        let mut mlp = Spec { optimizer: optimizer.clone(), clipping: None, ..spec("digits-mlp", tiny::ADAMW) };
+        let mut mlp = Spec {
+            optimizer: optimizer.clone(),
+            clipping: None,
+            ..spec("digits-mlp", tiny::ADAMW)
+        };
         mlp.batch.accumulation = 1;
         let hyper = reenact_models::MlpHyper { hidden: 12, ..Default::default() };
         assert_eq!(ours(DigitsMlp, &mlp), plain(&DigitsMlp, &mlp, &hyper));

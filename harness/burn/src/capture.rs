@@ -7,19 +7,25 @@ use burn::module::{Flag, Module, ModuleVisitor, Param};
 use burn::tensor::{Bool, Bytes, Int, Tensor, Transaction};
 use reenact_core::state::Content;
 
+use crate::average::Averages;
 use crate::device::Devices;
+use crate::group::Groups;
+use crate::inventory::Inventory;
 use crate::rule::{Rule, Slot};
 
+/// Lists what is captured beside the model.
+#[derive(Clone, Copy)]
+pub(crate) struct Beside<'a> {
+    pub(crate) inventory: &'a Inventory,
+    pub(crate) groups: &'a Groups,
+    pub(crate) slots: &'a [Option<Slot>],
+    pub(crate) averages: Option<&'a Averages>,
+}
+
 /// Copies the tensors of a model and its optimizer, in walking order.
-pub(crate) fn walk<M: Module>(
-    model: &M,
-    rule: &Rule,
-    slots: &[Option<Slot>],
-    devices: &Devices,
-) -> Vec<Content> {
+pub(crate) fn walk<M: Module>(model: &M, beside: Beside<'_>, devices: &Devices) -> Vec<Content> {
     let mut capture = Capture {
-        rule,
-        slots,
+        beside,
         in_memory: devices.in_memory,
         next: 0,
         tensors: Vec::new(),
@@ -30,8 +36,7 @@ pub(crate) fn walk<M: Module>(
 }
 
 struct Capture<'a> {
-    rule: &'a Rule,
-    slots: &'a [Option<Slot>],
+    beside: Beside<'a>,
     in_memory: bool,
     next: usize,
     /// None where a tensor is still on a device.
@@ -52,6 +57,28 @@ impl Capture<'_> {
         }
         self.asked = mem::take(&mut self.asked).register(tensor);
         self.tensors.push(None);
+    }
+
+    /// Takes what the optimizer holds for an item.
+    fn slot<const D: usize>(&mut self, item: usize) {
+        let Beside { inventory, groups, slots, .. } = self.beside;
+        match (&slots[item], &groups.of(item).rule) {
+            (Some(Slot::Open { moments, time }), rule) => {
+                for moment in moments {
+                    self.take(Tensor::<D>::from_bridge(moment.clone()));
+                }
+                if rule.counts() {
+                    self.push(&time.to_le_bytes());
+                }
+            }
+            (Some(Slot::Closed(state)), Rule::Dynamic(dynamic)) => {
+                let prefix = inventory.items[item].optimizer_prefix();
+                let leaves = dynamic.leaves(&prefix, state);
+                let leaves = leaves.unwrap_or_else(|problem| panic!("{problem}"));
+                leaves.iter().for_each(|(_, leaf)| self.push(leaf.bytes()));
+            }
+            _ => {}
+        }
     }
 
     fn finish(self) -> Vec<Content> {
@@ -79,12 +106,10 @@ impl ModuleVisitor for Capture<'_> {
         let item = self.next;
         self.next += 1;
         self.take(param.base().inner());
-        let Some(slot) = &self.slots[item] else { return };
-        for moment in &slot.moments {
-            self.take(Tensor::<D>::from_bridge(moment.clone()));
-        }
-        if self.rule.counts() {
-            self.push(&slot.time.to_le_bytes());
+        self.slot::<D>(item);
+        let average = self.beside.averages.and_then(|averages| averages.by_item[item].as_ref());
+        if let Some(average) = average {
+            self.take(Tensor::<D>::from_bridge(average.clone()));
         }
     }
 

@@ -4,14 +4,16 @@
 //! its place in that walk. Names come from module paths, never from burn's
 //! parameter ids, which are random.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use burn::module::{Flag, Module, ModuleVisitor, Param};
-use burn::tensor::{Bool, Int, Tensor};
+use burn::tensor::{Bool, Device, Int, Tensor};
 use reenact_core::state::{DType, Layout, LayoutError, TensorSpec};
 
-use crate::convert::element_type;
-use crate::rule::{Rule, Slot};
+use crate::convert::{burn_type, element_type};
+use crate::group::Groups;
+use crate::rule::{Dynamic, Rule, Slot};
 
 /// Names the tensor that holds the number of the next step.
 pub(crate) const STEP: &str = "run.step";
@@ -27,6 +29,17 @@ pub(crate) struct Item {
     pub(crate) trainable: bool,
     /// The value of a flag.
     pub(crate) flag: Option<bool>,
+    /// What the optimizer holds for it, once it has updated it, in the optimizer's order.
+    pub(crate) leaves: Vec<TensorSpec>,
+    /// The running average, if one is kept.
+    pub(crate) average: Option<TensorSpec>,
+}
+
+impl Item {
+    /// Returns what the names of the optimizer's tensors begin with.
+    pub(crate) fn optimizer_prefix(&self) -> String {
+        format!("optimizer.{}", self.path)
+    }
 }
 
 /// Lists the items of a model in walking order.
@@ -63,6 +76,40 @@ impl Inventory {
         Ok((layout, order))
     }
 
+    /// Names what the optimizers hold for each parameter that is trained. What an optimizer
+    /// of burn's holds is learned from itself, never from a checkpoint.
+    ///
+    /// # Errors
+    /// A state that cannot be taken apart.
+    pub(crate) fn name_leaves(&mut self, groups: &Groups, device: &Device) -> Result<(), String> {
+        for (number, item) in self.items.iter_mut().enumerate() {
+            if item.trainable {
+                item.leaves = leaves(item, &groups.of(number).rule, device)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Names a running average of each parameter that is trained.
+    pub(crate) fn name_averages(&mut self) {
+        for item in self.items.iter_mut().filter(|item| item.trainable) {
+            let name = format!("average.{}", item.path);
+            item.average = Some(TensorSpec { name, dtype: DType::F32, ..item.spec.clone() });
+        }
+    }
+
+    /// Returns the items of the module at a path; of the whole model for an empty one. They
+    /// follow each other, as a walk goes through a module at once.
+    pub(crate) fn part(&self, path: &str) -> Range<usize> {
+        let within = |item: &Item| {
+            let rest = item.path.strip_prefix(path);
+            path.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        let start = self.items.iter().position(within).unwrap_or(self.items.len());
+        let count = self.items[start..].iter().take_while(|item| within(item)).count();
+        start..start + count
+    }
+
     fn push(&mut self, dtype: Option<DType>, shape: &[usize], trainable: bool, flag: Option<bool>) {
         let path = self.path.join(".");
         let Some(dtype) = dtype else {
@@ -71,7 +118,8 @@ impl Inventory {
         };
         let shape = shape.iter().map(|&size| size as u64).collect();
         let spec = TensorSpec { name: format!("model.{path}"), dtype, shape };
-        self.items.push(Item { path, spec, trainable, flag });
+        let (leaves, average) = (Vec::new(), None);
+        self.items.push(Item { path, spec, trainable, flag, leaves, average });
     }
 }
 
@@ -117,17 +165,14 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// Plans the state of a model whose optimizer holds these slots.
-    pub(crate) fn new(
-        inventory: &Inventory,
-        rule: &Rule,
-        slots: &[Option<Slot>],
-    ) -> Result<Self, LayoutError> {
+    pub(crate) fn new(inventory: &Inventory, slots: &[Option<Slot>]) -> Result<Self, LayoutError> {
         let mut specs = Vec::new();
         for (item, slot) in inventory.items.iter().zip(slots) {
             specs.push(item.spec.clone());
             if slot.is_some() {
-                specs.extend(slot_specs(item, rule));
+                specs.extend(item.leaves.iter().cloned());
             }
+            specs.extend(item.average.iter().cloned());
         }
         specs.push(TensorSpec { name: STEP.into(), dtype: DType::U64, shape: vec![] });
         let filled = slots.iter().map(Option::is_some).collect();
@@ -160,15 +205,38 @@ fn canonical(specs: Vec<TensorSpec>) -> Result<(Arc<Layout>, Vec<usize>), Layout
     Ok((Arc::new(layout), positions))
 }
 
-/// Describes the optimizer's tensors of one item, in walking order.
-pub(crate) fn slot_specs(item: &Item, rule: &Rule) -> Vec<TensorSpec> {
-    let name = |leaf: &str| format!("optimizer.{}.{leaf}", item.path);
+/// Describes what a rule holds for one item.
+fn leaves(item: &Item, rule: &Rule, device: &Device) -> Result<Vec<TensorSpec>, String> {
+    let prefix = item.optimizer_prefix();
+    if let Rule::Dynamic(dynamic) = rule {
+        return learn(dynamic, &prefix, item, device);
+    }
+    let name = |leaf: &str| format!("{prefix}.{leaf}");
     let moment = |leaf: &&str| TensorSpec { name: name(leaf), ..item.spec.clone() };
     let mut specs: Vec<_> = rule.moments().iter().map(moment).collect();
     if rule.counts() {
         specs.push(TensorSpec { name: name(TIME), dtype: DType::U64, shape: vec![] });
     }
-    specs
+    Ok(specs)
+}
+
+fn learn(
+    dynamic: &Dynamic,
+    prefix: &str,
+    item: &Item,
+    device: &Device,
+) -> Result<Vec<TensorSpec>, String> {
+    let kind = (device, burn_type(item.spec.dtype));
+    let size = |place: usize| item.spec.shape[place] as usize;
+    match item.spec.shape.len() {
+        1 => dynamic.learn(prefix, [0].map(size), kind),
+        2 => dynamic.learn(prefix, [0, 1].map(size), kind),
+        3 => dynamic.learn(prefix, [0, 1, 2].map(size), kind),
+        4 => dynamic.learn(prefix, [0, 1, 2, 3].map(size), kind),
+        5 => dynamic.learn(prefix, [0, 1, 2, 3, 4].map(size), kind),
+        6 => dynamic.learn(prefix, [0, 1, 2, 3, 4, 5].map(size), kind),
+        rank => Err(format!("the parameter `{}` has {rank} dimensions, not 1 to 6", item.path)),
+    }
 }
 
 /// Names an optimizer's count of its updates.

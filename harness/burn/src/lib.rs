@@ -23,6 +23,7 @@
 #[cfg(all(feature = "vectors", feature = "portable"))]
 compile_error!("`vectors` and `portable` exclude each other: build with --no-default-features");
 
+mod average;
 mod batch;
 mod beginning;
 mod capture;
@@ -36,6 +37,7 @@ mod driver;
 mod failure;
 mod files;
 mod gradient;
+mod group;
 #[cfg(feature = "cubecl")]
 mod grouped;
 mod influence;
@@ -43,6 +45,7 @@ mod inventory;
 #[cfg(feature = "cubecl")]
 mod kernels;
 mod large;
+mod loss;
 mod memory;
 mod operations;
 mod print;
@@ -50,15 +53,26 @@ mod processor;
 mod program;
 mod restore;
 mod rule;
+mod step;
 mod stream;
 mod thread;
 mod trainer;
 mod training;
 mod update;
+mod work;
 
-pub use batch::BatchTensors;
+pub use batch::{BatchTensors, Field, IntoTensors, TensorBatch};
 pub use files::Files;
+pub use loss::Loss;
 pub use memory::{Column, InMemory};
 pub use program::Burn;
+pub use step::Step;
 pub use trainer::BurnTrainer;
 pub use training::Training;
+
+/// Is what [`batch!`] names.
+#[doc(hidden)]
+pub mod parts {
+    pub use burn::tensor::Device;
+    pub use reenact_core::data::{Batch, BatchTensor};
+}

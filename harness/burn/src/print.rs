@@ -15,8 +15,8 @@ use crate::device::Devices;
 use crate::grouped::{Constants, Held, Summed, Sums};
 
 /// Collects fingerprints in the order in which their tensors are met.
-pub(crate) struct Prints<'a> {
-    devices: &'a Devices,
+pub(crate) struct Prints {
+    devices: Devices,
     taken: Vec<Taken>,
     #[cfg(feature = "cubecl")]
     sums: Option<Sums>,
@@ -29,11 +29,11 @@ enum Taken {
     Later(Summed),
 }
 
-impl<'a> Prints<'a> {
+impl Prints {
     /// Starts with none.
-    pub(crate) fn new(devices: &'a Devices) -> Self {
+    pub(crate) fn new(devices: &Devices) -> Self {
         Self {
-            devices,
+            devices: devices.clone(),
             taken: Vec::new(),
             #[cfg(feature = "cubecl")]
             sums: (!devices.in_memory).then(Sums::default),
@@ -47,7 +47,7 @@ impl<'a> Prints<'a> {
             self.taken.push(Taken::Later(summed));
             return tensor;
         }
-        let (tensor, print) = show_bytes(tensor, self.devices, fingerprint);
+        let (tensor, print) = show_bytes(tensor, &self.devices, fingerprint);
         self.push(print);
         tensor
     }
@@ -86,7 +86,7 @@ impl<'a> Prints<'a> {
     }
 }
 
-impl Prints<'_> {
+impl Prints {
     /// Takes nothing, and has everything computed that [`Prints::finish`] has: burn would go on
     /// with the rest in the next step, fuse it with that, and so compute other bits.
     pub(crate) fn leave(self, losses: Vec<Tensor<1>>) -> Vec<f32> {

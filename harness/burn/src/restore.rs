@@ -7,11 +7,13 @@
 use std::collections::BTreeSet;
 
 use burn::module::{ModuleMapper, Param};
+use burn::tensor::kind::BridgeTensor;
 use burn::tensor::{AllocationProperty, Bool, Bytes, Device, Int, Tensor, TensorData};
 use reenact_core::state::{DType, Lent, State, TensorSpec};
 
 use crate::convert::{burn_type, tensor_data};
-use crate::inventory::{Inventory, Item, STEP, slot_specs};
+use crate::group::Groups;
+use crate::inventory::{Inventory, Item, STEP};
 use crate::rule::{Rule, Slot, TIME_MAX};
 
 /// Shares the memory of a tensor.
@@ -23,25 +25,29 @@ impl AsRef<[u8]> for Memory {
     }
 }
 
-/// Checks that a state is one of this model and rule; says for each item
-/// whether the optimizer holds something for it.
+/// Checks that a state is one of this model and its optimizers; says for each item
+/// whether an optimizer holds something for it.
 pub(crate) fn check(
     state: &State,
     inventory: &Inventory,
-    rule: &Rule,
+    groups: &Groups,
 ) -> Result<Vec<bool>, String> {
     let mut known = BTreeSet::from([STEP]);
     let step = TensorSpec { name: STEP.into(), dtype: DType::U64, shape: vec![] };
     same_spec(state, &step)?;
     let mut filled = Vec::new();
-    for item in &inventory.items {
+    for (number, item) in inventory.items.iter().enumerate() {
         same_spec(state, &item.spec)?;
         check_value(state, item)?;
         known.insert(&item.spec.name);
-        filled.push(check_slot(state, item, rule)?);
+        if let Some(average) = &item.average {
+            same_spec(state, average)?;
+            known.insert(&average.name);
+        }
+        filled.push(check_slot(state, item, &groups.of(number).rule)?);
     }
     let slots = inventory.items.iter().zip(&filled).filter(|(_, filled)| **filled);
-    let count = known.len() + slots.map(|(item, _)| slot_specs(item, rule).len()).sum::<usize>();
+    let count = known.len() + slots.map(|(item, _)| item.leaves.len()).sum::<usize>();
     if count == state.layout().tensors().len() {
         return Ok(filled);
     }
@@ -76,12 +82,13 @@ fn check_value(state: &State, item: &Item) -> Result<(), String> {
 /// missing together. Where they were taken away from a checkpoint, the replay
 /// that ends there has a tensor more.
 fn check_slot(state: &State, item: &Item, rule: &Rule) -> Result<bool, String> {
-    let wanted = if item.trainable { slot_specs(item, rule) } else { Vec::new() };
+    let wanted = &item.leaves;
     if wanted.iter().all(|spec| state.tensor(&spec.name).is_none()) {
+        // Where an optimizer holds nothing, there is nothing to tell whether it updated.
         return Ok(false);
     }
     wanted.iter().try_for_each(|spec| same_spec(state, spec))?;
-    let time = if rule.counts() { read_time(state, &wanted) } else { 1 };
+    let time = if rule.counts() { read_time(state, wanted) } else { 1 };
     match time {
         1..=TIME_MAX => Ok(true),
         _ => Err(format!("the optimizer's count for `{}` is {time}", item.path)),
@@ -97,11 +104,29 @@ fn read_time(state: &State, specs: &[TensorSpec]) -> u64 {
 pub(crate) struct Restore<'a> {
     pub(crate) state: &'a State,
     pub(crate) inventory: &'a Inventory,
-    pub(crate) rule: &'a Rule,
+    pub(crate) groups: &'a Groups,
     pub(crate) filled: &'a [bool],
     /// The device, without autodiff.
     pub(crate) device: &'a Device,
     pub(crate) slots: Vec<Option<Slot>>,
+    /// The running averages, by item.
+    pub(crate) averages: Vec<Option<BridgeTensor>>,
+    /// What an optimizer refuses.
+    pub(crate) problem: Option<String>,
+}
+
+impl<'a> Restore<'a> {
+    /// Prepares to put a checked state into a model of these items.
+    pub(crate) fn new(
+        state: &'a State,
+        inventory: &'a Inventory,
+        groups: &'a Groups,
+        filled: &'a [bool],
+        device: &'a Device,
+    ) -> Self {
+        let (slots, averages, problem) = (Vec::new(), Vec::new(), None);
+        Self { state, inventory, groups, filled, device, slots, averages, problem }
+    }
 }
 
 impl Restore<'_> {
@@ -127,14 +152,27 @@ impl Restore<'_> {
         Tensor::from_data(data, (self.device, element_type))
     }
 
-    fn slot<const D: usize>(&self, item: usize) -> Option<Slot> {
-        self.filled[item].then(|| {
-            let specs = slot_specs(&self.inventory.items[item], self.rule);
-            let moments = specs.iter().take(self.rule.moments().len());
-            let moments = moments.map(|spec| self.float::<D>(spec).into_bridge()).collect();
-            let time = if self.rule.counts() { read_time(self.state, &specs) } else { 0 };
-            Slot { moments, time }
-        })
+    fn slot<const D: usize>(&self, item: usize) -> Result<Option<Slot>, String> {
+        let leaves = &self.inventory.items[item].leaves;
+        let rule = &self.groups.of(item).rule;
+        if !self.filled[item] {
+            return Ok(None);
+        }
+        if let Rule::Dynamic(dynamic) = rule {
+            let prefix = self.inventory.items[item].optimizer_prefix();
+            let leaves = leaves.iter().map(|spec| (spec.clone(), self.data(spec)));
+            return dynamic.join(D, &prefix, leaves, self.device).map(Slot::Closed).map(Some);
+        }
+        let moments = leaves.iter().take(rule.moments().len());
+        let moments = moments.map(|spec| self.float::<D>(spec).into_bridge()).collect();
+        let time = if rule.counts() { read_time(self.state, leaves) } else { 0 };
+        Ok(Some(Slot::Open { moments, time }))
+    }
+
+    /// Passes an item that is no parameter.
+    fn pass(&mut self) {
+        self.slots.push(None);
+        self.averages.push(None);
     }
 }
 
@@ -145,13 +183,19 @@ impl ModuleMapper for Restore<'_> {
         let value = self.float::<D>(&self.inventory.items[item].spec);
         let value = Tensor::from_inner(value).set_require_grad(tensor.is_require_grad());
         let slot = self.slot::<D>(item);
-        self.slots.push(slot);
+        self.slots.push(slot.unwrap_or_else(|problem| {
+            self.problem.get_or_insert(problem);
+            None
+        }));
+        let average = self.inventory.items[item].average.as_ref();
+        let average = average.map(|spec| self.float::<D>(spec).into_bridge());
+        self.averages.push(average);
         Param::from_mapped_value(id, value, mapper)
     }
 
     fn map_int<const D: usize>(&mut self, param: Param<Tensor<D, Int>>) -> Param<Tensor<D, Int>> {
         let data = self.data(&self.inventory.items[self.item()].spec);
-        self.slots.push(None);
+        self.pass();
         let element_type = data.dtype();
         param.map(|tensor| Tensor::from_data(data, (&tensor.device(), element_type)))
     }
@@ -161,12 +205,12 @@ impl ModuleMapper for Restore<'_> {
         param: Param<Tensor<D, Bool>>,
     ) -> Param<Tensor<D, Bool>> {
         let data = self.data(&self.inventory.items[self.item()].spec);
-        self.slots.push(None);
+        self.pass();
         param.map(|tensor| Tensor::from_data(data, &tensor.device()))
     }
 
     fn map_flag(&mut self, flag: Param<burn::module::Flag>) -> Param<burn::module::Flag> {
-        self.slots.push(None);
+        self.pass();
         flag
     }
 }

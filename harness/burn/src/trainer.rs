@@ -1,30 +1,32 @@
 //! The training loop.
 
+use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use burn::module::Module;
-use burn::tensor::Tensor;
 use reenact_core::data::{Batch, DataSet, samples_digest};
 use reenact_core::format::KernelSelection;
-use reenact_core::spec::{Clipping, Spec};
+use reenact_core::spec::Spec;
 use reenact_core::state::{Fingerprint, Layout, State, fingerprint};
-use reenact_core::steering::{DataOrder, initial_seed, step_seed};
+use reenact_core::steering::{DataOrder, step_seed};
 use reenact_core::trainer::{Launches, Metric, Setting, StepTrace, Trainer, TrainerError};
 use reenact_core::variation::Variation;
 
-use crate::beginning;
+use crate::average::Averages;
+use crate::beginning::{Beginning, Origin};
+use crate::capture::Beside;
 use crate::device::{self, Devices};
-use crate::gradient::{StepGradients, Treatment, Wanted};
+use crate::group::Groups;
 use crate::inventory::{Inventory, Plan};
 #[cfg(feature = "cubecl")]
 use crate::kernels::Kernels;
 use crate::print::{self, Prints};
-use crate::program::BUILDING;
 use crate::restore::{self, Restore};
-use crate::rule::{Rule, Slot};
+use crate::rule::Slot;
 use crate::stream::hold_seeded;
-use crate::update::Update;
-use crate::{BatchTensors, Files, Training, capture, program};
+use crate::work::{Doing, Done, Work, settle};
+use crate::{Files, Step, TensorBatch, Training, capture, program};
 
 /// Trains a burn model, one step at a time.
 pub struct BurnTrainer<T: Training> {
@@ -41,8 +43,9 @@ pub struct BurnTrainer<T: Training> {
     /// Absent only while a step maps it, and after one that panicked there.
     model: Option<T::Model>,
     inventory: Inventory,
-    rule: Rule,
+    groups: Groups,
     slots: Vec<Option<Slot>>,
+    averages: Option<Averages>,
     plan: Plan,
     gradient_layout: Arc<Layout>,
     /// The trainable items in canonical order.
@@ -79,13 +82,12 @@ impl<T: Training> BurnTrainer<T> {
         let order = new_order(spec, spec.root_seed, data.as_ref())?;
         program::check(training.as_ref(), &hyper, data.as_ref())?;
         let files = Files::open(spec, setting)?;
-        let rule = Rule::new(&spec.optimizer);
-        let stream = hold_seeded(&devices.training, initial_seed(spec.root_seed));
-        let build = || beginning::build(training.as_ref(), &hyper, &files, &devices.training);
-        let (model, inventory) = devices.train(BUILDING, build)?;
-        drop(stream);
+        let origin =
+            Origin { training: training.as_ref(), hyper: &hyper, spec, setting, files: &files };
+        let Beginning { model, inventory, groups } = origin.begin(&devices)?;
         let slots = vec![None; inventory.items.len()];
-        let plan = Plan::new(&inventory, &rule, &slots).map_err(|error| engine(0, error))?;
+        let plan = Plan::new(&inventory, &slots).map_err(|error| engine(0, error))?;
+        let averages = spec.average.map(|average| Averages::of(average, &model, &inventory));
         let (gradient_layout, gradient_order) =
             inventory.gradients().map_err(|error| engine(0, error))?;
         let mut trainer = Self {
@@ -101,8 +103,9 @@ impl<T: Training> BurnTrainer<T> {
             #[cfg(feature = "cubecl")]
             constants: crate::grouped::Constants::default(),
             inventory,
-            rule,
+            groups,
             slots,
+            averages,
             plan,
             gradient_layout,
             gradient_order,
@@ -131,12 +134,11 @@ impl<T: Training> BurnTrainer<T> {
         Feed { samples, batches }
     }
 
-
     /// Computes the gradients and updates the model.
     fn learn(
         &mut self,
         step: u64,
-        batches: &[Batch],
+        batches: Vec<Batch>,
         variation: &Variation,
         traced: bool,
     ) -> Result<Learned, TrainerError> {
@@ -145,36 +147,62 @@ impl<T: Training> BurnTrainer<T> {
         let _stream = hold_seeded(&self.devices.training, seed);
         let devices = self.devices.clone();
         let during = format!("in step {step}");
-        devices.train(&during, || self.learn_here(step, batches, variation, traced))
+        devices.train(&during, || self.learn_here(step, batches, (variation, seed), traced))
     }
 
     fn learn_here(
         &mut self,
         step: u64,
-        batches: &[Batch],
-        variation: &Variation,
+        batches: Vec<Batch>,
+        (variation, seed): (&Variation, u64),
         traced: bool,
     ) -> Result<Learned, TrainerError> {
         let model = self.model.take().ok_or_else(|| failed(step))?;
-        let (losses, mut gradients) = self.backward(step, &model, batches)?;
-        let clipping = self.spec.clipping.filter(|_| !variation.unclipped);
-        let wanted = Wanted {
-            accumulation: self.spec.batch.accumulation,
-            norm: matches!(clipping, Some(Clipping::GlobalNorm { .. })),
-            mantissa_bits: variation.mantissa_bits,
-            devices: &self.devices,
-        };
         let devices = self.devices.clone();
+        let doing = Cell::new(Doing::Step);
+        let rate = variation.rate_or(self.learning_rate(step));
         // On a device a step keeps the same tensors whether it is traced or not, as what is
         // kept decides which kernel may write over which memory.
-        let mut prints = (traced || !devices.in_memory).then(|| Prints::new(&devices));
-        let mut squares = gradients.finish(&model, wanted, prints.as_mut());
-        let norm = || squares.norm(&self.gradient_order);
-        let mut treatment = Treatment::new(clipping, norm);
-        treatment.negate = variation.negated;
-        let rate = variation.rate_or(self.learning_rate(step));
-        self.update(rate, model, &mut gradients, treatment, prints.as_mut());
+        let prints = (traced || !devices.in_memory).then(|| Prints::new(&devices));
+        let work = Work {
+            step,
+            learning_rate: rate,
+            combination: self.spec.batch.combination,
+            variation,
+            devices: &devices,
+            inventory: &self.inventory,
+            groups: &self.groups,
+            order: &self.gradient_order,
+            slots: &mut self.slots,
+            averages: self.averages.as_mut(),
+            prints,
+            done: Done::default(),
+            during: &doing,
+        };
+        let training = self.training.clone();
+        let mut taken = Step::<T::Batch>::new(work, batches, seed);
+        let own = || {
+            let model = training.step(model, &mut taken);
+            let mut work = taken.into_work();
+            let model = work.end(model);
+            (model, work.prints, work.done)
+        };
+        let taken = program::own("", own).map_err(|error| said(error, doing.get(), step))?;
+        let (model, prints, done) = taken;
+        self.model = Some(model);
+        self.finish(step, prints, done, traced)
+    }
+
+    /// Waits for the device, and tells what a step did.
+    fn finish(
+        &mut self,
+        step: u64,
+        prints: Option<Prints>,
+        mut done: Done,
+        traced: bool,
+    ) -> Result<Learned, TrainerError> {
         self.replan(step)?;
+        let losses = done.take_losses();
         let (prints, losses) = match prints {
             Some(prints) if !traced => (Vec::new(), prints.leave(losses)),
             Some(prints) => prints.finish(
@@ -184,82 +212,50 @@ impl<T: Training> BurnTrainer<T> {
             ),
             None => (Vec::new(), print::numbers(losses)),
         };
-        let (gradient, state) = if traced { self.sort(step, prints) } else { Default::default() };
+        let (gradient, state) =
+            if traced { self.sort(step, &done.gradients, prints) } else { Default::default() };
         #[cfg(feature = "cubecl")]
         let launches = self.kernels.as_ref().and_then(Kernels::end);
         #[cfg(not(feature = "cubecl"))]
         let launches = None;
-        Ok(Learned { loss: mean(&losses), gradient, state, launches })
+        let loss = done.loss(self.spec.batch.combination, &losses);
+        Ok(Learned { loss, gradient, state, launches })
     }
 
-    /// Computes the loss of each micro-batch, and the sums of their gradients.
-    fn backward(
-        &self,
-        step: u64,
-        model: &T::Model,
-        batches: &[Batch],
-    ) -> Result<(Vec<Tensor<1>>, StepGradients), TrainerError> {
-        let mut gradients = StepGradients::new(self.inventory.items.len());
-        let mut losses = Vec::new();
-        for batch in batches {
-            let batch = BatchTensors::new(batch, &self.devices.training);
-            let during = format!("in the loss of step {step}");
-            let loss = program::own(&during, || self.training.loss(model, &batch))?;
-            let shape = loss.dims();
-            if shape != [1] {
-                let problem = format!("it has the shape {shape:?}, not [1]: take its mean");
-                return Err(TrainerError::Program { during, problem });
-            }
-            // Read once the step is under way: a GPU would wait for us meanwhile.
-            let during = format!("in the backward pass of step {step}");
-            let backward = || (loss.clone().inner(), loss.backward());
-            let (loss, found) = program::own(&during, backward)?;
-            losses.push(loss);
-            gradients.add(model, found);
-        }
-        Ok((losses, gradients))
-    }
-
-    fn update(
-        &mut self,
-        learning_rate: f64,
-        model: T::Model,
-        gradients: &mut StepGradients,
-        treatment: Treatment,
-        prints: Option<&mut Prints<'_>>,
-    ) {
-        if prints.is_some() {
-            settle(&model);
-        }
-        let mut update = Update {
-            rule: &self.rule,
-            learning_rate,
-            gradients,
-            treatment,
-            slots: &mut self.slots,
-            prints,
-            next: 0,
-        };
-        self.model = Some(model.map(&mut update));
-    }
-
-    /// Puts the fingerprints of a step's walks in canonical order: first those of
-    /// the gradients, an item each, then those of the state.
+    /// Puts the fingerprints of a step's walks in canonical order: first those of the
+    /// gradients, which `items` names, then those of the state. A parameter without a
+    /// gradient has the fingerprint of no bytes; one of several updates has that of all of
+    /// its fingerprints.
     fn sort(
         &self,
         step: u64,
-        mut gradients: Vec<Fingerprint>,
+        items: &[usize],
+        mut prints: Vec<Fingerprint>,
     ) -> (Vec<Fingerprint>, Vec<Fingerprint>) {
-        let mut state = gradients.split_off(self.inventory.items.len());
+        let mut state = prints.split_off(items.len());
         state.push(fingerprint(&(step + 1).to_le_bytes()));
-        let sorted = self.gradient_order.iter().map(|&item| gradients[item]).collect();
+        let mut by_item: BTreeMap<usize, Vec<Fingerprint>> = BTreeMap::new();
+        for (&item, print) in items.iter().zip(prints) {
+            by_item.entry(item).or_default().push(print);
+        }
+        let of_item = |item: &usize| match by_item.get(item).map_or(&[][..], Vec::as_slice) {
+            [] => fingerprint(&[]),
+            [one] => *one,
+            several => {
+                let bytes: Vec<u8> = several.iter().flat_map(|one| one.0.to_le_bytes()).collect();
+                fingerprint(&bytes)
+            }
+        };
+        let sorted = self.gradient_order.iter().map(of_item).collect();
         (sorted, self.plan.sort(state))
     }
 
     fn capture_here(&mut self, step: u64) -> Result<State, TrainerError> {
         let model = self.model.as_ref().ok_or_else(|| failed(step))?;
         settle(model);
-        let mut tensors = capture::walk(model, &self.rule, &self.slots, &self.devices);
+        let Self { inventory, groups, slots, .. } = &*self;
+        let beside = Beside { inventory, groups, slots, averages: self.averages.as_ref() };
+        let mut tensors = capture::walk(model, beside, &self.devices);
         tensors.push(step.to_le_bytes().to_vec().into());
         let state = State::new(self.plan.layout.clone(), self.plan.sort(tensors));
         let state = state.map_err(|error| engine(step, error))?;
@@ -272,21 +268,22 @@ impl<T: Training> BurnTrainer<T> {
     }
 
     fn restore_here(&mut self, state: &State) -> Result<(), TrainerError> {
-        let filled = restore::check(state, &self.inventory, &self.rule);
+        let filled = restore::check(state, &self.inventory, &self.groups);
         let filled = filled.map_err(TrainerError::Restore)?;
         let model = self.model.take().ok_or_else(|| failed(0))?;
         // A pending update would otherwise overwrite what is restored.
         settle(&model);
-        let mut restore = Restore {
-            state,
-            inventory: &self.inventory,
-            rule: &self.rule,
-            filled: &filled,
-            device: &self.devices.plain,
-            slots: Vec::new(),
-        };
-        self.model = Some(model.map(&mut restore));
-        self.slots = restore.slots;
+        let plain = &self.devices.plain;
+        let mut restore = Restore::new(state, &self.inventory, &self.groups, &filled, plain);
+        let model = model.map(&mut restore);
+        let Restore { slots, averages, problem, .. } = restore;
+        if let Some(problem) = problem {
+            return Err(TrainerError::Restore(problem));
+        }
+        (self.model, self.slots) = (Some(model), slots);
+        if let Some(kept) = &mut self.averages {
+            kept.by_item = averages;
+        }
         // What a device still has to do for this belongs to no step.
         if !self.devices.in_memory {
             let done = self.devices.plain.sync();
@@ -303,9 +300,9 @@ impl<T: Training> BurnTrainer<T> {
         let mut means: Vec<Metric> = Vec::new();
         for chunk in samples.chunks(self.spec.batch.size as usize) {
             let batch = held_out.batch(chunk);
-            let batch = BatchTensors::new(&batch, &self.devices.plain);
+            let batch = T::Batch::from_batch(batch, &self.devices.plain);
             let share = chunk.len() as f64 / samples.len() as f64;
-            let evaluate = || self.training.evaluate(&model, &batch);
+            let evaluate = || self.training.evaluate(&model, batch);
             for metric in program::own("while it evaluated", evaluate)? {
                 add_share(&mut means, metric, share);
             }
@@ -315,7 +312,7 @@ impl<T: Training> BurnTrainer<T> {
 
     fn replan(&mut self, step: u64) -> Result<(), TrainerError> {
         if !self.plan.fits(&self.slots) {
-            let plan = Plan::new(&self.inventory, &self.rule, &self.slots);
+            let plan = Plan::new(&self.inventory, &self.slots);
             self.plan = plan.map_err(|error| engine(step, error))?;
         }
         Ok(())
@@ -332,7 +329,8 @@ impl<T: Training> Trainer for BurnTrainer<T> {
     }
 
     fn learning_rate(&self, step: u64) -> f64 {
-        self.spec.learning_rate_at(step).unwrap_or(f64::NAN)
+        let own = || self.training.learning_rate(&self.hyper, step, self.spec.steps);
+        self.spec.learning_rate_at(step).unwrap_or_else(own)
     }
 
     fn declares_inputs(&self) -> bool {
@@ -342,7 +340,7 @@ impl<T: Training> Trainer for BurnTrainer<T> {
     fn vary(&mut self, step: u64, variation: &Variation) -> Result<StepTrace, TrainerError> {
         let feed = self.feed(step, variation);
         let (samples, batch) = (samples_digest(&feed.samples), Batch::digest_step(&feed.batches));
-        let learned = self.learn(step, &feed.batches, variation, true)?;
+        let learned = self.learn(step, feed.batches, variation, true)?;
         Ok(StepTrace {
             step,
             samples,
@@ -358,7 +356,7 @@ impl<T: Training> Trainer for BurnTrainer<T> {
     fn step_untraced(&mut self, step: u64) -> Result<f32, TrainerError> {
         let variation = Variation::default();
         let feed = self.feed(step, &variation);
-        Ok(self.learn(step, &feed.batches, &variation, false)?.loss)
+        Ok(self.learn(step, feed.batches, &variation, false)?.loss)
     }
 
     fn capture(&mut self, step: u64) -> Result<State, TrainerError> {
@@ -392,11 +390,14 @@ impl<T: Training> Trainer for BurnTrainer<T> {
     }
 }
 
-/// Writes pending updates of running statistics into the model's buffers: burn
-/// leaves the newest one aside until the next forward pass, and the buffers would
-/// lag by a step.
-fn settle<M: Module>(model: &M) {
-    let _ = model.valid();
+/// Says of a mistake in the program's code what the step was doing.
+fn said(error: TrainerError, doing: Doing, step: u64) -> TrainerError {
+    match error {
+        TrainerError::Program { problem, .. } => {
+            TrainerError::Program { during: doing.said(step), problem }
+        }
+        other => other,
+    }
 }
 
 fn add_share(means: &mut Vec<Metric>, metric: Metric, share: f64) {
@@ -405,11 +406,6 @@ fn add_share(means: &mut Vec<Metric>, metric: Metric, share: f64) {
         Some(mean) => mean.value += value,
         None => means.push(Metric { name: metric.name, value }),
     }
-}
-
-/// Returns the mean of the micro-batches' losses.
-fn mean(losses: &[f32]) -> f32 {
-    (losses.iter().copied().map(f64::from).sum::<f64>() / losses.len() as f64) as f32
 }
 
 fn new_order(spec: &Spec, seed: u64, data: &dyn DataSet) -> Result<DataOrder, TrainerError> {

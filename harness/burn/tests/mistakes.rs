@@ -13,7 +13,7 @@ fn model(device: &Device) -> Linear {
 }
 
 /// Takes a step with this loss; returns the complaint.
-fn mistake(loss: fn(&Linear, &BatchTensors<'_>) -> Tensor<1>) -> String {
+fn mistake(loss: fn(&Linear, &BatchTensors) -> Tensor<1>) -> String {
     let program = Burn::new(Small { model, loss });
     let mut trainer = start(&program, &spec(), 1).unwrap();
     match trainer.step(0) {
@@ -22,7 +22,7 @@ fn mistake(loss: fn(&Linear, &BatchTensors<'_>) -> Tensor<1>) -> String {
     }
 }
 
-fn output(model: &Linear, batch: &BatchTensors<'_>) -> Tensor<2> {
+fn output(model: &Linear, batch: &BatchTensors) -> Tensor<2> {
     model.forward(batch.float::<2>("x"))
 }
 
@@ -48,7 +48,7 @@ fn a_wrong_name_rank_or_shape() {
 #[test]
 fn a_model_that_cannot_be_built() {
     let model = |_: &Device| -> Linear { panic!("no width {}", 7) };
-    let loss = |model: &Linear, batch: &BatchTensors<'_>| output(model, batch).mean();
+    let loss = |model: &Linear, batch: &BatchTensors| output(model, batch).mean();
     let said = start(&Burn::new(Small { model, loss }), &spec(), 1).err().unwrap().to_string();
     assert!(said.contains("while it built the model") && said.contains("no width 7"), "{said}");
 }

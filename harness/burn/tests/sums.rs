@@ -16,7 +16,7 @@ fn model(device: &Device) -> Linear {
     LinearConfig::new(4, WIDTH).with_bias(false).init(device)
 }
 
-fn loss(model: &Linear, batch: &BatchTensors<'_>) -> Tensor<1> {
+fn loss(model: &Linear, batch: &BatchTensors) -> Tensor<1> {
     let y = batch.float::<2>("y");
     (model.forward(batch.float::<2>("x")) - y).square().mean()
 }

@@ -24,11 +24,11 @@ fn lagging(device: &Device) -> Lagging {
     Lagging { layer, average }
 }
 
-fn error(output: Tensor<2>, batch: &BatchTensors<'_>) -> Tensor<1> {
+fn error(output: Tensor<2>, batch: &BatchTensors) -> Tensor<1> {
     (output - batch.float::<2>("y")).square().mean()
 }
 
-fn lagging_loss(model: &Lagging, batch: &BatchTensors<'_>) -> Tensor<1> {
+fn lagging_loss(model: &Lagging, batch: &BatchTensors) -> Tensor<1> {
     let kept = model.average.value_sync();
     let weight = model.layer.weight.val();
     let next = kept.clone().mul_scalar(0.9) + weight.detach().mul_scalar(0.1);
@@ -73,7 +73,7 @@ fn mixed(device: &Device) -> Mixed {
     }
 }
 
-fn mixed_loss(model: &Mixed, batch: &BatchTensors<'_>) -> Tensor<1> {
+fn mixed_loss(model: &Mixed, batch: &BatchTensors) -> Tensor<1> {
     let x = batch.float::<2>("x").select(1, model.places.val());
     let mut hidden = model.input.forward(x.clone()) + model.twin.forward(x).tanh();
     hidden = model.norm.forward(model.frozen.forward(hidden));

@@ -38,6 +38,9 @@ pub struct Setting {
     /// fresh recording has none. One that fits no kernel of the engine is left
     /// out: what [`Trainer::selections`] then says is compared with it.
     pub selections: Arc<Vec<KernelSelection>>,
+    /// The final state of the recording that the spec starts from, checked against the
+    /// commitment that it names.
+    pub start: Option<Arc<State>>,
 }
 
 impl Setting {
@@ -49,6 +52,7 @@ impl Setting {
             data_dir: PathBuf::new(),
             attack: None,
             selections: Arc::default(),
+            start: None,
         }
     }
 }

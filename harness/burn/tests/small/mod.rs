@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use reenact_burn::{BatchTensors, Burn, Column, Files, InMemory, Training};
+use reenact_burn::{BatchTensors, Burn, Column, Files, InMemory, Loss, Training};
 use reenact_core::data::DataSet;
 use reenact_core::digest::Digest;
 use reenact_core::format::{Environment, ReadRun};
@@ -23,7 +23,7 @@ use reenact_core::verify::{
 /// A program made of two functions.
 pub struct Small<M> {
     pub model: fn(&Device) -> M,
-    pub loss: fn(&M, &BatchTensors<'_>) -> Tensor<1>,
+    pub loss: fn(&M, &BatchTensors) -> Tensor<1>,
 }
 
 #[derive(Clone, serde::Deserialize)]
@@ -31,6 +31,7 @@ pub struct Hyper {}
 
 impl<M: Module + 'static> Training for Small<M> {
     type Model = M;
+    type Batch = BatchTensors;
     type Hyper = Hyper;
 
     fn name(&self) -> &str {
@@ -62,8 +63,8 @@ impl<M: Module + 'static> Training for Small<M> {
         true
     }
 
-    fn loss(&self, model: &M, batch: &BatchTensors<'_>) -> Tensor<1> {
-        (self.loss)(model, batch)
+    fn loss(&self, model: &M, batch: BatchTensors) -> Loss {
+        (self.loss)(model, &batch).into()
     }
 }
 

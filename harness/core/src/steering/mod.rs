@@ -14,6 +14,8 @@ mod uniform;
 
 pub use order::{DataOrder, OrderError, SAMPLES_MAX};
 pub use phase::Phase;
+/// The generator of every stream, and the traits by which it is drawn from.
+pub use rand_chacha::{ChaCha20Rng, rand_core};
 pub use schedule::LearningRate;
-pub use seed::{initial_seed, step_seed};
+pub use seed::{host_stream, initial_seed, step_seed};
 pub(crate) use uniform::{keyed_stream, shuffle_prefix};

@@ -1,6 +1,9 @@
 //! Seeds of the random streams.
 
+use rand_chacha::ChaCha20Rng;
+
 use crate::digest::{Digest, Hasher};
+use crate::steering::uniform::keyed_stream;
 
 /// Returns the seed of the stream that draws the initial weights.
 pub fn initial_seed(root_seed: u64) -> u64 {
@@ -11,6 +14,12 @@ pub fn initial_seed(root_seed: u64) -> u64 {
 /// with it before every step, so that a replay may start anywhere.
 pub fn step_seed(root_seed: u64, step: u64) -> u64 {
     first_u64(Hasher::new("reenact v1 step seed").u64(root_seed).u64(step).finish())
+}
+
+/// Opens the stream of random numbers that a program draws on the host in the step of this
+/// seed: for augmentation and samplers.
+pub fn host_stream(step_seed: u64) -> ChaCha20Rng {
+    keyed_stream(Hasher::new("reenact v1 host stream").u64(step_seed).finish())
 }
 
 fn first_u64(digest: Digest) -> u64 {

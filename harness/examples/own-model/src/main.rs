@@ -7,8 +7,8 @@ use std::{process::ExitCode, sync::Arc};
 
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
-use burn::tensor::{Device, Tensor, activation::tanh};
-use reenact_burn::{BatchTensors, Burn, Column, InMemory, Training};
+use burn::tensor::{Device, activation::tanh};
+use reenact_burn::{BatchTensors, Burn, Column, InMemory, Loss, Training};
 use reenact_core::data::DataSet;
 use reenact_core::{spec::Spec, state::DType, trainer::Setting, trainer::TrainerError};
 
@@ -28,6 +28,7 @@ struct Cubic;
 
 impl Training for Cubic {
     type Model = Curve;
+    type Batch = BatchTensors;
     type Hyper = Hyper;
 
     fn name(&self) -> &str {
@@ -59,9 +60,9 @@ impl Training for Cubic {
         true
     }
 
-    fn loss(&self, model: &Curve, batch: &BatchTensors<'_>) -> Tensor<1> {
+    fn loss(&self, model: &Curve, batch: BatchTensors) -> Loss {
         let y = model.output.forward(tanh(model.hidden.forward(batch.float::<2>("x"))));
-        (y - batch.float::<2>("y")).square().mean_dim(0).flatten(0, 1)
+        (y - batch.float::<2>("y")).square().mean_dim(0).flatten::<1>(0, 1).into()
     }
 }
 
