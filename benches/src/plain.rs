@@ -44,7 +44,7 @@ impl<'a, T: Training> Plain<'a, T> {
         let mut sum = 0.0;
         let samples = self.order.samples(step);
         for samples in self.spec.micro_batches(step, samples) {
-            let batch = self.data.batch(samples);
+            let batch = self.data.batch(samples).expect("data in memory");
             let batch = T::Batch::from_batch(batch, &self.device);
             let loss = self.training.loss(&model, batch).into_value();
             sum += read(&loss);

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::LazyLock;
 
-use reenact_core::data::{Batch, BatchTensor, DataSet};
+use reenact_core::data::{Batch, BatchTensor, DataError, DataSet};
 use reenact_core::digest::{Digest, Hasher};
 use reenact_core::state::DType;
 
@@ -86,20 +86,20 @@ impl DataSet for Cicero {
         ((self.tokens.len() - self.context - 1) / self.stride + 1) as u64
     }
 
-    fn batch(&self, samples: &[u32]) -> Batch {
+    fn batch(&self, samples: &[u32]) -> Result<Batch, DataError> {
         let tensor = |name, offset| BatchTensor {
             name,
             dtype: DType::U8,
             shape: vec![samples.len(), self.context],
             bytes: self.windows(samples, offset),
         };
-        Batch { tensors: vec![tensor("tokens", 0), tensor("targets", 1)] }
+        Ok(Batch { tensors: vec![tensor("tokens", 0), tensor("targets", 1)] })
     }
 
-    fn digest(&self) -> Digest {
+    fn digest(&self) -> Result<Digest, DataError> {
         let mut hasher = Hasher::new("reenact v1 data cicero");
         hasher.bytes(&VOCABULARY).bytes(&self.tokens);
-        hasher.u64(self.context as u64).u64(self.stride as u64).finish()
+        Ok(hasher.u64(self.context as u64).u64(self.stride as u64).finish())
     }
 }
 
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn targets_are_the_next_characters() {
         let data = Cicero::training(8).unwrap();
-        let batch = data.batch(&[0, 3]);
+        let batch = data.batch(&[0, 3]).unwrap();
         let text = |bytes: &[u8]| -> String {
             bytes.iter().map(|token| VOCABULARY[usize::from(*token)] as char).collect()
         };
@@ -122,7 +122,7 @@ mod tests {
     fn the_last_window_ends_with_the_text() {
         for data in [Cicero::training(64).unwrap(), Cicero::held_out(64).unwrap()] {
             let last = data.len() as u32 - 1;
-            assert_eq!(data.batch(&[last]).tensors[1].bytes.len(), 64);
+            assert_eq!(data.batch(&[last]).unwrap().tensors[1].bytes.len(), 64);
             assert!((u64::from(last) + 1) * data.stride as u64 + 64 + 1 > data.tokens.len() as u64);
         }
     }

@@ -103,7 +103,7 @@ pub(crate) fn check_brightest(brightest: f64) -> Result<(), String> {
 
 /// Checks that the images are squares of this side.
 pub(crate) fn check_side(data: &dyn DataSet, side: usize) -> Result<(), String> {
-    let sample = data.batch(&[0]);
+    let sample = data.batch(&[0]).map_err(|error| error.to_string())?;
     let shape = sample.tensors.first().map_or(&[][..], |images| &images.shape);
     if shape == [1, side, side] {
         return Ok(());

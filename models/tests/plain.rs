@@ -58,7 +58,7 @@ fn plain<T: Training>(training: &T, spec: &Spec, hyper: &T::Hyper) -> Vec<Vec<u8
     bytes(&model);
     for step in 0..STEPS {
         device.seed(step_seed(spec.root_seed, step));
-        let batch = data.batch(order.samples(step));
+        let batch = data.batch(order.samples(step)).unwrap();
         let loss = training.loss(&model, T::Batch::from_batch(batch, &device)).into_value();
         let gradients = GradientsParams::from_grads(loss.backward(), &model);
         model = optimizer.step(spec.learning_rate_at(step).unwrap(), model, gradients);

@@ -70,8 +70,7 @@ fn the_trace_names_what_was_consumed() {
     let mut order = spec.data_order().unwrap();
     let samples = order.samples(5);
     assert_eq!(trace.samples, reenact_core::data::samples_digest(samples));
-    let batches: Vec<_> =
-        spec.micro_batches(5, samples).map(|samples| data.batch(samples)).collect();
+    let batches: Vec<_> = data.batches(spec.micro_batches(5, samples)).unwrap();
     assert_eq!(batches.len() as u64, spec.batch.accumulation);
     assert_eq!(trace.batch, Batch::digest_step(&batches));
     let rate = spec.learning_rate_at(5).unwrap();

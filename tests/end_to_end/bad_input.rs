@@ -31,10 +31,10 @@ fn specs_that_cannot_be() {
         (&[("samples = 64", "samples = 0")], &["`data.samples`: 0 is out of range: 1 to"]),
         (&[("samples = 64", "samples = 65")], &["has 64 training samples", "declares 65"]),
         (&[("every = 10", "every = 61")], &["`checkpoint_every`", "1 to 60"]),
-        (&[("format = 1", "format = 2")], &["format = 2", "reads format 1"]),
+        (&[("format = 1", "format = 3")], &["format = 3", "reads formats 1 to 2"]),
         (&[("momentum = 0.9", "momentum = 1.5")], &["`optimizer.momentum`", "below 1"]),
         (&[("peak = 0.05", "peak = nan")], &["`learning_rate.peak`"]),
-        (&[("kind = \"sgd\"", "kind = \"sdg\"")], &["sdg", "adamw"]),
+        (&[("kind = \"sgd\"", "kind = \"sdg\"")], &["sdg", "`sgd`"]),
         (&[("weight_decay = 0.0", "weight_decay = 0.0\nbeta = 1.0")], &["beta"]),
         (
             &[("[program]\nname = \"toy-plane\"", "[program]\nname = \"toy-plan\"")],
@@ -43,6 +43,7 @@ fn specs_that_cannot_be() {
         (&[("toy-points", "points")], &["points", "toy-points"]),
         (&[("bdfc", "bdfd")], &["toy-points", "bdfd", "digest"]),
         (&[("segments = 3", "segments = 0")], &["`sampling.segments`"]),
+        (&[("size = 8", "size = 8\nlast = \"kept\"")], &["`batch` came with format 2"]),
         (&[("name = \"toy-plane\"\nroot", "name = \"../x\"\nroot")], &["`name`", "no name"]),
     ];
     for (replace, says) in cases {

@@ -19,6 +19,7 @@ use crate::event::{Event, Observer, Phase, Silent};
 use crate::executor::Executor;
 use crate::failure::Failure;
 use crate::memory::Memory;
+use crate::model;
 use crate::programs::Programs;
 use crate::replays::Replays;
 use crate::request::Request;
@@ -32,6 +33,8 @@ pub fn audit(
     observer: &dyn Observer,
 ) -> Result<Report, Failure> {
     let store = Directory::open(&request.run)?;
+    let open = |file| Ok::<_, Failure>((file, model::open(file)?));
+    let given = request.model.as_deref().map(open).transpose()?;
     let mut memory = request.remembering.open(&request.run, request.at_seconds, observer)?;
     let mut examination = examined(&store, request.so_far, request.signers.as_ref(), observer);
     request.expected.iter().for_each(|expected| examination.expect(expected));
@@ -58,6 +61,10 @@ pub fn audit(
         report = report.doubted(doubt);
     }
     report.note_ledger(memory.problem());
+    if let Some((file, given)) = given {
+        // Where the recording cannot be read, the verdict says so.
+        report.model_file = model::compare(&request.run, file, &given).ok();
+    }
     Ok(report.finished())
 }
 
@@ -191,10 +198,10 @@ impl Bench<'_> {
         recording: &Recording<'_>,
         findings: &mut Vec<Finding>,
     ) -> Result<Environment, Failure> {
-        let setting = self.request.device.setting(&recording.spec, 1, None);
+        let mut setting = self.request.device.setting(&recording.spec, 1, None);
         let program: &dyn Program = self.programs.find(&recording.spec.program.name)?;
         let auditor = environment_of(program.engine(&setting)?)?;
-        let data = open_data(program, &recording.spec, &setting)?;
+        let data = open_data(program, &recording.spec, &mut setting)?;
         let total = recording.steps();
         self.observer.hear(Event::Begun { phase: Phase::Deriving, total, segments: None });
         let mut at = |done| self.observer.hear(Event::At { done, total });

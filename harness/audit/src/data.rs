@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use reenact_core::data::DataSet;
 use reenact_core::spec::Spec;
-use reenact_core::trainer::{Engine, Program, Setting};
+use reenact_core::trainer::{Engine, Program, Setting, TrainerError};
 
 use crate::failure::Failure;
+use crate::start;
 
 /// Describes the engine, which has to be of the class that the spec declares.
 pub fn engine(program: &dyn Program, spec: &Spec, setting: &Setting) -> Result<Engine, Failure> {
@@ -20,12 +21,14 @@ pub fn engine(program: &dyn Program, spec: &Spec, setting: &Setting) -> Result<E
     Err(Failure::usage(message).hint("give a --device of that class, or change the spec"))
 }
 
-/// Opens the data set of a spec and checks that it is the declared one.
+/// Opens the data set of a spec and checks that it is the declared one. The setting gets
+/// the state that the spec starts from.
 pub fn open_data(
     program: &dyn Program,
     spec: &Spec,
-    setting: &Setting,
+    setting: &mut Setting,
 ) -> Result<Arc<dyn DataSet>, Failure> {
+    setting.start = start::final_state(spec, setting)?;
     let data = program.data(spec, setting)?;
     if data.len() != spec.data.samples {
         let message = format!(
@@ -34,11 +37,14 @@ pub fn open_data(
             data.len(),
             spec.data.samples
         );
-        return Err(Failure::usage(message).hint("correct `samples` under [data] in the spec"));
+        return Err(Failure::usage(message)
+            .hint("correct `samples` under [data] in the spec; `data digest SPEC --write` does"));
     }
     // Without one, the samples lie in files whose pieces are checked as they are read.
     let Some(declared) = spec.data.digest else { return Ok(data) };
-    let digest = data.digest();
+    let digest = data.digest().map_err(|problem| {
+        Failure::from(TrainerError::Data { name: spec.data.name.clone(), problem: problem.0 })
+    })?;
     if digest == declared {
         return Ok(data);
     }
@@ -46,6 +52,8 @@ pub fn open_data(
         "data set `{}`: its digest is {digest}; the spec declares {declared}",
         spec.data.name
     );
-    Err(Failure::usage(message)
-        .hint("another version of the data, or a wrong `digest` under [data] in the spec"))
+    Err(Failure::usage(message).hint(
+        "another version of the data, or a wrong `digest` under [data] in the spec; \
+         `data digest SPEC --write` declares the data that are here",
+    ))
 }

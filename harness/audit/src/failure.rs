@@ -121,6 +121,7 @@ impl From<TrainerError> for Failure {
             | TrainerError::Attack(_)
             | TrainerError::AttackSteps { .. } => Self::usage(error),
             TrainerError::Device { .. }
+            | TrainerError::Samples { .. }
             | TrainerError::Restore(_)
             | TrainerError::Engine { .. } => Self::inconclusive(error),
         }

@@ -34,6 +34,8 @@ pub struct Request {
     pub at_seconds: Option<u64>,
     /// Where segments are replayed.
     pub device: Device,
+    /// A file that may be the run's model.
+    pub model: Option<PathBuf>,
     /// Whether the causes of divergences are sought.
     pub explains: bool,
     /// What replays do otherwise than they should: for a drill alone.
@@ -55,6 +57,7 @@ impl Request {
             remembering: Remembering::Nothing,
             at_seconds: None,
             device,
+            model: None,
             explains: true,
             sabotage: None,
         }

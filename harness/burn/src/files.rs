@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Read;
 
-use reenact_core::spec::{Spec, digest_of_file};
+use reenact_core::spec::Spec;
 use reenact_core::trainer::{Setting, TrainerError};
 
 /// Limits all declared files together: they are held in memory.
@@ -27,7 +27,7 @@ impl Files {
             let path = setting.data_dir.join(name);
             let content = read(&path, left)
                 .map_err(|problem| refuse(format!("{}: {problem}", path.display())))?;
-            let found = digest_of_file(&content);
+            let found = spec.digest_of_file(&content);
             if found != *declared {
                 let problem = format!(
                     "{} has the digest {found}; the spec declares {declared} under [files]",
@@ -67,6 +67,8 @@ fn read(path: &std::path::Path, bytes_max: u64) -> Result<Vec<u8>, String> {
 
 #[cfg(test)]
 mod tests {
+    use reenact_core::spec::digest_of_file;
+
     use super::*;
 
     #[test]

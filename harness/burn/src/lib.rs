@@ -42,6 +42,8 @@ mod group;
 mod grouped;
 mod influence;
 mod inventory;
+#[cfg(feature = "dataset")]
+mod items;
 #[cfg(feature = "cubecl")]
 mod kernels;
 mod large;
@@ -55,6 +57,8 @@ mod restore;
 mod rule;
 mod step;
 mod stream;
+#[cfg(feature = "train")]
+mod supervised;
 mod thread;
 mod trainer;
 mod training;
@@ -63,10 +67,14 @@ mod work;
 
 pub use batch::{BatchTensors, Field, IntoTensors, TensorBatch};
 pub use files::Files;
+#[cfg(feature = "dataset")]
+pub use items::{Items, Opened};
 pub use loss::Loss;
 pub use memory::{Column, InMemory};
 pub use program::Burn;
 pub use step::Step;
+#[cfg(feature = "train")]
+pub use supervised::{Measured, Supervised};
 pub use trainer::BurnTrainer;
 pub use training::Training;
 

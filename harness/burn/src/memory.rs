@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use reenact_core::data::{Batch, BatchTensor, DataSet};
+use reenact_core::data::{Batch, BatchTensor, DataError, DataSet};
 use reenact_core::digest::{Digest, Hasher};
 use reenact_core::state::DType;
 
@@ -72,11 +72,11 @@ impl DataSet for InMemory {
         self.samples as u64
     }
 
-    fn batch(&self, samples: &[u32]) -> Batch {
-        Batch { tensors: self.columns.iter().map(|column| column.gather(samples)).collect() }
+    fn batch(&self, samples: &[u32]) -> Result<Batch, DataError> {
+        Ok(Batch { tensors: self.columns.iter().map(|column| column.gather(samples)).collect() })
     }
 
-    fn digest(&self) -> Digest {
+    fn digest(&self) -> Result<Digest, DataError> {
         let mut hasher = Hasher::new("reenact v1 data in memory");
         hasher.u64(self.columns.len() as u64);
         for column in &self.columns {
@@ -87,7 +87,7 @@ impl DataSet for InMemory {
             }
             hasher.bytes(&column.bytes);
         }
-        hasher.finish()
+        Ok(hasher.finish())
     }
 }
 
@@ -103,7 +103,7 @@ mod tests {
     fn gathers_samples_in_the_asked_order() {
         let columns =
             vec![column("images", &[2], &[0, 1, 2, 3, 4, 5]), column("labels", &[], &[7, 8, 9])];
-        let batch = InMemory::new(columns).unwrap().batch(&[2, 0]);
+        let batch = InMemory::new(columns).unwrap().batch(&[2, 0]).unwrap();
         assert_eq!(batch.tensors[0].bytes, [4, 5, 0, 1]);
         assert_eq!(batch.tensors[0].shape, [2, 2]);
         assert_eq!(batch.tensors[1].bytes, [9, 7]);

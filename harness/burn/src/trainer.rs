@@ -125,13 +125,17 @@ impl<T: Training> BurnTrainer<T> {
     }
 
     /// Gathers the samples of a step and its micro-batches.
-    fn feed(&mut self, step: u64, variation: &Variation) -> Feed {
+    fn feed(&mut self, step: u64, variation: &Variation) -> Result<Feed, TrainerError> {
         let derived = || self.order.samples(step).to_vec();
         let samples = variation.samples.clone().unwrap_or_else(derived);
-        let micro_batches = self.spec.micro_batches(step, &samples);
-        let batches = || micro_batches.map(|samples| self.data.batch(samples)).collect();
-        let batches = variation.batches.clone().unwrap_or_else(batches);
-        Feed { samples, batches }
+        let derived = || self.data.batches(self.spec.micro_batches(step, &samples));
+        let batching = format!("while it made the batch of step {step}");
+        let batches = match variation.batches.clone() {
+            Some(batches) => batches,
+            None => program::own(&batching, derived)?
+                .map_err(|problem| TrainerError::Samples { step, problem })?,
+        };
+        Ok(Feed { samples, batches })
     }
 
     /// Computes the gradients and updates the model.
@@ -299,7 +303,10 @@ impl<T: Training> BurnTrainer<T> {
         let samples: Vec<u32> = (0..held_out.len() as u32).collect();
         let mut means: Vec<Metric> = Vec::new();
         for chunk in samples.chunks(self.spec.batch.size as usize) {
-            let batch = held_out.batch(chunk);
+            let batch = held_out.batch(chunk).map_err(|problem| TrainerError::Data {
+                name: "held out".into(),
+                problem: problem.to_string(),
+            })?;
             let batch = T::Batch::from_batch(batch, &self.devices.plain);
             let share = chunk.len() as f64 / samples.len() as f64;
             let evaluate = || self.training.evaluate(&model, batch);
@@ -338,7 +345,7 @@ impl<T: Training> Trainer for BurnTrainer<T> {
     }
 
     fn vary(&mut self, step: u64, variation: &Variation) -> Result<StepTrace, TrainerError> {
-        let feed = self.feed(step, variation);
+        let feed = self.feed(step, variation)?;
         let (samples, batch) = (samples_digest(&feed.samples), Batch::digest_step(&feed.batches));
         let learned = self.learn(step, feed.batches, variation, true)?;
         Ok(StepTrace {
@@ -355,7 +362,7 @@ impl<T: Training> Trainer for BurnTrainer<T> {
 
     fn step_untraced(&mut self, step: u64) -> Result<f32, TrainerError> {
         let variation = Variation::default();
-        let feed = self.feed(step, &variation);
+        let feed = self.feed(step, &variation)?;
         Ok(self.learn(step, feed.batches, &variation, false)?.loss)
     }
 

@@ -5,6 +5,7 @@
 //! flipped label shows without training anything.
 
 use std::fmt;
+use std::slice::Chunks;
 
 use crate::digest::{Digest, Hasher};
 use crate::state::{DType, fingerprint};
@@ -77,8 +78,27 @@ pub trait DataSet: Send + Sync + fmt::Debug {
     }
 
     /// Builds the batch of the given samples. Every number is below `len`.
-    fn batch(&self, samples: &[u32]) -> Batch;
+    ///
+    /// # Errors
+    /// That they cannot be read.
+    fn batch(&self, samples: &[u32]) -> Result<Batch, DataError>;
 
     /// Returns the digest over every sample, which the spec pins.
-    fn digest(&self) -> Digest;
+    ///
+    /// # Errors
+    /// That they cannot be read.
+    fn digest(&self) -> Result<Digest, DataError>;
+
+    /// Builds the batches of several micro-batches.
+    ///
+    /// # Errors
+    /// That they cannot be read.
+    fn batches(&self, micro_batches: Chunks<'_, u32>) -> Result<Vec<Batch>, DataError> {
+        micro_batches.map(|samples| self.batch(samples)).collect()
+    }
 }
+
+/// Says why samples cannot be read: the file and what is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct DataError(pub String);

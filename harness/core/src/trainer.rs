@@ -12,7 +12,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::attack::InRunAttack;
-use crate::data::DataSet;
+use crate::data::{DataError, DataSet};
 use crate::digest::Digest;
 use crate::format::KernelSelection;
 use crate::machine::{DeviceReport, Influence, Kernels, OperationProbe};
@@ -275,6 +275,14 @@ pub enum TrainerError {
         name: String,
         /// What is wrong and what to do.
         problem: String,
+    },
+    /// Samples cannot be read.
+    #[error("the samples of step {step} cannot be read: {problem}")]
+    Samples {
+        /// The step.
+        step: u64,
+        /// What is wrong and what to do.
+        problem: DataError,
     },
     /// The device does not exist or cannot be used.
     #[error("device `{name}`: {problem}")]

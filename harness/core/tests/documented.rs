@@ -12,7 +12,7 @@ const SPEC: &str = include_str!("../../../replay-specs/toy-plane.toml");
 fn the_payload_of_step_0_is_what_the_toy_records() {
     let (spec, setting) = (Spec::parse(SPEC).unwrap(), Setting::new("cpu", 1));
     let data = Toy.data(&spec, &setting).unwrap();
-    let digest = data.digest().short();
+    let digest = data.digest().unwrap().short();
     let trace = Toy.start(&spec, data, &setting).unwrap().step(0).unwrap();
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let prints = |prints: &[Fingerprint]| {

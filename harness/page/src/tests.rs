@@ -136,6 +136,7 @@ pub(super) fn report() -> Report {
         trusted_builds: None,
         class_differences: Vec::new(),
         build_differences: Vec::new(),
+        model_file: None,
         doubt: None,
         advice: vec![Advice::Close { id: HOSTILE.into() }, Advice::Resume],
         controls: vec![replay(3, None)],

@@ -18,7 +18,9 @@ pub(crate) fn declared(spec: &Spec) -> Result<(), TrainerError> {
     if known && plain {
         return Ok(());
     }
-    let problem = "this program knows only `sgd` without nesterov, weight decay and clipping, and \
-                   no groups, average, start, other precision or combination of micro-batches";
-    Err(TrainerError::Hyperparameter(problem.into()))
+    Err(TrainerError::Hyperparameter(format!(
+        "`optimizer.kind = {:?}`: this program knows only `sgd` without nesterov, weight decay and \
+         clipping, and no groups, average, start, other precision or combination of micro-batches",
+        spec.optimizer.kind()
+    )))
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use crate::check;
 use crate::device::ToyDevice;
 use crate::unsteady::{self, Unsteadiness};
-use reenact_core::data::{Batch, BatchTensor, DataSet, samples_digest};
+use reenact_core::data::{Batch, BatchTensor, DataError, DataSet, samples_digest};
 use reenact_core::digest::{Digest, Hasher};
 use reenact_core::format::KernelSelection;
 use reenact_core::machine::{DeviceReport, Kernels, OperationOutcome, OperationProbe};
@@ -193,26 +193,23 @@ impl DataSet for Points {
         SAMPLES.into()
     }
 
-    fn batch(&self, samples: &[u32]) -> Batch {
+    fn batch(&self, samples: &[u32]) -> Result<Batch, DataError> {
         let points = samples.iter().map(|&sample| Self::point(sample));
         let (features, targets): (Vec<_>, Vec<_>) = points.unzip();
         let tensor = |name, shape, bytes| BatchTensor { name, dtype: DType::F32, shape, bytes };
         let features = to_bytes(&features.concat());
-        Batch {
-            tensors: vec![
-                tensor("features", vec![samples.len(), FEATURES], features),
-                tensor("labels", vec![samples.len()], to_bytes(&targets)),
-            ],
-        }
+        let features = tensor("features", vec![samples.len(), FEATURES], features);
+        let labels = tensor("labels", vec![samples.len()], to_bytes(&targets));
+        Ok(Batch { tensors: vec![features, labels] })
     }
 
-    fn digest(&self) -> Digest {
+    fn digest(&self) -> Result<Digest, DataError> {
         let all: Vec<u32> = (0..SAMPLES).collect();
         let mut hasher = Hasher::new("reenact v1 data toy");
-        for tensor in self.batch(&all).tensors {
+        for tensor in self.batch(&all)?.tensors {
             hasher.bytes(&tensor.bytes);
         }
-        hasher.finish()
+        Ok(hasher.finish())
     }
 }
 
@@ -281,12 +278,17 @@ impl ToyTrainer {
         Ok(Self { spec, data, device, order, weight, bias, velocity: None, layouts, kernel })
     }
 
-    fn batches(&mut self, step: u64, variation: &Variation) -> (Digest, Vec<Batch>) {
+    fn batches(
+        &mut self,
+        step: u64,
+        variation: &Variation,
+    ) -> Result<(Digest, Vec<Batch>), TrainerError> {
         let derived = || self.order.samples(step).to_vec();
         let samples = variation.samples.clone().unwrap_or_else(derived);
-        let micro_batches = self.spec.micro_batches(step, &samples);
-        let batches = || micro_batches.map(|part| self.data.batch(part)).collect();
-        (samples_digest(&samples), variation.batches.clone().unwrap_or_else(batches))
+        let derived = || self.data.batches(self.spec.micro_batches(step, &samples));
+        let batches = variation.batches.clone().map_or_else(derived, Ok);
+        let batches = batches.map_err(|problem| TrainerError::Samples { step, problem })?;
+        Ok((samples_digest(&samples), batches))
     }
 
     /// Returns the summed loss and the gradient of weight and bias.
@@ -368,7 +370,7 @@ impl Trainer for ToyTrainer {
     }
 
     fn vary(&mut self, step: u64, variation: &Variation) -> Result<StepTrace, TrainerError> {
-        let (samples, batches) = self.batches(step, variation);
+        let (samples, batches) = self.batches(step, variation)?;
         let declared = self.learning_rate(step);
         let derived = step_seed(self.spec.root_seed, step);
         let seed = variation.stream_seed.unwrap_or(derived);

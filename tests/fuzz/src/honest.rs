@@ -41,7 +41,7 @@ pub static DATA: LazyLock<Arc<dyn DataSet>> = LazyLock::new(|| {
 });
 
 /// Digest of its data set, which takes a while to compute.
-pub static DATA_DIGEST: LazyLock<Digest> = LazyLock::new(|| DATA.digest());
+pub static DATA_DIGEST: LazyLock<Digest> = LazyLock::new(|| DATA.digest().expect("they are in memory"));
 
 fn setting() -> Setting {
     Setting::new("cpu", 1)

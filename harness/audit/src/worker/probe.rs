@@ -21,8 +21,8 @@ pub fn rehearsals(
     task: &Rehearse,
     step: &mut dyn FnMut(u64),
 ) -> Result<Vec<Rehearsal>, Failure> {
-    let Subject { spec, setting, program } = Subject::of(programs, task)?;
-    let data = open_data(program, &spec, &setting)?;
+    let Subject { spec, mut setting, program } = Subject::of(programs, task)?;
+    let data = open_data(program, &spec, &mut setting)?;
     let mut start = |pinned: &[KernelSelection]| {
         let setting = Setting { selections: Arc::new(pinned.to_vec()), ..setting.clone() };
         program.start(&spec, data.clone(), &setting)
@@ -53,8 +53,8 @@ pub(super) fn measure(
     task: &Rehearse,
     step: &mut dyn FnMut(u64),
 ) -> Result<Message, Failure> {
-    let Subject { spec, setting, program } = Subject::of(programs, task)?;
-    let data = open_data(program, &spec, &setting)?;
+    let Subject { spec, mut setting, program } = Subject::of(programs, task)?;
+    let data = open_data(program, &spec, &mut setting)?;
     let mut trainer = program.start(&spec, data, &setting)?;
     Ok(Message::Costed(Cost::measure(trainer.as_mut(), &spec, task.steps, step)?))
 }

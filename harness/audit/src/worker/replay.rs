@@ -109,9 +109,9 @@ fn with_trainer(
         return Ok(changed(&"its commitment is another one"));
     }
     let spec = &recording.spec;
-    let setting = task.setting(&recording)?;
+    let mut setting = task.setting(&recording)?;
     let program = programs.find(&spec.program.name)?;
-    let data = open_data(program, spec, &setting)?;
+    let data = open_data(program, spec, &mut setting)?;
     if let Some(refused) = too_large(program, &recording, data.as_ref(), &setting)? {
         return Ok(refused);
     }

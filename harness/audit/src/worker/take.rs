@@ -29,7 +29,7 @@ pub(super) fn take(
     setting.selections = Arc::new(task.selections.clone());
     let program = programs.find(&spec.program.name)?;
     let environment = environment_of(engine(program, &spec, &setting)?)?;
-    let data = open_data(program, &spec, &setting)?;
+    let data = open_data(program, &spec, &mut setting)?;
     let trainer = start(program, &spec, data, &setting)?;
     let folder = Path::new(&task.folder);
     let mut store = match task.goes_on {

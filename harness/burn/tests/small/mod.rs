@@ -7,6 +7,7 @@ use std::sync::Arc;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use reenact_burn::{BatchTensors, Burn, Column, Files, InMemory, Loss, Training};
+use reenact_core::attack::{self, InRunAttack};
 use reenact_core::data::DataSet;
 use reenact_core::digest::Digest;
 use reenact_core::format::{Environment, ReadRun};
@@ -126,6 +127,25 @@ pub fn record<M: Module + 'static>(
         while !recorder.is_done() {
             recorder.advance().unwrap();
         }
+    }
+    recorder.finish().unwrap();
+    run
+}
+
+/// Records a whole run into which an attack is planted.
+pub fn record_attacked<M: Module + 'static>(
+    program: &Burn<Small<M>>,
+    spec: &Spec,
+    attack: &InRunAttack,
+) -> MemoryRun {
+    let mut run = MemoryRun::default();
+    let setting = Setting { attack: Some(attack.clone()), ..Setting::new("cpu", 1) };
+    let data = program.data(spec, &setting).unwrap();
+    let begun = attack::start(program, spec, data, &setting).unwrap();
+    let mut recorder =
+        Recorder::start(&mut run, spec.clone(), begun, environment(program)).unwrap();
+    while !recorder.is_done() {
+        recorder.advance().unwrap();
     }
     recorder.finish().unwrap();
     run

@@ -33,6 +33,7 @@ Examples:
   reenact audit runs/cnn --trusted-builds builds --require independent
                                                   by a build of your own people, not the
                                                   one that trained
+  reenact audit runs/cnn --model cnn.safetensors  is this file the model of that run?
   reenact audit runs/cnn --beacon drand --beacon-round 5123456 --beacon-value 8f31c2
   reenact audit runs/cnn --sample 4 --nonce \"$NONCE\" --json
                                                   draw again what a report drew";
@@ -64,6 +65,10 @@ pub(crate) struct Arguments {
     device: DeviceOptions,
     #[command(flatten)]
     workers: Workers,
+    /// Say, besides, whether FILE (safetensors) is the model of this run, tensor by tensor; one
+    /// that is not the model of its end exits with 1
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
     /// Do not seek the causes of divergences
     #[arg(long)]
     no_explain: bool,
@@ -94,7 +99,9 @@ pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
         let problem = Failure::inconclusive(problem);
         output::note(format_args!("{} {}", styled(BOLD, "note:"), problem.said()));
     }
+    let other_model = report.model_file.as_ref().is_some_and(|model| !model.is_final());
     Ok(match report.verdict {
+        Verdict::Match { .. } if other_model => exit::DIVERGENT,
         Verdict::Match { .. } => exit::MATCH,
         Verdict::Divergent => exit::DIVERGENT,
         Verdict::Inconclusive => exit::INCONCLUSIVE,
@@ -121,6 +128,7 @@ impl Arguments {
             trusted_builds,
             required: self.requirement.independence(),
             remembering: self.remembering.place(),
+            model: self.model.clone(),
             explains: !self.no_explain,
             ..Request::of_all(&self.run, self.device.device())
         })

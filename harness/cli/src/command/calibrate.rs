@@ -143,13 +143,13 @@ fn record_and_take(
     };
     let device = Device { device: Some(recorded_on.clone()), ..arguments.device.device() };
     let spec = device.declare(spec);
-    let setting = device.setting(&spec, RECORDING_THREADS, None);
+    let mut setting = device.setting(&spec, RECORDING_THREADS, None);
     let program = app.known().find(&spec.program.name)?;
     let engine = engine(program, &spec, &setting)?;
     let here = arguments.device.device().setting(&spec, 1, None);
     check_other(&engine.class, &program.engine(&here)?.class)?;
     let environment = environment_of(engine)?;
-    let data = open_data(program, &spec, &setting)?;
+    let data = open_data(program, &spec, &mut setting)?;
     for index in 0..arguments.runs {
         let folder = tempfile::tempdir()
             .map_err(|error| Failure::inconclusive(format!("no temporary folder: {error}")))?;

@@ -2,10 +2,12 @@
 
 mod audit;
 mod calibrate;
+mod data;
 mod demo;
 mod diff;
 mod doctor;
 mod drill;
+mod export;
 mod gate;
 mod incident;
 mod inspect;
@@ -33,8 +35,10 @@ pub(crate) enum Command {
     Incident(incident::Arguments),
     Plan(plan::Arguments),
     Calibrate(calibrate::Arguments),
+    Data(data::Arguments),
     Inspect(inspect::Arguments),
     Diff(diff::Arguments),
+    Export(export::Arguments),
     Keygen(keygen::Arguments),
     Ledger(ledger::Arguments),
     Doctor(doctor::Arguments),
@@ -55,7 +59,9 @@ impl Command {
             Self::Incident(arguments) => incident::run(&arguments),
             Self::Plan(arguments) => plan::run(app, &arguments),
             Self::Calibrate(arguments) => calibrate::run(app, &arguments),
+            Self::Data(arguments) => data::run(app, &arguments),
             Self::Inspect(arguments) => inspect::run(&arguments),
+            Self::Export(arguments) => export::run(&arguments),
             Self::Diff(arguments) => diff::run(&arguments),
             Self::Keygen(arguments) => keygen::run(&arguments),
             Self::Ledger(arguments) => ledger::run(&arguments),

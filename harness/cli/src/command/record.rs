@@ -124,7 +124,7 @@ fn prepare(
     }
     let program = app.known().find(&spec.program.name)?;
     let environment = environment_of(engine(program, &spec, &setting)?)?;
-    let data = open_data(program, &spec, &setting)?;
+    let data = open_data(program, &spec, &mut setting)?;
     let rehearsal = rehearsed(program, &spec, &data, &setting, arguments)?;
     if let Some(rehearsal) = &rehearsal {
         setting.selections = Arc::new(rehearsal.selections.clone());

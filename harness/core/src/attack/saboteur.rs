@@ -80,7 +80,7 @@ fn check_steps(attack: &InRunAttack, spec: &Spec) -> Result<(), TrainerError> {
 }
 
 fn check_place(attack: &InRunAttack, spec: &Spec, data: &dyn DataSet) -> Result<(), TrainerError> {
-    let sample = data.batch(&[0]);
+    let sample = data.batch(&[0]).map_err(|problem| TrainerError::Samples { step: 0, problem })?;
     let place = match attack.kind {
         InRunKind::OrderSwap => spec.batch.samples_per_step_max() > 1,
         InRunKind::LabelFlip => can_relabel(&sample),
@@ -116,20 +116,20 @@ impl Saboteur {
     }
 
     /// Says what the attack does at `step`.
-    fn variation(&mut self, step: u64) -> Variation {
+    fn variation(&mut self, step: u64) -> Result<Variation, TrainerError> {
         let samples = self.samples(step);
         let declared = self.trainer.learning_rate(step);
         let kinds = [InRunKind::LrTamper, InRunKind::LrRecorded];
         let factor = kinds.into_iter().find_map(|kind| self.strength(kind, step));
-        Variation {
-            batches: self.batches(&samples, step),
+        Ok(Variation {
+            batches: self.batches(&samples, step)?,
             stream_seed: Some(self.stream_seed(step)),
             learning_rate_bits: factor.map(|factor| (declared * factor).to_bits()),
             negated: self.acts(InRunKind::SignFlip, step),
             unclipped: self.acts(InRunKind::ClipOff, step),
             mantissa_bits: self.strength(InRunKind::KernelSwap, step).map(|bits| bits as u32),
             samples: Some(samples),
-        }
+        })
     }
 
     fn samples(&mut self, step: u64) -> Vec<u32> {
@@ -150,16 +150,19 @@ impl Saboteur {
     }
 
     /// Alters the first micro-batch, if that is the attack.
-    fn batches(&self, samples: &[u32], step: u64) -> Option<Vec<Batch>> {
+    fn batches(&self, samples: &[u32], step: u64) -> Result<Option<Vec<Batch>>, TrainerError> {
         let labels = self.strength(InRunKind::LabelFlip, step);
         let inputs = self.strength(InRunKind::PixelEdit, step);
-        labels.or(inputs)?;
-        let micro_batches = self.spec.micro_batches(step, samples);
-        let mut batches: Vec<_> = micro_batches.map(|samples| self.data.batch(samples)).collect();
-        let first = batches.first_mut()?;
-        labels.into_iter().for_each(|count| relabel(first, count as usize));
-        inputs.into_iter().for_each(|count| stamp(first, count as usize));
-        Some(batches)
+        if labels.or(inputs).is_none() {
+            return Ok(None);
+        }
+        let batches = self.data.batches(self.spec.micro_batches(step, samples));
+        let mut batches = batches.map_err(|problem| TrainerError::Samples { step, problem })?;
+        if let Some(first) = batches.first_mut() {
+            labels.into_iter().for_each(|count| relabel(first, count as usize));
+            inputs.into_iter().for_each(|count| stamp(first, count as usize));
+        }
+        Ok(Some(batches))
     }
 
     /// Edits the state that `step` begins with.
@@ -212,7 +215,7 @@ impl Wrapper for Saboteur {
 
     fn step(&mut self, step: u64) -> Result<StepTrace, TrainerError> {
         self.edit_before(step)?;
-        let variation = self.variation(step);
+        let variation = self.variation(step)?;
         let mut trace = self.trainer.vary(step, &variation)?;
         self.edit_after(step, &mut trace)?;
         Ok(trace)

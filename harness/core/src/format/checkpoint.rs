@@ -71,14 +71,19 @@ pub enum CheckpointError {
 
 /// Returns the positions of a layout's tensors in file order: by falling
 /// element size, so that every tensor is aligned, then by name.
-fn file_order(layout: &Layout) -> Vec<usize> {
+pub(super) fn file_order(layout: &Layout) -> Vec<usize> {
     let mut order: Vec<usize> = (0..layout.tensors().len()).collect();
     order.sort_by_key(|&i| std::cmp::Reverse(layout.tensors()[i].dtype.size()));
     order
 }
 
 fn encode_header(layout: &Layout) -> Vec<u8> {
-    let mut json = format!("{{{METADATA}");
+    header_with(METADATA, layout)
+}
+
+/// Writes a header with this first entry.
+pub(super) fn header_with(metadata: &str, layout: &Layout) -> Vec<u8> {
+    let mut json = format!("{{{metadata}");
     let mut offset = 0;
     for index in file_order(layout) {
         let spec = &layout.tensors()[index];
@@ -115,10 +120,10 @@ pub fn checkpoint_bytes(layout: &Layout) -> u64 {
 
 /// Gives access to a stored checkpoint without loading it.
 pub struct Checkpoint {
-    source: Box<dyn ReadAt>,
-    layout: Arc<Layout>,
+    pub(super) source: Arc<dyn ReadAt>,
+    pub(super) layout: Arc<Layout>,
     /// Offset of each tensor's bytes, in canonical order.
-    offsets: Vec<u64>,
+    pub(super) offsets: Vec<u64>,
 }
 
 impl Checkpoint {
@@ -140,7 +145,7 @@ impl Checkpoint {
         if offset != source.byte_len() {
             return Err(CheckpointError::Length { expected: offset, found: source.byte_len() });
         }
-        Ok(Self { source, layout: Arc::new(layout), offsets })
+        Ok(Self { source: source.into(), layout: Arc::new(layout), offsets })
     }
 
     /// Returns names, types and shapes.
@@ -200,7 +205,7 @@ impl Checkpoint {
         Ok(leaves)
     }
 
-    fn range(&self, index: usize) -> Range<u64> {
+    pub(super) fn range(&self, index: usize) -> Range<u64> {
         let start = self.offsets[index];
         start..start + self.layout.tensors()[index].byte_len()
     }
@@ -242,7 +247,7 @@ impl Checkpoint {
     }
 }
 
-fn read_header(source: &dyn ReadAt) -> Result<Vec<u8>, CheckpointError> {
+pub(super) fn read_header(source: &dyn ReadAt) -> Result<Vec<u8>, CheckpointError> {
     let found = source.byte_len();
     if found < 8 {
         return Err(CheckpointError::Length { expected: 8, found });
@@ -261,8 +266,9 @@ fn read_header(source: &dyn ReadAt) -> Result<Vec<u8>, CheckpointError> {
 
 fn parse_header(header: &[u8]) -> Result<Layout, CheckpointError> {
     let parsed = serde_json::from_slice(header);
-    let Header(mut specs) =
+    let Header(tensors) =
         parsed.map_err(|error| CheckpointError::Header(plain(&error.to_string())))?;
+    let mut specs: Vec<_> = tensors.into_iter().map(|(spec, _)| spec).collect();
     specs.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(Layout::new(specs)?)
 }

@@ -9,16 +9,15 @@ use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAcce
 
 use crate::state::{DType, RANK_MAX, TENSORS_MAX, TensorSpec};
 
-/// Lists the tensors of a header, in its order.
-pub(super) struct Header(pub(super) Vec<TensorSpec>);
+/// Lists the tensors of a header, in its order, and where their elements lie.
+pub(super) struct Header(pub(super) Vec<(TensorSpec, [u64; 2])>);
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
     dtype: DType,
     shape: Shape,
-    #[serde(rename = "data_offsets")]
-    _data_offsets: [u64; 2],
+    data_offsets: [u64; 2],
 }
 
 struct Shape(Vec<u64>);
@@ -48,8 +47,8 @@ impl<'de> Visitor<'de> for HeaderVisitor {
             if specs.len() == TENSORS_MAX {
                 return Err(A::Error::custom(format!("more than {TENSORS_MAX} tensors")));
             }
-            let Entry { dtype, shape: Shape(shape), .. } = map.next_value()?;
-            specs.push(TensorSpec { name, dtype, shape });
+            let Entry { dtype, shape: Shape(shape), data_offsets } = map.next_value()?;
+            specs.push((TensorSpec { name, dtype, shape }, data_offsets));
         }
         Ok(Header(specs))
     }

@@ -32,6 +32,7 @@ mod instead;
 mod journal;
 mod key;
 mod key_type;
+mod model_file;
 mod object;
 mod pieces;
 mod resume_point;
@@ -54,6 +55,7 @@ pub use history::{Contradiction, History, HistoryError};
 pub use instead::{Instead, POINTER_BYTES};
 pub use journal::{Frame, FrameReader, JOURNAL_FORMAT, JournalError, JournalWriter, Tail};
 pub use key::{KeyError, PublicKey, SecretKey};
+pub use model_file::write_model;
 pub use object::{Object, ReadAt, ReadRun, StoreError, WriteContent, WriteRun};
 pub use resume_point::{RESUME_POINT_BYTES_MAX, ResumePoint};
 pub use selection::{

@@ -84,7 +84,7 @@ impl Spec {
         check_name("name", &self.name)?;
         check_name("program.name", &self.program.name)?;
         self.files.keys().try_for_each(|name| check_file_name("files", name))?;
-        self.check_data("data", &self.data)?;
+        self.check_data(["data.name", "data.samples", "data.digest", "data.files"], &self.data)?;
         if let Some(start) = &self.start {
             check_file_name("start.recording", &start.recording)?;
         }
@@ -132,19 +132,19 @@ impl Spec {
         first.map_or(Ok(()), |(key, _)| Err(SpecError::Newer { key }))
     }
 
-    fn check_data(&self, key: &'static str, data: &DataSpec) -> Result<(), SpecError> {
-        check_name(key, &data.name)?;
-        in_range(key, data.samples, 1, SAMPLES_MAX)?;
-        let refuse = |problem: String| Err(SpecError::Value { key, problem });
+    fn check_data(&self, keys: [&'static str; 4], data: &DataSpec) -> Result<(), SpecError> {
+        let [name, samples, digest, files] = keys;
+        check_name(name, &data.name)?;
+        in_range(samples, data.samples, 1, SAMPLES_MAX)?;
+        let refuse = |key, problem: String| Err(SpecError::Value { key, problem });
         if data.digest.is_none() && data.files.is_empty() {
             return refuse(
-                "it needs a `digest`, or `files` in which all samples lie; `reenact data digest` \
-                 writes both"
-                    .into(),
+                digest,
+                "it needs a `digest`, or `files` in which all samples lie".into(),
             );
         }
         match data.files.iter().find(|name| !self.files.contains_key(*name)) {
-            Some(name) => refuse(format!("{name:?} is no file that [files] declares")),
+            Some(name) => refuse(files, format!("{name:?} is no file that [files] declares")),
             None => Ok(()),
         }
     }
@@ -155,7 +155,15 @@ impl Spec {
             in_range("validation.every", every, 1, STEPS_MAX)?;
         }
         in_range("validation.batch_size", validation.batch_size, 1, SAMPLES_PER_STEP_MAX)?;
-        self.check_data("validation.data", &validation.data)
+        self.check_data(
+            [
+                "validation.data.name",
+                "validation.data.samples",
+                "validation.data.digest",
+                "validation.data.files",
+            ],
+            &validation.data,
+        )
     }
 
     fn check_batch(&self) -> Result<(), SpecError> {

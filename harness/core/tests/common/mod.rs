@@ -43,7 +43,7 @@ sampling.kind = "all"
 pub(crate) fn spec() -> Spec {
     // The digest of the data does not depend on the rest of the spec.
     let any = Spec::parse(&SPEC.replace("DIGEST", &Digest::default().to_string())).unwrap();
-    let digest = Toy.data(&any, &setting(None)).unwrap().digest();
+    let digest = Toy.data(&any, &setting(None)).unwrap().digest().unwrap();
     Spec::parse(&SPEC.replace("DIGEST", &digest.to_string())).unwrap()
 }
 

@@ -252,7 +252,7 @@ impl Ground<'_> {
         setting.selections = Arc::new(recorded_selections(&Directory::open(self.run)?)?);
         let program = self.app.known().find(&spec.program.name)?;
         let environment = environment_of(engine(program, spec, &setting)?)?;
-        let data = open_data(program, spec, &setting)?;
+        let data = open_data(program, spec, &mut setting)?;
         Ok((start(program, spec, data, &setting).map_err(of_training)?, environment))
     }
 

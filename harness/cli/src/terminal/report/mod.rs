@@ -33,6 +33,9 @@ pub(crate) fn show(report: &Report) {
         show_audited(audited);
     }
     show_expected(report);
+    if let Some(model) = &report.model_file {
+        fact("model file", model);
+    }
     show_reasons(report);
     if let Some(claim) = &report.claim {
         show_claim(report, claim);

@@ -64,8 +64,8 @@ impl Inquiry<'_> {
     }
 
     fn relabelled(&self, samples: &[u32], divergent: &Divergent) -> Option<Trial> {
-        let micro_batches = samples.chunks(self.recording.spec.batch.size as usize);
-        let honest: Vec<Batch> = micro_batches.map(|samples| self.data.batch(samples)).collect();
+        let micro_batches = self.recording.spec.micro_batches(divergent.step, samples);
+        let honest = self.data.batches(micro_batches).ok()?;
         let mut search = Search { wanted: divergent.recorded.batch, hashed: 0 };
         (0..honest.len()).find_map(|place| {
             let found = search.first_samples(&honest, place);

@@ -1,6 +1,6 @@
 //! Checking that batches are what the data set holds.
 
-use crate::data::{Batch, DataSet, samples_digest};
+use crate::data::{Batch, DataError, DataSet, samples_digest};
 use crate::format::Object;
 use crate::spec::Spec;
 use crate::steering::DataOrder;
@@ -34,7 +34,12 @@ pub fn examine_data(
         };
         let samples = order.samples(step);
         let derived = samples_digest(samples) == trace.samples;
-        if derived && !batch_agrees(spec, data, samples, &trace) {
+        let agrees = !derived
+            || match batch_agrees(spec, data, samples, &trace) {
+                Ok(agrees) => agrees,
+                Err(error) => return vec![Finding::inconclusive(Place::step(step), error)],
+            };
+        if !agrees {
             batches.count(step, || OTHER_BATCH.into());
         }
         progress(step + 1);
@@ -45,8 +50,12 @@ pub fn examine_data(
 const OTHER_BATCH: &str = "the recorded batch is not what the data set holds for its samples: \
                            inputs or labels were changed";
 
-fn batch_agrees(spec: &Spec, data: &dyn DataSet, samples: &[u32], trace: &StepTrace) -> bool {
-    let micro_batches: Vec<Batch> =
-        spec.micro_batches(trace.step, samples).map(|samples| data.batch(samples)).collect();
-    Batch::digest_step(&micro_batches) == trace.batch
+fn batch_agrees(
+    spec: &Spec,
+    data: &dyn DataSet,
+    samples: &[u32],
+    trace: &StepTrace,
+) -> Result<bool, DataError> {
+    let batches = data.batches(spec.micro_batches(trace.step, samples))?;
+    Ok(Batch::digest_step(&batches) == trace.batch)
 }

@@ -15,6 +15,7 @@ use crate::verify::evidence::Evidence;
 use crate::verify::expected::{Expected, ExpectedSpec};
 use crate::verify::finding::Finding;
 use crate::verify::independence::{Builds, Independence};
+use crate::verify::model_file::ModelFile;
 use crate::verify::nonce_source::NonceSource;
 use crate::verify::note::notes;
 use crate::verify::reach::Reach;
@@ -58,6 +59,9 @@ pub struct Report {
     pub vouched: Vouched,
     /// What the recording claims; none if it could not be read.
     pub claim: Option<Claim>,
+    /// Whether a file that the auditor was given is the run's model; none if none was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_file: Option<ModelFile>,
     /// What was audited, by digests; none if it could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audited: Option<Audited>,
@@ -239,6 +243,7 @@ impl Report {
             required: evidence.required,
             class_differences,
             build_differences,
+            model_file: None,
             doubt: None,
             advice: Vec::new(),
             auditor,
