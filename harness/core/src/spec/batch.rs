@@ -2,6 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{SAMPLES_PER_STEP_MAX, STEPS_MAX, SpecError, in_range};
+
+/// Limits the phases of the batch size.
+const PHASES_MAX: usize = 1024;
+
 /// Says how many samples a step consumes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -81,6 +86,40 @@ impl BatchSpec {
     pub fn samples_per_step_max(&self) -> u64 {
         let sizes = self.phases.iter().map(|phase| phase.size);
         sizes.fold(self.size, u64::max).saturating_mul(self.accumulation)
+    }
+
+    pub(super) fn check(&self, samples: u64) -> Result<(), SpecError> {
+        in_range("batch.size", self.size, 1, SAMPLES_PER_STEP_MAX)?;
+        let most = SAMPLES_PER_STEP_MAX / self.size;
+        in_range("batch.accumulation", self.accumulation, 1, most)?;
+        self.check_step_fits("batch.size", self.size, samples)?;
+        in_range("batch.phases", self.phases.len() as u64, 0, PHASES_MAX as u64)?;
+        let mut step_start = 0;
+        for (number, phase) in self.phases.iter().enumerate() {
+            let key = |name: &str| format!("batch.phases[{number}].{name}");
+            in_range(&key("step_start"), phase.step_start, step_start + 1, STEPS_MAX)?;
+            step_start = phase.step_start;
+            let most = SAMPLES_PER_STEP_MAX / self.accumulation;
+            in_range(&key("size"), phase.size, 1, most)?;
+            self.check_step_fits(&key("size"), phase.size, samples)?;
+        }
+        Ok(())
+    }
+
+    /// A step that consumes more samples than there are is the batch's fault.
+    fn check_step_fits(&self, key: &str, size: u64, samples: u64) -> Result<(), SpecError> {
+        if size > samples {
+            let problem = format!("{size} is more than `data.samples` = {samples}");
+            return Err(SpecError::value(key, problem));
+        }
+        let accumulation = self.accumulation;
+        if size * accumulation > samples {
+            let problem = format!(
+                "{accumulation} times `{key}` = {size} is more than `data.samples` = {samples}"
+            );
+            return Err(SpecError::value("batch.accumulation", problem));
+        }
+        Ok(())
     }
 
     /// Returns the stretches of steps of one size: each one's first step and the samples

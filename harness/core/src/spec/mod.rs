@@ -9,8 +9,10 @@ mod batch;
 mod check;
 mod data;
 mod difference;
+mod format;
 mod group;
 mod hyperparameter;
+mod nesting;
 mod optimizer;
 mod precision;
 mod start;
@@ -202,8 +204,15 @@ impl Spec {
         if text.len() > SPEC_BYTES_MAX {
             return Err(SpecError::TooLarge { bytes: text.len() });
         }
-        let spec: Self = toml::from_str(text).map_err(|error| SpecError::syntax(&error))?;
+        nesting::check(text)?;
+        let read = |error| SpecError::syntax(&error);
+        let table = toml::from_str(text).map_err(read)?;
+        format::check_number(&table)?;
+        let spec: Self = toml::from_str(text).map_err(read)?;
         spec.check()?;
+        if spec.format == 1 {
+            spec.check_first(&table)?;
+        }
         Ok(spec)
     }
 

@@ -18,7 +18,7 @@ pub struct ValidationSpec {
 
 /// Says how often something happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "`every` has to be a number of steps or \"epoch\"")]
 pub enum Cadence {
     /// After so many steps each.
     Steps(u64),

@@ -40,6 +40,9 @@ pub enum OrderError {
         /// Samples of a step.
         samples_per_step: u64,
     },
+    /// The batch size changes at steps that do not ascend from 1 on.
+    #[error("the steps at which the batch size changes do not ascend from 1 on")]
+    Phases,
     /// The data set has more samples than can be numbered.
     #[error("the data set has {samples} samples; at most {SAMPLES_MAX} are supported")]
     TooMany {
@@ -57,6 +60,10 @@ impl DataOrder {
         let samples_per_step = batch.samples_per_step_max();
         if samples < samples_per_step || batch.stretches().any(|(_, count)| count == 0) {
             return Err(OrderError::TooFew { samples, samples_per_step });
+        }
+        let starts = batch.stretches().map(|(step_start, _)| step_start);
+        if !starts.is_sorted_by(|before, after| before < after) {
+            return Err(OrderError::Phases);
         }
         let consumption = Consumption::new(batch, samples);
         let samples_per_step_max = samples_per_step;
@@ -186,7 +193,7 @@ fn order_key(root_seed: u64, epoch: u64) -> Digest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::LastBatch;
+    use crate::spec::{BatchPhase, LastBatch};
 
     #[test]
     fn an_epoch_uses_every_sample_once() {
@@ -254,5 +261,17 @@ mod tests {
     fn refuses_a_step_larger_than_the_data() {
         assert!(DataOrder::new(0, 7, &BatchSpec::new(8, 1)).is_err());
         assert!(DataOrder::new(0, SAMPLES_MAX + 1, &BatchSpec::new(8, 1)).is_err());
+        assert!(DataOrder::new(0, SAMPLES_MAX, &BatchSpec::new(u64::MAX, 2)).is_err());
+        assert!(DataOrder::new(0, 64, &BatchSpec::new(0, 1)).is_err());
+    }
+
+    #[test]
+    fn refuses_sizes_that_change_backwards() {
+        let phase = |step_start| BatchPhase { step_start, size: 4 };
+        for (first, second, good) in [(1, 2, true), (0, 2, false), (3, 3, false), (5, 2, false)] {
+            let phases = vec![phase(first), phase(second)];
+            let batch = BatchSpec { phases, ..BatchSpec::new(8, 1) };
+            assert_eq!(DataOrder::new(0, 64, &batch).is_ok(), good);
+        }
     }
 }

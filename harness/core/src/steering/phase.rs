@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::spec::{SpecError, in_range, real};
+use crate::spec::{STEPS_MAX, SpecError, in_range, real};
+
+/// Limits the width of a model in a formula.
+const MODEL_SIZE_MAX: u64 = 1 << 32;
 
 /// Gives the learning rate over some steps. In each formula `k` counts the steps of the
 /// phase from 0, and `n` is their number.
@@ -92,25 +95,28 @@ impl Phase {
         }
     }
 
-    pub(super) fn check(&self) -> Result<(), SpecError> {
-        const KEY: &str = "learning_rate.phases";
-        let rate = |value: f64| real(KEY, value, value >= 0.0, "at least 0");
-        in_range(KEY, self.steps(), 1, crate::spec::STEPS_MAX)?;
+    /// Checks the phase with this number.
+    pub(super) fn check(&self, number: usize) -> Result<(), SpecError> {
+        let key = |name: &str| format!("learning_rate.phases[{number}].{name}");
+        let rate = |name, value: f64| real(&key(name), value, value >= 0.0, "at least 0");
+        let steps = |name, value| in_range(&key(name), value, 1, STEPS_MAX);
+        steps("steps", self.steps())?;
         match *self {
-            Self::Constant { value, .. } => rate(value),
+            Self::Constant { value, .. } => rate("value", value),
             Self::Linear { from, to, .. } | Self::Cosine { from, to, .. } => {
-                rate(from)?;
-                rate(to)
+                rate("from", from)?;
+                rate("to", to)
             }
             Self::Exponential { from, factor, every, .. } => {
-                rate(from)?;
-                real(KEY, factor, factor > 0.0 && factor <= 1.0, "above 0 and at most 1")?;
-                in_range(KEY, every, 1, crate::spec::STEPS_MAX)
+                rate("from", from)?;
+                let good = factor > 0.0 && factor <= 1.0;
+                real(&key("factor"), factor, good, "above 0 and at most 1")?;
+                steps("every", every)
             }
             Self::Noam { factor, model_size, warmup_steps, .. } => {
-                real(KEY, factor, factor > 0.0, "above 0")?;
-                in_range(KEY, model_size, 1, 1 << 32)?;
-                in_range(KEY, warmup_steps, 1, crate::spec::STEPS_MAX)
+                real(&key("factor"), factor, factor > 0.0, "above 0")?;
+                in_range(&key("model_size"), model_size, 1, MODEL_SIZE_MAX)?;
+                steps("warmup_steps", warmup_steps)
             }
         }
     }

@@ -58,6 +58,16 @@ impl LearningRate {
         })
     }
 
+    /// Returns its kind, as the spec names it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Constant { .. } => "constant",
+            Self::WarmupCosine { .. } => "warmup-cosine",
+            Self::Phases { .. } => "phases",
+            Self::Program {} => "program",
+        }
+    }
+
     /// Says whether a spec of format 1 may have it.
     pub(crate) fn is_first(&self) -> bool {
         matches!(self, Self::Constant { .. } | Self::WarmupCosine { .. })
@@ -76,7 +86,7 @@ impl LearningRate {
             }
             Self::Phases { ref phases } => {
                 in_range("learning_rate.phases", phases.len() as u64, 1, PHASES_MAX as u64)?;
-                phases.iter().try_for_each(Phase::check)
+                phases.iter().enumerate().try_for_each(|(number, phase)| phase.check(number))
             }
             Self::Program {} => Ok(()),
         }

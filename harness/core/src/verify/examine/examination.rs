@@ -8,6 +8,7 @@ use crate::format::{
 };
 use crate::plain::{one_line, plain};
 use crate::spec::{SPEC_BYTES_MAX, Spec};
+use crate::steering::LearningRate;
 use crate::symptoms::SymptomSearch;
 use crate::trainer::{Engine, StepTrace};
 use crate::verify::advice::Advice;
@@ -381,9 +382,14 @@ fn check_steps(recording: &Recording<'_>) -> Vec<Finding> {
 fn worth_knowing(spec: &Spec, symptoms: &SymptomSearch) -> impl Iterator<Item = Finding> {
     let symptoms = symptoms.finish().into_iter();
     let unused = spec.unused_samples_note();
-    let unused = unused.map(|said| Finding::note(Place::object(Object::Spec), said));
-    symptoms.map(|found| Finding::note(Place::step(found.step()), found)).chain(unused)
+    let own = (spec.learning_rate == LearningRate::Program {}).then(|| OWN_RATE.to_owned());
+    let said = unused.into_iter().chain(own);
+    let said = said.map(|said| Finding::note(Place::object(Object::Spec), said));
+    symptoms.map(|found| Finding::note(Place::step(found.step()), found)).chain(said)
 }
+
+const OWN_RATE: &str = "the learning rate is the program's own, so only a replay derives it: the recorded rates of \
+     steps that are not replayed were compared with nothing";
 
 const OTHER_SAMPLES: &str =
     "the recorded samples are not those that the spec derives: another order or another seed";
