@@ -43,7 +43,7 @@ fn specs_that_cannot_be() {
         (&[("toy-points", "points")], &["points", "toy-points"]),
         (&[("bdfc", "bdfd")], &["toy-points", "bdfd", "digest"]),
         (&[("segments = 3", "segments = 0")], &["`sampling.segments`"]),
-        (&[("size = 8", "size = 8\nlast = \"kept\"")], &["`batch` came with format 2"]),
+        (&[("size = 8", "size = 8\nlast = \"kept\"")], &["`batch.last` came with format 2"]),
         (&[("name = \"toy-plane\"\nroot", "name = \"../x\"\nroot")], &["`name`", "no name"]),
     ];
     for (replace, says) in cases {

@@ -15,7 +15,7 @@ fn long_spec(folder: &Path) -> std::path::PathBuf {
     toy_spec(folder, &[("steps = 60", &format!("steps = {STEPS}")), ("every = 10", "every = 250")])
 }
 
-fn start(spec: &Path, run: &Path, resume: bool) -> Child {
+pub(crate) fn start(spec: &Path, run: &Path, resume: bool) -> Child {
     let mut command = binary();
     command.arg("record").arg(spec).arg("--out").arg(run).arg("--json");
     if resume {
@@ -26,7 +26,7 @@ fn start(spec: &Path, run: &Path, resume: bool) -> Child {
 
 /// Kills the recorder once its journal has this many bytes; says whether it
 /// was still alive.
-fn kill_at(mut child: Child, run: &Path, bytes: u64) -> bool {
+pub(crate) fn kill_at(mut child: Child, run: &Path, bytes: u64) -> bool {
     let started = Instant::now();
     loop {
         if fs::metadata(run.join("journal")).is_ok_and(|found| found.len() >= bytes) {

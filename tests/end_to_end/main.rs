@@ -54,6 +54,8 @@ mod rehearsal;
 #[cfg(unix)]
 mod retelling;
 mod sample;
+#[cfg(unix)]
+mod second_format;
 mod selections;
 mod signed;
 #[cfg(unix)]

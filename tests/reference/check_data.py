@@ -81,10 +81,10 @@ def main(run, folder):
         findings.append(f"the data set has {data.count} samples")
     if data.digest().hex() != spec["data"]["digest"]:
         findings.append("the digest of the data set is another")
-    samples_per_step = recording["spec"].samples_per_step
-    order = reference.DataOrder(spec["root_seed"], data.count, samples_per_step)
+    batch = recording["spec"].batch
+    order = reference.DataOrder(spec["root_seed"], data.count, batch)
     for step, trace in enumerate(recording["history"].steps):
-        found = step_batch_digest(data, order.samples(step), spec["batch"]["size"])
+        found = step_batch_digest(data, order.samples(step), batch.size_at(step))
         if found != trace["batch"]:
             findings.append(f"step {step}: the batch is not what the data set holds")
     print("\n".join(findings) or f"data and {step + 1} batches agree")

@@ -4,8 +4,8 @@
 
 Records toy-plane.toml with the binary REENACT. Both have to accept the
 recording and to draw the same segments for several nonces. Both have to judge
-alike recordings that are consistent and yet unusual (forgeries.py). Then both
-have to notice every one of N small changes of its files.
+alike recordings that are consistent and yet unusual (forgeries.py), of both
+formats of the spec. Then both have to notice every one of N small changes of its files.
 """
 
 import argparse
@@ -61,12 +61,27 @@ def compare_draws(binary, run):
             yield f"reenact names {answer['audited']}, the reference {audited}"
 
 
-def compare_forgeries(binary, run):
-    for name, expected, restore in forgeries.each(run):
+def compare_forgeries(binary, run, forged):
+    for name, expected, restore in forged(run):
         codes = both_codes(binary, run)
         if codes != (expected, expected):
             yield f"{name}: reenact exits {codes[0]}, the reference {codes[1]}, not {expected}"
         restore()
+
+
+def record(binary, spec, run):
+    recorded = reenact(binary, "record", spec, "--out", run)
+    if recorded.returncode != 0:
+        sys.exit(recorded.stderr)
+
+
+def compare_second(binary, folder):
+    """Takes a recording of format 2."""
+    spec, run = folder / "second.toml", folder / "second"
+    spec.write_text(forgeries.second_spec(SPEC.read_text()))
+    record(binary, spec, run)
+    yield from compare_draws(binary, run)
+    yield from compare_forgeries(binary, run, forgeries.second)
 
 
 def changed(content, chance):
@@ -118,11 +133,10 @@ def main():
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         run = pathlib.Path(folder) / "run"
-        recorded = reenact(arguments.reenact, "record", SPEC, "--out", run)
-        if recorded.returncode != 0:
-            sys.exit(recorded.stderr)
+        record(arguments.reenact, SPEC, run)
         problems = list(compare_draws(arguments.reenact, run))
-        problems += compare_forgeries(arguments.reenact, run)
+        problems += compare_forgeries(arguments.reenact, run, forgeries.each)
+        problems += compare_second(arguments.reenact, pathlib.Path(folder))
         chance = random.Random(arguments.seed)
         problems += compare_changes(arguments.reenact, run, arguments.changes, chance)
     print("\n".join(problems) or "reenact and the reference agree")

@@ -108,7 +108,42 @@ def gate_step():
 
 
 def order(step):
-    return reference.DataOrder(2026, 1437, 8).samples(step)
+    table = reference.Table({"size": 8}, "batch")
+    return reference.DataOrder(2026, 1437, reference.Batch(table, 1, 1437)).samples(step)
+
+
+EVERYTHING = (pathlib.Path(__file__).parent / "everything.toml").read_bytes()
+
+
+def phase_bits(step):
+    return f"{bits_of(reference.Spec(EVERYTHING).learning_rate(step)):016x}"
+
+
+def orders(last):
+    """The steps 6 and 10 of the spec with everything, of which other samples are the last."""
+    spec = reference.Spec(EVERYTHING.replace(b"wrapped", last))
+    order = reference.DataOrder(spec.root_seed, spec.samples, spec.batch)
+    return order.samples(6), order.samples(10)[:4]
+
+
+def second():
+    """The vectors of format 2."""
+    yield H("reenact v1 spec", prefixed(EVERYTHING)).hex(), EVERYTHING_DIGEST
+    for step, bits in [
+        (0, "0000000000000000"), (3, "3f626e978d4fdf3c"), (4, "3f689374bc6a7efa"),
+        (8, "3f689374bc6a7efa"), (15, "3f2b9300b8fd8aaa"), (17, "3f50624dd2f1a9fc"),
+        (23, "3f4de80e57edb8e7"), (24, "3fa5555555555556"), (26, "3fc0000000000000"),
+        (31, "3fb3988e1409212e"), (39, "3fb3988e1409212e"),
+    ]:
+        yield phase_bits(step), bits
+    rest, first = [19, 17, 52, 15], [33, 86, 78, 43, 68, 23, 61, 20, 93, 59, 55, 44]
+    yield orders(b"wrapped"), (rest + first, [70, 42, 54, 56])
+    yield orders(b"kept"), (rest, [81, 96, 1, 85])
+    yield orders(b"dropped")[0][:12], first
+    yield orders(b"dropped")[1], [92, 63, 67, 60]
+
+
+EVERYTHING_DIGEST = "ec02d487ff3172889bcf85789abd839c9c50b4c94f64a6772e6107bdd785bf82"
 
 
 def vectors():
@@ -162,6 +197,7 @@ def vectors():
     yield gate_class({"engine": "toy 1", "device": "cpu"}), "cpu-e703bc"
     digest = "0031c92efeff8bc1fd03362ab4e1aa29265a3bae7fb940b31d65f7d363636ebe"
     yield gate_trace(), digest
+    yield from second()
     yield [gate_step()], indented("whose payload is an example of section 11:")
 
 

@@ -100,6 +100,11 @@ class Forger:
         (_, started), *others = self.frames
         self.store([[STARTED, digest + started[32:]], *others], spec)
 
+    def reformatted(self, number, spec):
+        """Stores another spec, of format 2 if that is said."""
+        spec = spec.replace("format = 1", number or "format = 1", 1)
+        self.respecified(self.spec, spec)
+
     def trained_on(self, facts):
         (_, started), *others = self.frames
         self.store([[STARTED, with_class(started, facts)], *others])
@@ -142,6 +147,63 @@ class Forger:
             (self.run / "commitment").unlink()
 
 
+def second(run):
+    """Forges a recording of SECOND: what format 2 derives is found as well."""
+    forger = Forger(run)
+    for name, expected, *arguments in [
+        ("nothing", 0, "", ""),
+        ("a phase that never comes", 0, "size = 5\n", "size = 5\n\n[[batch.phases]]\nstep_start = 60\nsize = 4\n"),
+        ("a batch of another size", 1, "size = 5\n", "size = 6\n"),
+        ("a phase a step later", 1, "step_start = 20", "step_start = 21"),
+        ("the last samples dropped", 1, 'last = "wrapped"', 'last = "dropped"'),
+        ("the last samples kept", 1, 'last = "wrapped"', 'last = "kept"'),
+        ("another rate in the second phase", 1, "to = 0.001", "to = 0.0011"),
+        ("a phase of the rate less", 1, '[[learning_rate.phases]]\nshape = "linear"\nsteps = 5\nfrom = 0.0\nto = 0.05\n', ""),
+        ("another factor", 1, "factor = 0.9", "factor = 0.91"),
+        ("a factor above 1", 2, "factor = 0.9", "factor = 1.5"),
+        ("phases out of order", 2, "step_start = 20", "step_start = 0"),
+        ("more samples than there are", 2, "size = 5\n", "size = 65\n"),
+    ]:
+        forger.respecified(*arguments)
+        yield f"format 2, {name}", expected, forger.restore
+
+
+def second_spec(first):
+    """Makes a spec of format 2 of the toy's."""
+    rates = first[first.index("[learning_rate]") : first.index("[sampling]")]
+    phases = """[learning_rate]
+kind = "phases"
+
+[[learning_rate.phases]]
+shape = "linear"
+steps = 5
+from = 0.0
+to = 0.05
+
+[[learning_rate.phases]]
+shape = "cosine"
+steps = 30
+from = 0.05
+to = 0.001
+
+[[learning_rate.phases]]
+shape = "exponential"
+steps = 15
+from = 0.01
+factor = 0.9
+every = 3
+
+"""
+    batch = """size = 8
+last = "wrapped"
+phases = [{ step_start = 20, size = 5 }]
+"""
+    for old, new in [("format = 1", "format = 2"), ("size = 8\n", batch), (rates, phases)]:
+        assert old in first, old
+        first = first.replace(old, new, 1)
+    return first
+
+
 def each(run):
     """Stores one forgery after another; yields its name, the exit code that is
     right for it, and what restores the recording."""
@@ -154,6 +216,27 @@ def each(run):
     sampling, all_of_them = 'kind = "count"\nsegments = 3\n', 'kind = "all"\n'
     program = 'name = "toy-plane"\n\n[data]'
     parameter = 'name = "toy-plane"\nhyperparameters.a = {}\n\n[data]'
+    second, phase = "format = 2", "phases = [{{ step_start = {}, size = {} }}]"
+    constant = 'kind = "phases"\nphases = [{ shape = "constant", steps = 1, value = 0.05 }]'
+    lion = 'lion"\nnested = { a = [1, { b = true }] }\nname = "a'
+    group = '[[groups]]\nmatch = "{}"\nclipping = {{ kind = "tensor-norm", limit = 1 }}\n[sampling]'
+
+    def before(number, old, new):
+        """Makes a spec of this format, and another one there."""
+        head, tail = forger.spec.split(old, 1)
+        return forger.reformatted, number, head + new + tail
+
+    def batch(number, new):
+        return before(number, "size = 8\n", f"size = 8\n{new}\n")
+
+    def rate(number, new):
+        start = forger.spec.index('kind = "warmup')
+        return before(number, forger.spec[start : forger.spec.index("[sampling]")], new + "\n")
+
+    def nested(lists):
+        value = "[" * lists + "]" * lists
+        return f"[program.hyperparameters]\na = {value}\n[sampling]"
+
     for name, expected, make, *arguments in [
         ("nothing", 0, forger.store, forger.frames),
         ("a comment", 0, forger.respecified, "format", "# harmless\nformat"),
@@ -167,6 +250,26 @@ def each(run):
         ("all segments", 0, forger.respecified, sampling, all_of_them),
         ("all segments, and a key", 2, forger.respecified, sampling, all_of_them + "a = 1\n"),
         ("a text that is no name", 2, forger.respecified, program, parameter.format('"b c"')),
+        ("format 2", 0, forger.respecified, "format = 1", "format = 2"),
+        ("format 3", 2, forger.respecified, "format = 1", "format = 3"),
+        ("a default of format 2 in format 1", 2, *batch("", 'last = "dropped"')),
+        ("the rest kept, where there is none", 0, *batch(second, 'last = "kept"')),
+        ("a phase of the same size", 0, *batch(second, phase.format(5, 8))),
+        ("a phase of another size", 1, *batch(second, phase.format(5, 4))),
+        ("a phase from step 0 on", 2, *batch(second, phase.format(0, 8))),
+        ("rates by the program", 0, *rate(second, 'kind = "program"')),
+        ("rates by the program in format 1", 2, *rate("", 'kind = "program"')),
+        ("rates in phases", 1, *rate(second, constant)),
+        ("rates in no phases", 2, *rate(second, 'kind = "phases"\nphases = []')),
+        ("an optimizer of the engine", 0, *before(second, "sgd", lion)),
+        ("one with a date", 2, *before(second, "sgd", lion.replace("true", "1979-05-27"))),
+        ("groups", 0, *before(second, "[sampling]", group.format("encoder.**.w*"))),
+        ("a pattern with a space", 2, *before(second, "[sampling]", group.format("a b"))),
+        ("a pattern that ends in **", 2, *before(second, "[sampling]", group.format("a**"))),
+        ("a list in 8", 0, *before(second, "[sampling]", nested(9))),
+        ("a list in 9", 2, *before(second, "[sampling]", nested(10))),
+        ("a list in 500", 2, *before(second, "[sampling]", nested(500))),
+        ("data in no file", 2, *before(second, "samples = 64", 'files = ["a"]\nsamples = 64')),
         ("another declared device", 1, forger.respecified, '"cpu"', '"cuda"'),
         ("another device", 1, forger.trained_on, other_device),
         ("no device", 1, forger.trained_on, no_device),

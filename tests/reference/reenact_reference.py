@@ -152,9 +152,22 @@ class Table:
     def digest(self, key):
         return self.take(key, is_digest, "a digest")
 
-    def hyperparameter(self, key):
+    def hyperparameter(self, key, good):
         demand(is_name(key), f"`{key}` in [{self.path}] is no name")
-        return self.take(key, is_hyperparameter, "a flag, an integer, a real or a name")
+        return self.take(key, good, "a flag, an integer, a real, a name, or several of them")
+
+    def hyperparameters(self, good):
+        for key in list(self.left):
+            self.hyperparameter(key, good)
+
+    def tables(self, key, most, least=0):
+        """Takes a list of tables."""
+        good = lambda x: type(x) is list and least <= len(x) <= most
+        found = self.take(key, good, f"a list of {least} to {most}")
+        return [Table(table, f"{self.path}.{key}.{at}") for at, table in enumerate(found)]
+
+    def has(self, key):
+        return key in self.left
 
     def table(self, key):
         path = f"{self.path}.{key}" if self.path else key
@@ -188,6 +201,30 @@ def is_hyperparameter(value):
     return type(value) is bool or is_real(value) or is_name(value)
 
 
+def is_nested(value, depth=0):
+    """A hyperparameter of format 2: also a list or a table of such, up to 8 around one."""
+    if depth > 8:
+        return False
+    if type(value) is list:
+        return all(is_nested(item, depth + 1) for item in value)
+    if type(value) is dict:
+        return all(is_name(key) and is_nested(value[key], depth + 1) for key in value)
+    return is_hyperparameter(value)
+
+
+def is_file_name(value):
+    return is_name(value) and not value.startswith(".")
+
+
+PIECE = re.compile(r"\*\*|(?:\*?[a-zA-Z0-9_-])*\*?")
+
+
+def is_pattern(value):
+    if type(value) is not str or not 1 <= len(value) <= 256:
+        return False
+    return all(piece and PIECE.fullmatch(piece) for piece in value.split("."))
+
+
 class Spec:
     def __init__(self, stored):
         demand(len(stored) <= 65536, "more than 65,536 bytes")
@@ -198,7 +235,7 @@ class Spec:
         self.read(Table(table, ""))
 
     def read(self, top):
-        top.integer("format", 1, 1)
+        self.format = top.integer("format", 1, 2)
         self.name = top.name("name")
         self.root_seed = top.integer("root_seed", 0, 2**63 - 1)
         self.steps = top.integer("steps", 1, 2**32)
@@ -206,70 +243,125 @@ class Spec:
         self.checkpoint_every = top.integer("checkpoint_every", fewest, self.steps)
         self.device = top.choice("device", "cpu", "cuda", "cubecl-cpu")
         top.choice("comparison", "bit-exact")
+        self.files = self.read_files(top.table("files")) if top.has("files") else []
         self.read_program(top.table("program"))
-        self.read_batch(top.table("batch"))
-        self.read_data(top.table("data"))
-        if "files" in top.left:
-            self.read_files(top.table("files"))
+        self.samples = self.read_data(top.table("data"))
+        self.batch = Batch(top.table("batch"), self.format, self.samples)
         self.read_optimizer(top.table("optimizer"))
-        if "clipping" in top.left:
+        if top.has("clipping"):
             self.read_clipping(top.table("clipping"))
         self.read_learning_rate(top.table("learning_rate"))
         self.read_sampling(top.table("sampling"))
+        if self.format > 1:
+            self.read_second(top)
         top.done()
+
+    def read_second(self, top):
+        """What only format 2 has."""
+        if top.has("start"):
+            table = top.table("start")
+            table.take("recording", is_file_name, "a name")
+            table.digest("commitment")
+            table.done()
+        if top.has("groups"):
+            for group in top.tables("groups", 256):
+                self.read_group(group)
+        if top.has("average"):
+            table = top.table("average")
+            table.real("decay", share)
+            if table.has("step_start"):
+                table.integer("step_start", 0, 2**32)
+            table.done()
+        if top.has("validation"):
+            table = top.table("validation")
+            every = lambda x: x == "epoch" or type(x) is int and 1 <= x <= 2**32
+            table.take("every", every, "a number of steps or `epoch`")
+            table.integer("batch_size", 1, 2**20)
+            self.read_data(table.table("data"))
+            table.done()
+
+    def read_group(self, table):
+        table.take("match", is_pattern, "a pattern")
+        for key in ("learning_rate_factor", "weight_decay"):
+            if table.has(key):
+                table.real(key, real_at_least_0)
+        if table.has("frozen_until"):
+            table.integer("frozen_until", 0, 2**32)
+        if table.has("clipping"):
+            self.read_clipping(table.table("clipping"))
+        if table.has("optimizer"):
+            self.read_optimizer(table.table("optimizer"))
+        table.done()
 
     def read_program(self, table):
         table.name("name")
-        if "hyperparameters" in table.left:
-            hyperparameters = table.table("hyperparameters")
-            for key in list(hyperparameters.left):
-                hyperparameters.hyperparameter(key)
-        table.done()
-
-    def read_batch(self, table):
-        size, accumulation = table.integer("size", 1, 2**20), 1
-        if "accumulation" in table.left:
-            accumulation = table.integer("accumulation", 1, 2**20 // size)
-        self.samples_per_step = size * accumulation
+        if self.format > 1 and table.has("precision"):
+            table.choice("precision", "f32", "bf16", "f16")
+        if table.has("hyperparameters"):
+            good = is_hyperparameter if self.format == 1 else is_nested
+            table.table("hyperparameters").hyperparameters(good)
         table.done()
 
     def read_data(self, table):
         table.name("name")
-        self.samples = table.integer("samples", self.samples_per_step, 2**32 - 1)
-        table.digest("digest")
+        samples = table.integer("samples", 1, 2**32 - 1)
+        files = []
+        if self.format > 1 and table.has("files"):
+            good = lambda x: type(x) is list and all(name in self.files for name in x)
+            files = table.take("files", good, "a list of declared files")
+            demand(len(set(files)) == len(files), f"a file twice in [{table.path}]")
+        if not files or table.has("digest"):
+            table.digest("digest")
         table.done()
+        return samples
 
     def read_files(self, table):
-        for key in list(table.left):
-            demand(is_name(key) and not key.startswith("."), f"[files]: `{key}` is no name of a file")
+        names = list(table.left)
+        for key in names:
+            demand(is_file_name(key), f"[files]: `{key}` is no name of a file")
             table.digest(key)
         table.done()
+        return names
 
     def read_optimizer(self, table):
-        if table.choice("kind", "adamw", "sgd") == "adamw":
-            table.real("beta_1", share)
-            table.real("beta_2", share)
-            table.real("epsilon", real_above_0)
+        kind = table.name("kind")
+        if kind in ("adamw", "sgd"):
+            if kind == "adamw":
+                table.real("beta_1", share)
+                table.real("beta_2", share)
+                table.real("epsilon", real_above_0)
+            else:
+                table.real("momentum", share)
+                table.flag("nesterov")
+            table.real("weight_decay", real_at_least_0)
         else:
-            table.real("momentum", share)
-            table.flag("nesterov")
-        table.real("weight_decay", real_at_least_0)
+            demand(self.format > 1, f"`{kind}` in [{table.path}]: adamw or sgd is expected")
+            table.hyperparameters(is_nested)
         table.done()
 
     def read_clipping(self, table):
-        table.choice("kind", "global-norm", "value")
+        kinds = ["global-norm", "value"] + ["tensor-norm"] * (self.format > 1)
+        table.choice("kind", *kinds)
         table.real("limit", real_above_0)
         table.done()
 
     def read_learning_rate(self, table):
-        if table.choice("kind", "constant", "warmup-cosine") == "constant":
+        """`learning_rate` gives the rate of a step; none where only the program knows it."""
+        kinds = ["constant", "warmup-cosine"] + ["phases", "program"] * (self.format > 1)
+        kind = table.choice("kind", *kinds)
+        if kind == "constant":
             value = table.real("value", real_at_least_0)
             self.learning_rate = lambda step: value
-        else:
+        elif kind == "warmup-cosine":
             peak = table.real("peak", real_above_0)
             floor = table.real("floor", lambda x: 0 <= x <= peak)
             warmup = table.integer("warmup_steps", 0, self.steps)
             self.learning_rate = lambda step: warmup_cosine(peak, floor, warmup, self.steps, step)
+        elif kind == "phases":
+            phases = [read_phase(phase) for phase in table.tables("phases", 1024, 1)]
+            self.learning_rate = lambda step: in_phases(phases, step)
+        else:
+            self.learning_rate = lambda step: None
         table.done()
 
     def read_sampling(self, table):
@@ -287,6 +379,59 @@ class Spec:
 
     def segment_count(self):
         return -(-self.steps // self.checkpoint_every)
+
+
+class Batch:
+    """Says how many samples a step consumes."""
+
+    def __init__(self, table, number, samples):
+        self.size, self.accumulation = table.integer("size", 1, 2**20), 1
+        if table.has("accumulation"):
+            self.accumulation = table.integer("accumulation", 1, 2**20 // self.size)
+        self.last, self.phases = "dropped", []
+        if number > 1:
+            self.read_second(table)
+        for size in [self.size, *(size for _, size in self.phases)]:
+            demand(size * self.accumulation <= samples, "a step consumes more than all samples")
+        table.done()
+
+    def read_second(self, table):
+        if table.has("combination"):
+            table.choice("combination", "mean", "sum", "weighted")
+        if table.has("last"):
+            self.last = table.choice("last", "dropped", "kept", "wrapped")
+        start = 0
+        for phase in table.tables("phases", 1024) if table.has("phases") else []:
+            start = phase.integer("step_start", start + 1, 2**32)
+            self.phases.append((start, phase.integer("size", 1, 2**20 // self.accumulation)))
+            phase.done()
+
+    def size_at(self, step):
+        return [self.size, *(size for start, size in self.phases if start <= step)][-1]
+
+
+def read_phase(table):
+    """Returns the number of steps of a phase, and its rate by the number of its step."""
+    shape = table.choice("shape", "constant", "linear", "cosine", "exponential", "noam")
+    n = table.integer("steps", 1, 2**32)
+    if shape == "constant":
+        value = table.real("value", real_at_least_0)
+        rate = lambda k: value
+    elif shape in ("linear", "cosine"):
+        start, end = table.real("from", real_at_least_0), table.real("to", real_at_least_0)
+        rate = lambda k: (linear if shape == "linear" else half_cosine)(start, end, n, k)
+    elif shape == "exponential":
+        start = table.real("from", real_at_least_0)
+        factor = table.real("factor", lambda x: 0 < x <= 1)
+        every = table.integer("every", 1, 2**32) if table.has("every") else 1
+        rate = lambda k: start * power(factor, k // every)
+    else:
+        factor = table.real("factor", real_above_0)
+        model_size = table.integer("model_size", 1, 2**32)
+        warmup = table.integer("warmup_steps", 1, 2**32)
+        rate = lambda k: noam(factor, model_size, warmup, k)
+    table.done()
+    return n, rate
 
 
 # Section 6: steering
@@ -314,26 +459,60 @@ def shuffle(stream, items, count):
         items[i], items[j] = items[j], items[i]
 
 
-class DataOrder:
+class Epoch:
     """Shuffles an epoch only as far as its steps are asked for, so that memory
     does not grow with the number of samples, which may be a lie."""
 
-    def __init__(self, root_seed, samples, samples_per_step):
-        self.root_seed, self.count, self.size = root_seed, samples, samples_per_step
-        self.epoch = None
+    def __init__(self, root_seed, number, count):
+        key = H("reenact v1 data order", u64(root_seed) + u64(number))
+        self.number, self.count, self.stream = number, count, ChaCha20(key)
+        self.drawn, self.moved = [], {}  # the shuffled front; what moved back
 
-    def samples(self, step):
-        epoch, place = divmod(step, self.count // self.size)
-        if epoch != self.epoch:
-            key = H("reenact v1 data order", u64(self.root_seed) + u64(epoch))
-            self.epoch, self.stream = epoch, ChaCha20(key)
-            self.drawn, self.moved = [], {}  # the shuffled front; what moved back
-        while len(self.drawn) < (place + 1) * self.size:
+    def places(self, start, end):
+        while len(self.drawn) < end:
             i = len(self.drawn)
             j = i + below(self.stream, self.count - i)
             self.drawn.append(self.moved.get(j, j))
             self.moved[j] = self.moved.get(i, i)
-        return self.drawn[place * self.size : (place + 1) * self.size]
+        return self.drawn[start:end]
+
+
+class DataOrder:
+    """Walks over the data from step to step."""
+
+    def __init__(self, root_seed, count, batch):
+        self.root_seed, self.count, self.batch = root_seed, count, batch
+        self.rewind()
+
+    def rewind(self):
+        self.step, self.number, self.place = 0, 0, 0
+        self.epoch = Epoch(self.root_seed, 0, self.count)
+
+    def samples(self, step):
+        if step < self.step:
+            self.rewind()
+        while self.step < step:
+            self.take()
+        return [sample for part in self.take() for sample in self.drawn(*part)]
+
+    def take(self):
+        """Takes the next step: (epoch, first place, end) of each of its parts."""
+        batch, left = self.batch, self.count - self.place
+        size = batch.size_at(self.step) * batch.accumulation
+        if left == 0 or batch.last == "dropped" and left < size:
+            self.number, self.place, left = self.number + 1, 0, self.count
+        parts = [(self.number, self.place, self.place + min(size, left))]
+        self.place += min(size, left)
+        if batch.last == "wrapped" and size > left:
+            self.number, self.place = self.number + 1, size - left
+            parts.append((self.number, 0, self.place))
+        self.step += 1
+        return parts
+
+    def drawn(self, number, start, end):
+        if number != self.epoch.number:
+            self.epoch = Epoch(self.root_seed, number, self.count)
+        return self.epoch.places(start, end)
 
 
 def double(bits):
@@ -363,6 +542,39 @@ def warmup_cosine(peak, floor, warmup, steps, step):
     span = float(max(steps - warmup, 1))
     turn = PI * ((step - warmup) / span)
     return floor + (peak - floor) * (0.5 * (1.0 + cos(turn)))
+
+
+def linear(start, end, n, k):
+    return start + (end - start) * (k / n)
+
+
+def half_cosine(start, end, n, k):
+    return end + (start - end) * (0.5 * (1.0 + cos(PI * (k / n))))
+
+
+def power(base, exponent):
+    """Squares and multiplies, from the highest bit of the exponent down."""
+    result = 1.0
+    for bit in f"{exponent:b}" if exponent else "":
+        result = result * result
+        if bit == "1":
+            result = result * base
+    return result
+
+
+def noam(factor, model_size, warmup, k):
+    number, warmup = float(k + 1), float(warmup)
+    falling = 1.0 / math.sqrt(number)
+    rising = number / (warmup * math.sqrt(warmup))
+    return factor / math.sqrt(model_size) * min(falling, rising)
+
+
+def in_phases(phases, step):
+    for n, rate in phases:
+        if step < n:
+            return rate(step)
+        step -= n
+    return rate(n - 1)  # the last rate stays
 
 
 def cos(x):
@@ -1025,7 +1237,10 @@ def check_devices(spec, history):
 
 def check_learning_rates(spec, history):
     for step, trace in enumerate(history.steps):
-        derived = bits_of(spec.learning_rate(step))
+        rate = spec.learning_rate(step)
+        if rate is None:
+            return  # only a replay derives it
+        derived = bits_of(rate)
         if trace["learning_rate_bits"] != derived:
             recorded = trace["learning_rate_bits"]
             yield f"journal, step {step}: learning rate {recorded:016x}, derived {derived:016x}"
@@ -1054,7 +1269,7 @@ def check_checkpoint(history, checkpoint, step, root):
 
 
 def check_samples(spec, history):
-    order = DataOrder(spec.root_seed, spec.samples, spec.samples_per_step)
+    order = DataOrder(spec.root_seed, spec.samples, spec.batch)
     for step, trace in enumerate(history.steps):
         if trace["samples"] != samples_digest(order.samples(step)):
             yield f"journal, step {step}: the samples are not those that the spec derives"

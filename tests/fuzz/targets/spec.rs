@@ -18,13 +18,19 @@ sampling = { kind = "confidence", confidence = 0.9, tampered = 2 }
 sampling = { kind = "count", segments = 3 }
 "#;
 
+/// A spec of format 2 that has every key.
+const EVERYTHING: &str = include_str!("../../reference/everything.toml");
+
+/// Limits the samples of a step that are drawn: a million take longer than an input may.
+const SAMPLES_MAX: u64 = 1 << 12;
+
 /// Limits a message: no input is quoted at length.
 const MESSAGE_BYTES_MAX: usize = 1 << 15;
 
 /// The toy's spec, and the same with each option in its place.
 fn texts() -> Vec<Vec<u8>> {
     let honest = honest::spec().canonical();
-    let mut texts = vec![honest.clone(), honest::TOY_PLANE.into()];
+    let mut texts = vec![honest.clone(), honest::TOY_PLANE.into(), EVERYTHING.into()];
     for line in OTHER.lines().filter(|line| !line.is_empty()) {
         let table = line.split([' ', '.']).next().unwrap_or_default();
         let kept = honest.split("\n[").filter(|part| !part.starts_with(&format!("{table}]")));
@@ -54,5 +60,26 @@ fuzz_target!(
         assert_eq!(again, spec);
         assert_eq!(again.canonical(), canonical);
         assert_eq!(spec.boundaries().next(), Some(0));
+        assert!(spec.differences(&again).is_empty());
+        steer(&spec);
     }
 );
+
+/// Derives rates everywhere, and samples at steps that are reached in no time.
+fn steer(spec: &Spec) {
+    let changes = spec.batch.phases.iter().map(|phase| phase.step_start);
+    for step in [0, 1, spec.steps - 1].into_iter().chain(changes.clone()) {
+        if let Some(rate) = spec.learning_rate_at(step.min(spec.steps - 1)) {
+            assert!(rate >= 0.0 && rate.is_finite());
+        }
+    }
+    let few = spec.batch.samples_per_step_max() <= SAMPLES_MAX && spec.data.samples <= SAMPLES_MAX;
+    if !few {
+        return;
+    }
+    let mut order = spec.data_order().expect("a spec that is read has an order");
+    for step in [0, 1, spec.steps - 1].into_iter().chain(changes) {
+        let samples = order.samples(step);
+        assert!(!samples.is_empty() && samples.iter().all(|&n| u64::from(n) < spec.data.samples));
+    }
+}

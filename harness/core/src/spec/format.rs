@@ -47,7 +47,12 @@ impl Spec {
             return Err(SpecError::value("data.digest", problem));
         }
         if !self.optimizer.is_first() {
-            return newer(format!("`optimizer.kind = \"{}\"`", self.optimizer.kind()));
+            let problem = format!(
+                "{:?} is none of format 1, which has `adamw` and `sgd`; for another one of the \
+                 engine's, write `format = 2`",
+                self.optimizer.kind()
+            );
+            return Err(SpecError::value("optimizer.kind", problem));
         }
         if matches!(self.clipping, Some(Clipping::TensorNorm { .. })) {
             return newer("`clipping.kind = \"tensor-norm\"`".into());
