@@ -2,10 +2,13 @@
 
 mod common;
 
-use common::{audit, data, examined, first_difference, record_attacked, replayed, spec, whole};
+use common::{
+    audit, data, examined, first_difference, record_attacked, replayed, spec, spec_with, whole,
+};
 use reenact_core::attack::InRunKind;
 use reenact_core::format::ReadRun;
 use reenact_core::memory::MemoryRun;
+use reenact_core::spec::LastBatch;
 use reenact_core::verify::{
     Evidence, Finding, Place, Report, SegmentOutcome, SegmentReport, Stage, Verdict, Vouched,
     Weight, examine_data,
@@ -102,6 +105,26 @@ fn seed_swap() {
 fn order_swap() {
     let finding = seen_by_derivation(&sabotaged("order-swap@4"));
     assert!(finding.problem.contains("another order"), "{finding}");
+}
+
+#[test]
+fn order_swap_of_samples_that_are_in_order_by_chance() {
+    let pairs = spec_with(|spec| spec.batch.size = 2);
+    let mut order = pairs.data_order().unwrap();
+    let step = (0..pairs.steps).find(|&step| order.samples(step).is_sorted()).unwrap();
+    let run = record_attacked(&pairs, Some(format!("order-swap@{step}").parse().unwrap()));
+    let found = examined(&run).findings;
+    assert_eq!((found.len(), &found[0].place), (1, &Place::step(step)), "{found:?}");
+}
+
+#[test]
+#[should_panic(expected = "order-swap")]
+fn order_swap_has_no_place_in_a_step_of_one_sample() {
+    let kept = spec_with(|spec| {
+        spec.format = 2;
+        (spec.batch.size, spec.batch.last) = (21, LastBatch::Kept);
+    });
+    record_attacked(&kept, Some("order-swap@3".parse().unwrap()));
 }
 
 #[test]

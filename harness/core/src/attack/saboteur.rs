@@ -82,7 +82,7 @@ fn check_steps(attack: &InRunAttack, spec: &Spec) -> Result<(), TrainerError> {
 fn check_place(attack: &InRunAttack, spec: &Spec, data: &dyn DataSet) -> Result<(), TrainerError> {
     let sample = data.batch(&[0]).map_err(|problem| TrainerError::Samples { step: 0, problem })?;
     let place = match attack.kind {
-        InRunKind::OrderSwap => spec.batch.samples_per_step_max() > 1,
+        InRunKind::OrderSwap => consumed(spec, attack.steps.start) > 1,
         InRunKind::LabelFlip => can_relabel(&sample),
         InRunKind::PixelEdit => can_stamp(&sample),
         InRunKind::MomentEdit | InRunKind::MomentReset => match spec.optimizer {
@@ -93,6 +93,11 @@ fn check_place(attack: &InRunAttack, spec: &Spec, data: &dyn DataSet) -> Result<
         _ => true,
     };
     if place { Ok(()) } else { Err(refuse(attack.kind)) }
+}
+
+/// Returns how many samples a step consumes: the last one of an epoch may be the only one.
+fn consumed(spec: &Spec, step: u64) -> usize {
+    spec.data_order().map_or(0, |mut order| order.samples(step).len())
 }
 
 /// Refuses an attack on the random stream where the loss draws nothing from it.
@@ -137,7 +142,12 @@ impl Saboteur {
         let order = if swapped { &mut self.other_order } else { &mut self.order };
         let mut samples = order.samples(step).to_vec();
         if self.acts(InRunKind::OrderSwap, step) {
-            samples.sort_unstable();
+            // A few samples may be in order by chance.
+            if samples.is_sorted() {
+                samples.reverse();
+            } else {
+                samples.sort_unstable();
+            }
         }
         samples
     }
