@@ -152,6 +152,7 @@ fn dependencies_point_one_way() {
     };
     assert_eq!(ours("harness/core"), Vec::<&str>::new());
     assert_eq!(ours("harness/store"), ["reenact-core"]);
+    assert_eq!(ours("harness/data"), ["reenact-core"]);
     assert_eq!(ours("harness/toy"), ["reenact-core"]);
     assert_eq!(ours("harness/page"), ["reenact-core"]);
     assert_eq!(ours("harness/audit"), ["reenact-core", "reenact-store"]);

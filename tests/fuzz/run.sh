@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.."
 
 executions=${1:-10000000}
 shift || true
-all=(journal frames history spec commitment calibration checkpoint signature keys recording)
+all=(journal frames history spec commitment calibration checkpoint signature keys recording headers)
 targets=("${@:-${all[@]}}")
 host=$(rustc --version --verbose | sed -n 's/^host: //p')
 work=${CARGO_TARGET_DIR:-target}/fuzz
