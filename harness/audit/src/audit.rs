@@ -5,8 +5,9 @@ use std::path::Path;
 use reenact_core::format::{Environment, Object, ReadRun};
 use reenact_core::trainer::{Engine, Program};
 use reenact_core::verify::{
-    AllowedSigners, Builds, Debt, Evidence, Examination, Finding, Place, Recall, Recording, Report,
-    Segment, SegmentReport, Tolerance, Weight, examine, examine_data, examine_so_far,
+    AllowedSigners, BatchDraw, Batches, Builds, Debt, Evidence, Examination, Finding, Nonce, Place,
+    Recall, Recording, Report, Segment, SegmentReport, Tolerance, Weight, examine, examine_batches,
+    examine_so_far,
 };
 use reenact_store::Directory;
 
@@ -94,6 +95,7 @@ pub fn speaks_against(finding: &Finding) -> bool {
 struct Judged {
     findings: Vec<Finding>,
     auditor: Environment,
+    batches: Option<Batches>,
     drawn: Option<Drawn>,
     replayed: Replayed,
 }
@@ -108,7 +110,8 @@ struct Replayed {
 
 impl Judged {
     fn without_replay(findings: Vec<Finding>, auditor: Environment) -> Self {
-        Self { findings, auditor, drawn: None, replayed: Replayed::default() }
+        let (batches, replayed) = (None, Replayed::default());
+        Self { findings, auditor, batches, drawn: None, replayed }
     }
 
     /// What the audit lacks itself is never held against the recording.
@@ -120,10 +123,10 @@ impl Judged {
     }
 
     fn evidence<'a>(self, place: String, vouched: reenact_core::verify::Vouched) -> Evidence<'a> {
-        let Self { findings, auditor, drawn, replayed } = self;
+        let Self { findings, auditor, batches, drawn, replayed } = self;
         let Replayed { segments, controls, tolerance } = replayed;
         let evidence = Evidence::new(place, vouched, auditor);
-        let evidence = Evidence { findings, segments, controls, tolerance, ..evidence };
+        let evidence = Evidence { batches, findings, segments, controls, tolerance, ..evidence };
         match drawn {
             None => evidence,
             Some(Drawn { challenge, nonce_source, sampled_by, .. }) => {
@@ -166,8 +169,8 @@ impl Bench<'_> {
         };
         drawn.owe(memory.debts());
         findings.extend(drawn.note.clone());
-        let auditor = match self.derive(recording, &mut findings) {
-            Ok(auditor) => auditor,
+        let (auditor, batches) = match self.derive(recording, &drawn, &mut findings) {
+            Ok(derived) => derived,
             Err(failure) => return Judged::prevented(findings, failure),
         };
         let mut objection = self.unmet(recording, &auditor);
@@ -179,12 +182,15 @@ impl Bench<'_> {
         }
         if let Some(objection) = objection {
             findings.push(objection);
-            return Ok(Judged::without_replay(findings, auditor));
+            return Ok(Judged { batches, ..Judged::without_replay(findings, auditor) });
         }
         findings.extend(Debt::objection(memory.debts(), &drawn.segments));
         memory.begin(&drawn, recording, findings.iter().any(speaks_against));
         match self.replay(recording, &drawn, &findings, &auditor, within) {
-            Ok(replayed) => Ok(Judged { findings, auditor, drawn: Some(drawn), replayed }),
+            Ok(replayed) => {
+                let drawn = Some(drawn);
+                Ok(Judged { findings, auditor, batches, drawn, replayed })
+            }
             // What the examination found stands, though no temporary file can be written, say.
             Err(failure) if !failure.is_usage() => Judged::prevented(findings, failure),
             Err(failure) => Err(failure),
@@ -196,8 +202,9 @@ impl Bench<'_> {
     fn derive(
         &self,
         recording: &Recording<'_>,
+        drawn: &Drawn,
         findings: &mut Vec<Finding>,
-    ) -> Result<Environment, Failure> {
+    ) -> Result<(Environment, Option<Batches>), Failure> {
         let mut setting = self.request.device.setting(&recording.spec, 1, None);
         let program: &dyn Program = self.programs.find(&recording.spec.program.name)?;
         let auditor = environment_of(program.engine(&setting)?)?;
@@ -205,9 +212,29 @@ impl Bench<'_> {
         let total = recording.steps();
         self.observer.hear(Event::Begun { phase: Phase::Deriving, total, segments: None });
         let mut at = |done| self.observer.hear(Event::At { done, total });
-        findings.extend(examine_data(recording, data.as_ref(), &mut at));
+        let (draw, nonce) = self.batch_draw(recording, drawn)?;
+        let (found, mut batches) = examine_batches(recording, data.as_ref(), &draw, &mut at);
+        findings.extend(found);
         self.observer.hear(Event::Ended);
-        Ok(auditor)
+        batches.nonce = nonce;
+        Ok((auditor, Some(batches)))
+    }
+
+    /// Draws the steps whose batches are built beside the replays, by the challenge's nonce.
+    /// Where there is no challenge, as somebody chose the segments, it takes one of its own.
+    fn batch_draw(
+        &self,
+        recording: &Recording<'_>,
+        drawn: &Drawn,
+    ) -> Result<(BatchDraw, Option<Nonce>), Failure> {
+        let segments = drawn.segments.iter().map(|&index| recording.segment(index));
+        let replayed = segments.map(|found| found.step_start..found.step_end).collect();
+        let (nonce, own) = match &drawn.challenge {
+            Some(challenge) => (challenge.nonce.clone(), None),
+            None => fresh_nonce().map(|nonce| (nonce.clone(), Some(nonce)))?,
+        };
+        let bytes_max = self.request.batch_bytes_max;
+        Ok((BatchDraw::new(recording.commitment, &nonce, bytes_max, replayed), own))
     }
 
     /// Objects if more independence is required than this audit has. Replaying

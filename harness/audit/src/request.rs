@@ -36,6 +36,9 @@ pub struct Request {
     pub device: Device,
     /// A file that may be the run's model.
     pub model: Option<PathBuf>,
+    /// How many bytes of batches are built beside the replays; none for what is usual for
+    /// the data set.
+    pub batch_bytes_max: Option<u64>,
     /// Whether the causes of divergences are sought.
     pub explains: bool,
     /// What replays do otherwise than they should: for a drill alone.
@@ -58,6 +61,7 @@ impl Request {
             at_seconds: None,
             device,
             model: None,
+            batch_bytes_max: None,
             explains: true,
             sabotage: None,
         }

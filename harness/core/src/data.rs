@@ -89,6 +89,12 @@ pub trait DataSet: Send + Sync + fmt::Debug {
     /// That they cannot be read.
     fn digest(&self) -> Result<Digest, DataError>;
 
+    /// Says whether samples are at hand, and cost nothing but copying. Those in files are read
+    /// and verified each time.
+    fn is_in_memory(&self) -> bool {
+        true
+    }
+
     /// Builds the batches of several micro-batches.
     ///
     /// # Errors

@@ -49,6 +49,10 @@ impl DataSet for Columns {
         Ok(Batch { tensors: tensors.collect::<Result<_, _>>()? })
     }
 
+    fn is_in_memory(&self) -> bool {
+        false
+    }
+
     /// Reads everything once. It is the digest that the same columns have in memory, so that
     /// it does not matter to a spec where samples lie.
     fn digest(&self) -> Result<Digest, DataError> {

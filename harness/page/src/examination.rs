@@ -27,6 +27,9 @@ pub(super) fn show(report: &Report) -> Markup {
                 @if report.expected.is_some() {
                     " The spec was compared with the one that was ordered."
                 }
+                @if let Some(batches) = &report.batches {
+                    " Of the batches, " (batches) "."
+                }
             }
             @if report.findings.is_empty() {
                 p { "Nothing was found." }

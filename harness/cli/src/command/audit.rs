@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use reenact_audit::{Failure, Request, audit};
 use reenact_core::verify::Verdict;
+use reenact_night::Bytes;
 
 use crate::app::App;
 use crate::evidence;
@@ -69,6 +70,11 @@ pub(crate) struct Arguments {
     /// that is not the model of its end exits with 1
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
+    /// Build up to so many bytes of batches beside the replays, and compare them with the
+    /// recording's: `0 B`, `500 MiB`, `2 GiB` [default: 16 GiB of data in memory, 64 MiB of
+    /// data in files]
+    #[arg(long, value_name = "SIZE")]
+    batch_budget: Option<Bytes>,
     /// Do not seek the causes of divergences
     #[arg(long)]
     no_explain: bool,
@@ -129,6 +135,7 @@ impl Arguments {
             required: self.requirement.independence(),
             remembering: self.remembering.place(),
             model: self.model.clone(),
+            batch_bytes_max: self.batch_budget.map(|budget| budget.0),
             explains: !self.no_explain,
             ..Request::of_all(&self.run, self.device.device())
         })

@@ -18,4 +18,4 @@ pub use phase::Phase;
 pub use rand_chacha::{ChaCha20Rng, rand_core};
 pub use schedule::LearningRate;
 pub use seed::{host_stream, initial_seed, step_seed};
-pub(crate) use uniform::{keyed_stream, shuffle_prefix};
+pub(crate) use uniform::{below, keyed_stream, shuffle_prefix};

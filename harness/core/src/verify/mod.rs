@@ -35,24 +35,28 @@ mod verdict;
 // Within this module a file is named by itself, whichever room it lies in.
 use cause::explanation;
 use compare::{delta, deviation, divergence, explain, sketch};
-use examine::{agreed, boundary, derivation, examination, expected, recording, so_far, tally};
+use examine::{
+    agreed, batches, boundary, derivation, examination, expected, recording, so_far, tally,
+};
 use memory::{coverage, debt, proven, recall, remembered};
 use replay::{course, launched, rehearsal, replaying, unrecorded};
 use report::{audited, evidence, model_file, reach, weighing, whole};
-use sample::{challenge, draw_rule, nonce_source, power, sampled_by, segment_set};
+use sample::{batch_draw, challenge, draw_rule, nonce_source, power, sampled_by, segment_set};
 use segment::{note, segment_report};
 use trust::{allowed_signers, independence, trusted_builds, vouched};
 
 pub use advice::Advice;
 pub use allowed_signers::{ALLOWED_SIGNERS_BYTES_MAX, AllowedSigners, AllowedSignersError};
 pub use audited::Audited;
+pub use batch_draw::{BATCH_BYTES_IN_FILES, BATCH_BYTES_IN_MEMORY, BatchDraw};
+pub use batches::Batches;
 pub use cause::{Search, explain};
 pub use challenge::{Challenge, Drawing, Nonce, NonceError};
 pub use course::{COURSE_STEPS_MAX, COURSE_TENSORS_MAX, Course, CourseStep, LossPoint};
 pub use coverage::{Coverage, CoveredSegment, Draw};
 pub use date::date;
 pub use debt::Debt;
-pub use derivation::examine_data;
+pub use derivation::{examine_batches, examine_data};
 pub use deviation::{Beyond, Excess, SegmentDeviation, TensorDeviation, Usual};
 pub use divergence::{Divergence, Stage, StepDivergence, StepValues};
 pub use draw_rule::{DrawRule, DrawRuleError};

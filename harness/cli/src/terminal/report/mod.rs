@@ -171,6 +171,7 @@ fn show_claim(report: &Report, claim: &Claim) {
     }
     fact("vouched", &report.vouched);
     show_sample(report);
+    show_batches(report);
     past::show(report);
     if let Some(required) = report.required {
         fact("required", format_args!("that the audit is {required}"));
@@ -253,6 +254,15 @@ fn shared_toolchain(report: &Report, claim: &Claim) -> String {
 
 pub(crate) fn fact(name: &str, value: impl std::fmt::Display) {
     line(format_args!("  {} {value}", styled(DIM, format_args!("{name:<13}"))));
+}
+
+/// Says of how many steps the batches were compared, where that is not all of them.
+fn show_batches(report: &Report) {
+    let partial = report.batches.as_ref().filter(|batches| !batches.is_all());
+    if let Some(batches) = partial {
+        fact("batches", batches);
+        fact("", "compare more with --batch-budget, or by replaying more segments");
+    }
 }
 
 fn show_sample(report: &Report) {

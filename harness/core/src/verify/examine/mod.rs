@@ -1,6 +1,7 @@
 //! Reading a recording and checking it without replaying anything.
 
 pub(in crate::verify) mod agreed;
+pub(in crate::verify) mod batches;
 pub(in crate::verify) mod boundary;
 pub(in crate::verify) mod derivation;
 pub(in crate::verify) mod examination;

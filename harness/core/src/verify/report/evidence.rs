@@ -1,6 +1,7 @@
 //! What an audit has gathered when it comes to its verdict.
 
 use crate::format::Environment;
+use crate::verify::batches::Batches;
 use crate::verify::challenge::Challenge;
 use crate::verify::expected::Expected;
 use crate::verify::finding::Finding;
@@ -30,6 +31,8 @@ pub struct Evidence<'a> {
     pub nonce_source: Option<NonceSource>,
     /// Whose policy the sample follows.
     pub sampled_by: Option<SampledBy>,
+    /// Of how many steps the examination compared the batches; none if of none.
+    pub batches: Option<Batches>,
     /// What was found without a replay.
     pub findings: Vec<Finding>,
     /// What the replays of the drawn segments gave, and of those that were due.
@@ -62,6 +65,7 @@ impl Evidence<'_> {
             challenge: None,
             nonce_source: None,
             sampled_by: None,
+            batches: None,
             findings: Vec::new(),
             segments: Vec::new(),
             controls: Vec::new(),

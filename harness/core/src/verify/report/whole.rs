@@ -8,6 +8,7 @@ use crate::digest::Digest;
 use crate::format::{Environment, tf32_kernels};
 use crate::verify::advice::Advice;
 use crate::verify::audited::Audited;
+use crate::verify::batches::Batches;
 use crate::verify::challenge::Challenge;
 use crate::verify::course::LossPoint;
 use crate::verify::coverage::Coverage;
@@ -37,7 +38,8 @@ use crate::verify::vouched::Vouched;
 /// the draw (a report without one was drawn by rule 1), who decided on the sample, what was
 /// audited, the outcome `changed` of a segment, segments that were due from earlier
 /// audits, controls, what audits before had covered, the spec that was ordered, the list of
-/// trusted builds, and how far a run has come that still trains or has ended early. A report
+/// trusted builds, how far a run has come that still trains or has ended early, and of how many
+/// steps the batches were compared. A report
 /// without such a list that says `independent` may be an older one, and means another binary.
 pub const REPORT_FORMAT: u32 = 1;
 
@@ -80,6 +82,10 @@ pub struct Report {
     /// What a ledger knew of earlier audits; none if none was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub past: Option<Past>,
+    /// Of how many steps the batches were compared with the data set; none if it was not
+    /// opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batches: Option<Batches>,
     /// What was found without replay, and what a replay that agrees noted.
     pub findings: Vec<Finding>,
     /// The drawn segments and what their replay gave.
@@ -230,6 +236,7 @@ impl Report {
             challenge,
             sampled_by: evidence.sampled_by,
             nonce_source,
+            batches: evidence.batches.map(|found| found.and_replayed(steps_of(&segments))),
             past: recall.map(|recall| recall.past.clone()),
             findings,
             // Where nothing was replayed, nothing was allowed.
@@ -327,6 +334,12 @@ impl Report {
             && self.verdict != Verdict::Divergent
             && self.segments.iter().all(agreed)
     }
+}
+
+/// Counts the steps of segments that were replayed to their end.
+fn steps_of(segments: &[SegmentReport]) -> u64 {
+    let replayed = segments.iter().filter(|found| found.was_replayed());
+    replayed.map(|found| found.segment.step_end - found.segment.step_start).sum()
 }
 
 /// Returns the segments that were replayed though the challenge did not draw them.

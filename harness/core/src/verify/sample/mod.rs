@@ -1,5 +1,6 @@
 //! Which segments are drawn, by what nonce, and how likely a tampered one escapes.
 
+pub(in crate::verify) mod batch_draw;
 pub(in crate::verify) mod challenge;
 pub(in crate::verify) mod draw_rule;
 pub(in crate::verify) mod nonce_source;
