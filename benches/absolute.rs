@@ -63,6 +63,7 @@ fn journal(criterion: &mut Criterion) {
         gradient: prints[..33].to_vec(),
         state: prints,
         launches: None,
+        validation: None,
     });
     let mut journal = JournalWriter::start().0;
     criterion.bench_function("journal/frame of a step, 100 tensors", |bencher| {

@@ -357,6 +357,7 @@ impl<T: Training> Trainer for BurnTrainer<T> {
             gradient: learned.gradient,
             state: learned.state,
             launches: learned.launches,
+            validation: None,
         })
     }
 

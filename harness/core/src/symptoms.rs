@@ -187,6 +187,7 @@ mod tests {
             gradient: Vec::new(),
             state: state.iter().map(|&value| Fingerprint(value)).collect(),
             launches: None,
+            validation: None,
         }
     }
 

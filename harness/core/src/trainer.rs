@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::attack::InRunAttack;
 use crate::data::{DataError, DataSet};
 use crate::digest::Digest;
+use crate::figure::Figures;
 use crate::format::KernelSelection;
 use crate::machine::{DeviceReport, Influence, Kernels, OperationProbe};
 use crate::spec::Spec;
@@ -67,6 +68,20 @@ pub trait Program: Send + Sync {
 
     /// Opens the data set that the spec names. The caller compares its digest.
     fn data(&self, spec: &Spec, setting: &Setting) -> Result<Arc<dyn DataSet>, TrainerError>;
+
+    /// Opens the samples that the spec holds out for its validation.
+    /// [`Validation::open`](crate::validation::Validation::open) compares them with what is
+    /// declared. A program that measures nothing while it trains refuses such a spec; that is
+    /// the default.
+    fn validation_data(
+        &self,
+        spec: &Spec,
+        _setting: &Setting,
+    ) -> Result<Arc<dyn DataSet>, TrainerError> {
+        let name = spec.validation.as_ref().map_or(String::new(), |found| found.data.name.clone());
+        let problem = "this program measures nothing while it trains: leave [validation] out";
+        Err(TrainerError::Data { name, problem: problem.into() })
+    }
 
     /// Returns the number of parameters that [`Program::start`] would allocate,
     /// without allocating them; none if the program cannot tell. An auditor
@@ -161,6 +176,11 @@ pub struct StepTrace {
     /// none elsewhere, and of a step in which kernels were chosen by measuring.
     #[serde(skip)]
     pub launches: Option<Launches>,
+    /// What the model achieves after the update on the samples that are held out, where the
+    /// spec has it measured after this step
+    /// ([`Validation::is_due`](crate::validation::Validation::is_due)); none elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<Figures>,
 }
 
 /// Says which kernels a step launched. What is fused into one kernel decides bits where a

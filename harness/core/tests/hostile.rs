@@ -225,7 +225,7 @@ fn frames_too_long_or_of_no_kind() {
     assert!(refused(&with_frame(1, vec![0; (8 << 20) + 1])).contains("too long for its kind"));
     assert!(refused(&with_frame(3, vec![0; 257])).contains("too long for its kind"));
     assert!(refused(&with_frame(0, vec![0; (64 << 10) + 1])).contains("too long for its kind"));
-    assert!(refused(&with_frame(10, vec![])).contains("there is no frame kind 10"));
+    assert!(refused(&with_frame(11, vec![])).contains("there is no frame kind 11"));
     assert!(refused(&with_frame(u16::MAX, vec![])).contains("there is no frame kind 65535"));
     let mut run = record(&spec());
     // The first frame claims four gigabytes.

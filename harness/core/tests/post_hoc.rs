@@ -371,7 +371,9 @@ fn unfinished_and_resumed_recordings_are_refused() {
 
 #[test]
 fn no_kind_is_forgotten_here() {
-    let caught = [include_str!("post_hoc.rs"), include_str!("selections.rs")].concat();
+    let files =
+        [include_str!("post_hoc.rs"), include_str!("selections.rs"), include_str!("validated.rs")];
+    let caught = files.concat();
     for kind in PostHocKind::all() {
         let planted = [format!("(\"{kind}"), format!("(\"{kind}@"), format!("!(\"{kind}@")];
         assert!(planted.iter().any(|call| caught.contains(call)), "{kind} has no test");

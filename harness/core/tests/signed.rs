@@ -97,7 +97,7 @@ fn a_signed_commitment_cannot_be_withheld() {
 #[test]
 fn a_signature_of_a_format_to_come_is_not_judged() {
     let mut run = signed();
-    run.objects.get_mut(&Object::Journal).unwrap()[16] = 4;
+    run.objects.get_mut(&Object::Journal).unwrap()[16] = 5;
     run.objects.insert(Object::Signature, b"another form".to_vec());
     let found = examined(&run);
     assert_eq!(found.findings.len(), 1);

@@ -78,6 +78,7 @@ fn divergence() -> Divergence {
         recorded: values.clone(),
         replayed: values,
         launches: None,
+        figures: Vec::new(),
     };
     let difference = Difference::Elements {
         count: 1,
@@ -106,6 +107,7 @@ pub(super) fn report() -> Report {
         resumed: vec![20],
         environments: vec![(0, environment(HOSTILE)), (20, environment("there"))],
         losses: (0..40).map(point).collect(),
+        figures: Vec::new(),
         tf32: vec![HOSTILE.into()],
     };
     let finding = Finding {

@@ -14,14 +14,15 @@ pub(super) fn show(report: &Report) -> Markup {
     section(
         "The tolerance",
         html! {
-            (basis(&tolerance.basis))
+            (basis(&tolerance.basis, report))
             (drift(tolerance.accumulated.as_ref()))
             (bounds(&tolerance.tensors))
         },
     )
 }
 
-fn basis(basis: &ToleranceBasis) -> Markup {
+fn basis(basis: &ToleranceBasis, report: &Report) -> Markup {
+    let measured = report.claim.as_ref().is_some_and(|claim| !claim.figures.is_empty());
     let ToleranceBasis { runs, segments, margin, false_alarms, .. } = basis;
     html! {
         p {
@@ -40,6 +41,10 @@ fn basis(basis: &ToleranceBasis) -> Markup {
             @if !basis.initial_state_compared {
                 dt { "initial state" }
                 dd { "not compared: the two classes derive it differently" }
+            }
+            @if measured {
+                dt { "figures of the validation" }
+                dd { "not compared: the two classes round differently" }
             }
         }
     }

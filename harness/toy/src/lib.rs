@@ -5,6 +5,7 @@
 
 mod check;
 mod device;
+mod points;
 mod program;
 mod unsteady;
 

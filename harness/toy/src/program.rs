@@ -13,22 +13,22 @@ use std::sync::Arc;
 
 use crate::check;
 use crate::device::ToyDevice;
+use crate::points::{FEATURES, Points, stream, to_bytes, to_values, unit};
 use crate::unsteady::{self, Unsteadiness};
-use reenact_core::data::{Batch, BatchTensor, DataError, DataSet, samples_digest};
+use reenact_core::data::{Batch, DataSet, samples_digest};
 use reenact_core::digest::{Digest, Hasher};
+use reenact_core::figure::Figures;
 use reenact_core::format::KernelSelection;
 use reenact_core::machine::{DeviceReport, Kernels, OperationOutcome, OperationProbe};
 use reenact_core::spec::{Hyperparameter, OptimizerSpec, Spec};
 use reenact_core::state::{DType, Fingerprint, Layout, State, TensorSpec, fingerprint};
 use reenact_core::steering::{DataOrder, initial_seed, step_seed};
 use reenact_core::trainer::{Engine, Metric, Program, Setting, StepTrace, Trainer, TrainerError};
+use reenact_core::validation::Validation;
 use reenact_core::variation::{Variation, round_mantissa};
 
-use rand_chacha::ChaCha20Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use rand_chacha::rand_core::Rng;
 
-const FEATURES: usize = 4;
-const SAMPLES: u32 = 64;
 /// The two ways in which a sum can be taken.
 const KERNELS: [&str; 2] = ["forward", "backward"];
 
@@ -47,10 +47,19 @@ impl Program for Toy {
 
     fn data(&self, spec: &Spec, _: &Setting) -> Result<Arc<dyn DataSet>, TrainerError> {
         if spec.data.name == "toy-points" {
-            return Ok(Arc::new(Points));
+            return Ok(Arc::new(Points::TRAINED));
         }
         let problem = "this program knows only `toy-points`".into();
         Err(TrainerError::Data { name: spec.data.name.clone(), problem })
+    }
+
+    fn validation_data(&self, spec: &Spec, _: &Setting) -> Result<Arc<dyn DataSet>, TrainerError> {
+        let name = spec.validation.as_ref().map_or("", |validation| &validation.data.name);
+        if name == "toy-held-out" {
+            return Ok(Arc::new(Points::HELD_OUT));
+        }
+        let problem = "this program holds out only `toy-held-out`".into();
+        Err(TrainerError::Data { name: name.into(), problem })
     }
 
     fn start(
@@ -63,7 +72,9 @@ impl Program for Toy {
         let kernel = Kernel::of(spec, setting, device)?;
         let unsteadiness = Unsteadiness::of(&spec.program.hyperparameters)?;
         check::declared(spec)?;
-        let trainer = Box::new(ToyTrainer::new(spec.clone(), data, device, kernel)?);
+        let validation = Validation::open(self, spec, setting)?;
+        let trainer = ToyTrainer::new(spec.clone(), data, validation, device, kernel)?;
+        let trainer = Box::new(trainer);
         Ok(match unsteadiness {
             Some(unsteadiness) => unsteadiness.wrap(trainer, setting),
             None => trainer,
@@ -93,7 +104,7 @@ impl Program for Toy {
 /// Lists what the toy computes with, and one operation that is never the same, so
 /// that a table which calls everything deterministic is seen to be wrong.
 fn operations() -> Vec<OperationProbe> {
-    let all = || (0..SAMPLES).flat_map(|sample| Points::point(sample).0);
+    let all = || Points::TRAINED.numbers().flat_map(|number| Points::point(number).0);
     let output = |value: f32| Ok(OperationOutcome::output(fingerprint(&value.to_le_bytes())));
     vec![
         OperationProbe::new("sum", move || output(all().sum())),
@@ -166,67 +177,10 @@ impl Kernel {
     }
 }
 
-#[derive(Debug)]
-struct Points;
-
-impl Points {
-    fn point(sample: u32) -> ([f32; FEATURES], f32) {
-        let mut stream = stream(Hasher::new("reenact toy point").u64(sample.into()).finish());
-        let features = std::array::from_fn(|_| unit(&mut stream));
-        let noise = 0.01 * unit(&mut stream);
-        (features, features[0] - 2.0 * features[1] + 0.5 * features[3] + 0.25 + noise)
-    }
-}
-
-/// Draws from [-1, 1), in steps that `f32` holds exactly.
-/// Opens the stream of a key.
-fn stream(key: Digest) -> ChaCha20Rng {
-    ChaCha20Rng::from_seed(key.0)
-}
-
-fn unit(stream: &mut impl Rng) -> f32 {
-    (stream.next_u32() >> 8) as f32 / (1 << 23) as f32 - 1.0
-}
-
-impl DataSet for Points {
-    fn len(&self) -> u64 {
-        SAMPLES.into()
-    }
-
-    fn batch(&self, samples: &[u32]) -> Result<Batch, DataError> {
-        let points = samples.iter().map(|&sample| Self::point(sample));
-        let (features, targets): (Vec<_>, Vec<_>) = points.unzip();
-        let tensor = |name, shape, bytes| BatchTensor { name, dtype: DType::F32, shape, bytes };
-        let features = to_bytes(&features.concat());
-        let features = tensor("features", vec![samples.len(), FEATURES], features);
-        let labels = tensor("labels", vec![samples.len()], to_bytes(&targets));
-        Ok(Batch { tensors: vec![features, labels] })
-    }
-
-    fn digest(&self) -> Result<Digest, DataError> {
-        let all: Vec<u32> = (0..SAMPLES).collect();
-        let mut hasher = Hasher::new("reenact v1 data toy");
-        for tensor in self.batch(&all)?.tensors {
-            hasher.bytes(&tensor.bytes);
-        }
-        Ok(hasher.finish())
-    }
-}
-
-fn to_bytes(values: &[f32]) -> Vec<u8> {
-    values.iter().flat_map(|value| value.to_le_bytes()).collect()
-}
-
-fn to_values(bytes: &[u8]) -> Vec<f32> {
-    bytes
-        .chunks_exact(4)
-        .map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]]))
-        .collect()
-}
-
 struct ToyTrainer {
     spec: Spec,
     data: Arc<dyn DataSet>,
+    validation: Option<Validation>,
     device: ToyDevice,
     order: DataOrder,
     weight: Vec<f32>,
@@ -263,6 +217,7 @@ impl ToyTrainer {
     fn new(
         spec: Spec,
         data: Arc<dyn DataSet>,
+        validation: Option<Validation>,
         device: ToyDevice,
         kernel: Kernel,
     ) -> Result<Self, TrainerError> {
@@ -274,8 +229,8 @@ impl ToyTrainer {
             stream(Hasher::new("reenact toy weights").u64(initial_seed(seed)).finish());
         let weight = (0..FEATURES).map(|_| unit(&mut stream)).collect();
         let bias = vec![unit(&mut stream)];
-        let layouts = layouts();
-        Ok(Self { spec, data, device, order, weight, bias, velocity: None, layouts, kernel })
+        let (velocity, layouts) = (None, layouts());
+        Ok(Self { spec, data, validation, device, order, weight, bias, velocity, layouts, kernel })
     }
 
     fn batches(
@@ -336,6 +291,34 @@ impl ToyTrainer {
         self.velocity = Some(velocity);
     }
 
+    /// Measures the model after the update of `step` on the points that are held out, if the
+    /// spec says so.
+    fn validate(&self, step: u64) -> Result<Option<Figures>, TrainerError> {
+        let Some(validation) = self.validation.as_ref().filter(|found| found.is_due(step)) else {
+            return Ok(None);
+        };
+        let mut errors = Vec::new();
+        for batch in validation.batches() {
+            let batch = batch.map_err(|problem| TrainerError::Samples { step, problem })?;
+            let targets = to_values(&batch.tensors[1].bytes);
+            let points = to_values(&batch.tensors[0].bytes);
+            let pairs = points.chunks(FEATURES).zip(targets);
+            errors.extend(pairs.map(|(point, target)| {
+                self.kernel.dot(point, &self.weight) + self.bias[0] - target
+            }));
+        }
+        let mean = |of: fn(f32) -> f32| {
+            let sum = self.device.sum(errors.iter().map(|error| of(*error)));
+            f64::from(sum / errors.len() as f32)
+        };
+        let metric = |name: &str, value| Metric { name: name.into(), value };
+        let measured = vec![
+            metric("mean_error", mean(f32::abs)),
+            metric("mean_squared_error", mean(|error| error * error)),
+        ];
+        Validation::figures(step, measured).map(Some)
+    }
+
     fn tensors(&self, step: u64) -> Vec<Vec<u8>> {
         let [weight, bias] = [&self.weight, &self.bias].map(|values| to_bytes(values));
         let mut tensors = vec![bias, weight];
@@ -390,6 +373,7 @@ impl Trainer for ToyTrainer {
             gradient: fingerprints(&[bias, weight]),
             state: fingerprints(&self.tensors(step + 1)),
             launches: None,
+            validation: self.validate(step)?,
         })
     }
 
@@ -418,12 +402,12 @@ impl Trainer for ToyTrainer {
     }
 
     fn evaluate(&mut self) -> Result<Vec<Metric>, TrainerError> {
-        let errors = (0..SAMPLES).map(|sample| {
-            let (point, target) = Points::point(sample);
+        let errors = Points::TRAINED.numbers().map(|number| {
+            let (point, target) = Points::point(number);
             let output = self.kernel.dot(&point, &self.weight) + self.bias[0];
             f64::from(output - target).powi(2)
         });
-        let value = errors.sum::<f64>() / f64::from(SAMPLES);
+        let value = errors.sum::<f64>() / Points::TRAINED.len() as f64;
         Ok(vec![Metric { name: "mean_squared_error".into(), value }])
     }
 }

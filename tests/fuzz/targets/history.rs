@@ -71,6 +71,7 @@ fn trace(model: &Model, step: u64, how: u8) -> StepTrace {
         gradient: fingerprints(gradient + usize::from(how == 254)),
         state: fingerprints(state + usize::from(how == 255)),
         launches: None,
+        validation: None,
     }
 }
 

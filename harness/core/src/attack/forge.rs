@@ -59,7 +59,8 @@ impl Forger<'_> {
             | PostHocKind::Truncated
             | PostHocKind::Withheld
             | PostHocKind::PoisonedSelections
-            | PostHocKind::WithheldSelections => honest.clone(),
+            | PostHocKind::WithheldSelections
+            | PostHocKind::FiguresEdit => honest.clone(),
         };
         let changed = changed(&honest, &forged);
         Ok((!changed.is_empty()).then_some((forged, changed)))

@@ -19,8 +19,8 @@ const PIECE_BYTES: u64 = 1 << 18;
 pub struct Planted {
     /// Every place that was changed, by step.
     pub changes: Vec<Change>,
-    /// The segments that end at a changed state: their replay has to diverge.
-    /// Empty where integrity alone has to catch the attack, or no state was
+    /// The segments that end at a changed state, or hold changed figures: their replay has to
+    /// diverge. Empty where integrity alone has to catch the attack, or neither was
     /// edited.
     pub segments: Vec<u64>,
     /// Further segments, which only start at a changed state: their replay
@@ -32,7 +32,8 @@ pub struct Planted {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// The boundary whose checkpoint was changed or left out, the last step
-    /// before a cut, or the step before which kernel selections were edited.
+    /// before a cut, the step before which kernel selections were edited, or the one after
+    /// which figures were.
     pub step: u64,
     /// The tensors that were changed, with the fingerprints of the step before.
     pub tensors: Vec<String>,
@@ -94,6 +95,12 @@ fn check_place(forger: &Forger<'_>) -> Result<(), AttackError> {
             (PostHocKind::Truncated, Some(step)) => format!("it has no step {step}"),
             (kind, Some(0)) if kind.edits_state() => {
                 "no step leads to its initial state".to_owned()
+            }
+            (PostHocKind::FiguresEdit, Some(step)) if history.validated().contains(&step) => {
+                return Ok(());
+            }
+            (PostHocKind::FiguresEdit, Some(step)) => {
+                format!("it holds no figures of step {step}")
             }
             (_, Some(step)) if history.checkpoints.contains_key(&step) => return Ok(()),
             (_, Some(step)) => format!("no checkpoint opens step {step}"),
@@ -170,6 +177,13 @@ impl Insider<'_> {
         }
         if let Some((state, _)) = &self.forged {
             trace.state = state.fingerprints();
+        }
+        if self.is(PostHocKind::FiguresEdit, trace.step) {
+            let honest = trace.validation.take();
+            trace.validation = honest.as_ref().map(|f| f.scaled(self.forger.attack.strength));
+            if trace.validation != honest {
+                self.changes.push(Change { step: trace.step, tensors: Vec::new() });
+            }
         }
         self.append(&Event::Step(trace))
     }
@@ -250,12 +264,15 @@ impl Insider<'_> {
         }
         // A store may write later, and says only here that it could not.
         self.into.sync()?;
-        let edits_state = self.forger.attack.kind.edits_state();
+        let kind = self.forger.attack.kind;
+        let edits_state = kind.edits_state();
         let changed = |step: u64| edits_state && self.changes.iter().any(|c| c.step == step);
         let mut planted = Planted::default();
         for (segment, ends) in (0u64..).zip(self.checkpoints.windows(2)) {
             let (start, end) = (ends[0].0, ends[1].0);
-            if changed(end) {
+            let holds = |change: &Change| (start..end).contains(&change.step);
+            let edits_figures = kind == PostHocKind::FiguresEdit;
+            if changed(end) || edits_figures && self.changes.iter().any(holds) {
                 planted.segments.push(segment);
             } else if changed(start) {
                 planted.segments_after.push(segment);

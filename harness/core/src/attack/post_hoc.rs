@@ -33,9 +33,12 @@ pub enum PostHocKind {
     PoisonedSelections,
     /// Leaves out every recorded kernel selection.
     WithheldSelections,
+    /// Multiplies every figure that was measured after a step (strength: factor), so that the
+    /// model looks better.
+    FiguresEdit,
 }
 
-const KINDS: [(PostHocKind, &str, f64); 10] = [
+const KINDS: [(PostHocKind, &str, f64); 11] = [
     (PostHocKind::BitFlip, "bit-flip", 1.0),
     (PostHocKind::WeightEdit, "weight-edit", 1.0),
     (PostHocKind::MomentEdit, "moment-edit", 1.01),
@@ -46,6 +49,7 @@ const KINDS: [(PostHocKind, &str, f64); 10] = [
     (PostHocKind::Withheld, "withheld", 1.0),
     (PostHocKind::PoisonedSelections, "poisoned-selections", 1.0),
     (PostHocKind::WithheldSelections, "withheld-selections", 1.0),
+    (PostHocKind::FiguresEdit, "figures-edit", 0.9),
 ];
 
 /// Describes an edit of a finished recording: `weight-edit@100`,
@@ -55,7 +59,7 @@ const KINDS: [(PostHocKind, &str, f64); 10] = [
 pub struct PostHocAttack {
     /// What is done.
     pub kind: PostHocKind,
-    /// At which step: a boundary, except for a cut; none if everywhere.
+    /// At which step: a boundary, except for a cut and for figures; none if everywhere.
     pub step: Option<u64>,
     /// To which tensor, where the kind leaves a choice; none for the first.
     pub tensor: Option<String>,
@@ -81,7 +85,7 @@ impl PostHocKind {
 
     /// Says whether it puts other states in.
     pub fn edits_state(self) -> bool {
-        !self.is_seen_by_integrity() && !self.edits_selections()
+        !self.is_seen_by_integrity() && !self.edits_selections() && self != Self::FiguresEdit
     }
 
     /// Says whether it acts on the whole recording, not at a step.
@@ -166,6 +170,7 @@ mod tests {
             "withheld@0",
             "poisoned-selections",
             "withheld-selections",
+            "figures-edit@11*0.5",
         ] {
             let attack: PostHocAttack = text.parse().unwrap();
             assert_eq!(attack.to_string(), text);

@@ -6,7 +6,8 @@ use super::selection::check;
 use super::{Environment, KernelSelection};
 use crate::codec::{self, CodecError, VALUE_BYTES_MAX};
 use crate::digest::Digest;
-use crate::state::{Layout, StateRoot};
+use crate::figure::Figures;
+use crate::state::{Fingerprint, Layout, StateRoot};
 use crate::trainer::{Launches, StepTrace};
 
 /// Says what was recorded.
@@ -67,7 +68,7 @@ pub struct StepLayouts {
 }
 
 /// One domain a kind; the position is the kind's number.
-pub(super) const DOMAINS: [&str; 10] = [
+pub(super) const DOMAINS: [&str; 11] = [
     "reenact v1 journal run-started",
     "reenact v1 journal layouts",
     "reenact v1 journal step",
@@ -78,11 +79,12 @@ pub(super) const DOMAINS: [&str; 10] = [
     "reenact v1 journal kernel-selections",
     "reenact v1 journal run-ended",
     "reenact v1 journal step-launched",
+    "reenact v1 journal step-validated",
 ];
 
 /// Limits the payload of each kind, so that a hostile journal cannot make its
 /// reader hold much.
-pub(super) const PAYLOAD_BYTES_MAX: [usize; 10] = [
+pub(super) const PAYLOAD_BYTES_MAX: [usize; 11] = [
     1 << 16,
     VALUE_BYTES_MAX,
     VALUE_BYTES_MAX,
@@ -92,17 +94,19 @@ pub(super) const PAYLOAD_BYTES_MAX: [usize; 10] = [
     1 << 8,
     VALUE_BYTES_MAX,
     1 << 8,
+    VALUE_BYTES_MAX,
     VALUE_BYTES_MAX,
 ];
 
 /// Number of kinds that each format of the journal has, from format 1 on.
-pub(super) const KINDS: [u16; 3] = [8, 9, 10];
+pub(super) const KINDS: [u16; 4] = [8, 9, 10, 11];
 
 impl Event {
     pub(super) fn kind(&self) -> u16 {
         match self {
             Self::RunStarted { .. } => 0,
             Self::Layouts(_) => 1,
+            Self::Step(trace) if trace.validation.is_some() => 10,
             Self::Step(trace) if trace.launches.is_some() => 9,
             Self::Step(_) => 2,
             Self::Checkpoint { .. } => 3,
@@ -118,9 +122,10 @@ impl Event {
         match self {
             Self::RunStarted { spec, environment } => codec::encode(&(spec, environment)),
             Self::Layouts(layouts) => codec::encode(layouts),
-            Self::Step(trace) => match trace.launches {
-                Some(launches) => codec::encode(&(trace, launches)),
-                None => codec::encode(trace),
+            Self::Step(trace) => match (&trace.validation, trace.launches) {
+                (Some(figures), launches) => codec::encode(&(plain(trace), launches, figures)),
+                (None, Some(launches)) => codec::encode(&(plain(trace), launches)),
+                (None, None) => codec::encode(&plain(trace)),
             },
             Self::Checkpoint { step, root } => codec::encode(&(step, root)),
             Self::RunResumed { step, environment } => codec::encode(&(step, environment)),
@@ -143,7 +148,7 @@ impl Event {
                 Self::RunStarted { spec, environment }
             }
             1 => Self::Layouts(read(payload)?),
-            2 => Self::Step(read(payload)?),
+            2 => Self::Step(step(read(payload)?, None, None)),
             3 => {
                 let (step, root) = read(payload)?;
                 Self::Checkpoint { step, root }
@@ -156,8 +161,12 @@ impl Event {
             6 => Self::RunFinished { steps: read(payload)? },
             8 => Self::RunEnded { steps: read(payload)? },
             9 => {
-                let (trace, launches): (StepTrace, Launches) = read(payload)?;
-                Self::Step(StepTrace { launches: Some(launches), ..trace })
+                let (plain, launches) = read(payload)?;
+                Self::Step(step(plain, Some(launches), None))
+            }
+            10 => {
+                let (plain, launches, figures) = read(payload)?;
+                Self::Step(step(plain, launches, Some(figures)))
             }
             _ => {
                 let selections: Vec<KernelSelection> = read(payload)?;
@@ -174,6 +183,30 @@ impl Event {
     }
 }
 
+/// What every frame of a step begins with, in the order in which [`StepTrace`] has it.
+type Plain = (u64, Digest, Digest, u64, u32, Vec<Fingerprint>, Vec<Fingerprint>);
+
+fn plain(trace: &StepTrace) -> impl Serialize + '_ {
+    let StepTrace { step, samples, batch, learning_rate_bits, loss_bits, gradient, state, .. } =
+        trace;
+    (step, samples, batch, learning_rate_bits, loss_bits, gradient, state)
+}
+
+fn step(plain: Plain, launches: Option<Launches>, validation: Option<Figures>) -> StepTrace {
+    let (step, samples, batch, learning_rate_bits, loss_bits, gradient, state) = plain;
+    StepTrace {
+        step,
+        samples,
+        batch,
+        learning_rate_bits,
+        loss_bits,
+        gradient,
+        state,
+        launches,
+        validation,
+    }
+}
+
 fn check_selections(selections: &[KernelSelection]) -> Result<(), CodecError> {
     check(selections).map_err(|problem| CodecError::Malformed(problem.to_string()))
 }
@@ -186,7 +219,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_decodes_has_one_encoding(
-            kind in 0u16..11,
+            kind in 0u16..12,
             payload in prop::collection::vec(prop_oneof![Just(0), any::<u8>()], 0..200),
         ) {
             if let Ok(event) = Event::decode(kind, &payload) {

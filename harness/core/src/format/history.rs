@@ -24,6 +24,8 @@ pub struct History {
     source: Box<dyn ReadAt>,
     steps: Vec<FramePlace>,
     layouts: Vec<(u64, StepLayouts)>,
+    /// Steps after which the model was measured.
+    validated: Vec<u64>,
     /// Digest of the spec.
     pub spec: Digest,
     /// Where the run was trained, from which step on.
@@ -102,6 +104,7 @@ impl History {
         {
             fold.push(source.as_ref(), &frame)?;
         }
+        let checkpoints = fold.checkpoints.into_iter().map(|(step, (root, _))| (step, root));
         Ok(Self {
             format: reader.format(),
             ended_early: fold.ended_early,
@@ -111,13 +114,10 @@ impl History {
             tail: reader.tail(),
             steps: fold.steps.into_iter().map(|(place, _)| place).collect(),
             layouts: fold.layouts,
+            validated: fold.validated,
             spec: fold.spec,
             environments: fold.environments,
-            checkpoints: fold
-                .checkpoints
-                .into_iter()
-                .map(|(step, (root, _))| (step, root))
-                .collect(),
+            checkpoints: checkpoints.collect(),
             selections: fold.selections,
             interrupted: fold.interrupted,
             interruption_heads: fold.interruption_heads,
@@ -138,6 +138,11 @@ impl History {
             Some(place) => place.step(self.source.as_ref()).map(Some),
             None => Ok(None),
         }
+    }
+
+    /// Returns the steps after which figures were recorded, ascending.
+    pub fn validated(&self) -> &[u64] {
+        &self.validated
     }
 
     /// Returns the tensors that the fingerprints of `step` stand for.
@@ -197,6 +202,7 @@ struct Fold {
     /// Places of the steps that resumptions replace, from this step on.
     replaced: (u64, Vec<By<FramePlace>>),
     layouts: Vec<(u64, StepLayouts)>,
+    validated: Vec<u64>,
     checkpoints: BTreeMap<u64, By<StateRoot>>,
     /// Checkpoints that resumptions replace.
     replaced_checkpoints: BTreeMap<u64, By<StateRoot>>,
@@ -225,6 +231,7 @@ impl Fold {
             steps: Vec::new(),
             replaced: (0, Vec::new()),
             layouts: Vec::new(),
+            validated: Vec::new(),
             checkpoints: BTreeMap::new(),
             replaced_checkpoints: BTreeMap::new(),
             selections: Selections::default(),
@@ -343,6 +350,9 @@ impl Fold {
             }
         }
         self.steps.push((place, self.now()));
+        if trace.validation.is_some() {
+            self.validated.push(trace.step);
+        }
         Ok(())
     }
 
@@ -407,6 +417,7 @@ impl Fold {
     /// further, its records stay.
     fn replace_from(&mut self, step: u64) {
         let next = self.next_step();
+        self.validated.truncate(self.validated.partition_point(|earlier| *earlier < step));
         let mut places = self.steps.split_off(step as usize);
         let (first, earlier) = &self.replaced;
         places.extend(earlier.iter().skip((next - first) as usize));

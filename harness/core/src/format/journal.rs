@@ -23,8 +23,10 @@ use crate::digest::{Digest, Hasher};
 ///
 /// 1: the first (2026-11).
 /// 2: a run may end early (2026-11).
-/// 3: a step may say what it launched (2026-11). The formats before it are read as well.
-pub const JOURNAL_FORMAT: u32 = 3;
+/// 3: a step may say what it launched (2026-11).
+/// 4: a step may hold what was measured after it (2026-11). The formats before it are read as
+/// well.
+pub const JOURNAL_FORMAT: u32 = 4;
 
 const MAGIC: &[u8; 16] = b"reenact journal\n";
 const HEADER_BYTES: u64 = 20;

@@ -243,7 +243,7 @@ mod tests {
             "03000000",
             "0500000000000000",
             "74696c6564",
-            "c5fbe5a572a7ef818cc5a8b56a9adccfa8dfa75b29de13b1febe04e7da2cb5b3",
+            "baa55ee8c1b5dc2c545cccfb88654f66d41e47a273df33110c255dcf3e202f7f",
         );
         assert_eq!(hex, golden);
     }

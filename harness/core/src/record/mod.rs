@@ -31,6 +31,7 @@ use crate::format::{
 };
 use crate::spec::{Spec, SpecDifference, SpecError};
 use crate::state::{Layout, State, StateRoot};
+use crate::steering::ValidationSteps;
 use crate::symptoms::SymptomSearch;
 use crate::trainer::{Metric, StepTrace, Trainer, TrainerError};
 
@@ -60,6 +61,7 @@ pub struct Recorder<'a> {
     resume_state_is_left: bool,
     resumption: Option<Resumption>,
     symptoms: SymptomSearch,
+    validations: ValidationSteps,
 }
 
 /// Says why a recording cannot go on.
@@ -165,6 +167,7 @@ impl<'a> Recorder<'a> {
         store.append(&header)?;
         let spec_digest = Spec::digest_of_text(text.as_bytes());
         let checkpoints = BTreeMap::new();
+        let validations = validations(&spec)?;
         let mut recorder = Self {
             store,
             trainer,
@@ -179,6 +182,7 @@ impl<'a> Recorder<'a> {
             resume_state_is_left: false,
             resumption: None,
             symptoms: SymptomSearch::default(),
+            validations,
         };
         recorder.append(&Event::RunStarted { spec: spec_digest, environment })?;
         recorder.checkpoint()?;
@@ -221,6 +225,7 @@ impl<'a> Recorder<'a> {
     /// Takes and records one step, and stores the state at a boundary.
     pub fn advance(&mut self) -> Result<StepTrace, RecordError> {
         let mut trace = self.trainer.step(self.next_step)?;
+        self.check_validation(&trace)?;
         // A journal that an older reenact began.
         trace.launches = trace.launches.filter(|_| self.journal.holds_launches());
         self.declare_layouts()?;
@@ -258,6 +263,17 @@ impl<'a> Recorder<'a> {
         Ok((commitment, self.trainer.evaluate()?))
     }
 
+    /// An audit would hold it against the recording.
+    fn check_validation(&self, trace: &StepTrace) -> Result<(), TrainerError> {
+        let problem = match (trace.validation.is_some(), self.validations.after(trace.step)) {
+            (false, true) => "the spec has the model measured here, and it gives no figures",
+            (true, false) => "it gives figures, and the spec does not have the model measured here",
+            _ => return Ok(()),
+        };
+        let during = format!("after the update of step {}", trace.step);
+        Err(TrainerError::Program { during, problem: problem.into() })
+    }
+
     fn append(&mut self, event: &Event) -> Result<(), RecordError> {
         let frame = self.journal.frame(event);
         let step = self.next_step;
@@ -289,6 +305,13 @@ impl<'a> Recorder<'a> {
         self.commit_so_far()?;
         self.forget_resume_state()
     }
+}
+
+fn validations(spec: &Spec) -> Result<ValidationSteps, TrainerError> {
+    ValidationSteps::of(spec).map_err(|error| TrainerError::Data {
+        name: spec.data.name.clone(),
+        problem: error.to_string(),
+    })
 }
 
 fn list(differences: &[SpecDifference]) -> String {

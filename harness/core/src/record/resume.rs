@@ -1,7 +1,7 @@
 //! Going on with a recording that was interrupted or killed.
 
 use super::left::restore_left;
-use super::{RecordError, Recorder, write_commitment};
+use super::{RecordError, Recorder, validations, write_commitment};
 use crate::format::{
     Checkpoint, Commitment, Environment, Event, History, HistoryError, JournalWriter, Object,
     ReadRun, Tail, WriteRun,
@@ -66,6 +66,7 @@ impl<'a> Recorder<'a> {
             store.cut_journal(history.whole_bytes)?;
         }
         let symptoms = symptoms_before(step, &history)?;
+        let validations = validations(&spec)?;
         let journal = JournalWriter::resume(&history);
         let checkpoints = history.checkpoints.range(..=step).map(|(&s, &root)| (s, root)).collect();
         let left = [Object::ResumePoint, Object::ResumeState];
@@ -83,6 +84,7 @@ impl<'a> Recorder<'a> {
             next_step: step,
             resumption: Some(resumption),
             symptoms,
+            validations,
         };
         recorder.append(&Event::RunResumed { step, environment })?;
         Ok(recorder)

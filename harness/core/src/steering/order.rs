@@ -82,6 +82,11 @@ impl DataOrder {
         self.consumption.ends_epoch(step)
     }
 
+    /// Returns where in the data each step begins, without the samples.
+    pub(super) fn into_consumption(self) -> Consumption {
+        self.consumption
+    }
+
     /// Returns the numbers of the samples of `step`, in order.
     pub fn samples(&mut self, step: u64) -> &[u32] {
         let part = self.consumption.part(step);

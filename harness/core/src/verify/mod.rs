@@ -34,12 +34,12 @@ mod verdict;
 
 // Within this module a file is named by itself, whichever room it lies in.
 use cause::explanation;
-use compare::{delta, deviation, divergence, explain, sketch};
+use compare::{delta, deviation, divergence, explain, figure, sketch};
 use examine::{
     agreed, batches, boundary, derivation, examination, expected, recording, so_far, tally,
 };
 use memory::{coverage, debt, proven, recall, remembered};
-use replay::{course, launched, rehearsal, replaying, unrecorded};
+use replay::{course, curve, launched, rehearsal, replaying, unrecorded};
 use report::{audited, evidence, model_file, reach, weighing, whole};
 use sample::{batch_draw, challenge, draw_rule, nonce_source, power, sampled_by, segment_set};
 use segment::{note, segment_report};
@@ -54,6 +54,7 @@ pub use cause::{Search, explain};
 pub use challenge::{Challenge, Drawing, Nonce, NonceError};
 pub use course::{COURSE_STEPS_MAX, COURSE_TENSORS_MAX, Course, CourseStep, LossPoint};
 pub use coverage::{Coverage, CoveredSegment, Draw};
+pub use curve::{FigureCurve, FigurePoint};
 pub use date::date;
 pub use debt::Debt;
 pub use derivation::{examine_batches, examine_data};
@@ -64,6 +65,7 @@ pub use evidence::Evidence;
 pub use examination::{Examination, examine, examine_so_far, open_recording};
 pub use expected::{Expected, ExpectedSpec};
 pub use explanation::{Cause, Explained, Explanation};
+pub use figure::{FigureDifference, FigureValue};
 pub use finding::{Finding, Place, Weight};
 pub use independence::{Builds, Independence};
 pub use launched::Launched;

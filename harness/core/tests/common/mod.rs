@@ -14,7 +14,7 @@ use reenact_core::format::{
 };
 use reenact_core::memory::{MemoryFile, MemoryRun};
 use reenact_core::record::Recorder;
-use reenact_core::spec::Spec;
+use reenact_core::spec::{Cadence, DataSpec, Spec, ValidationSpec};
 use reenact_core::state::StateRoot;
 use reenact_core::trainer::{Engine, Program, Setting, Trainer};
 use reenact_core::verify::{
@@ -52,6 +52,18 @@ pub(crate) fn spec_with(change: impl FnOnce(&mut Spec)) -> Spec {
     let mut spec = spec();
     change(&mut spec);
     Spec::parse(&spec.canonical()).unwrap()
+}
+
+/// Has the usual run measure its model.
+pub(crate) fn validated_spec(every: Cadence) -> Spec {
+    spec_with(|spec| {
+        spec.format = 2;
+        let data = DataSpec { name: "toy-held-out".into(), samples: 24, ..spec.data.clone() };
+        spec.validation = Some(ValidationSpec { every, batch_size: 7, data });
+        let held_out = Toy.validation_data(spec, &setting(None)).unwrap();
+        let validation = spec.validation.as_mut().unwrap();
+        validation.data.digest = Some(held_out.digest());
+    })
 }
 
 pub(crate) fn setting(attack: Option<InRunAttack>) -> Setting {
@@ -270,7 +282,7 @@ pub(crate) fn events(run: &MemoryRun) -> Vec<(usize, Event)> {
 }
 
 /// One domain a frame kind, as `harness/core/src/format/journal.rs` says.
-const DOMAINS: [&str; 9] = [
+const DOMAINS: [&str; 11] = [
     "reenact v1 journal run-started",
     "reenact v1 journal layouts",
     "reenact v1 journal step",
@@ -280,6 +292,8 @@ const DOMAINS: [&str; 9] = [
     "reenact v1 journal run-finished",
     "reenact v1 journal kernel-selections",
     "reenact v1 journal run-ended",
+    "reenact v1 journal step-launched",
+    "reenact v1 journal step-validated",
 ];
 
 /// The kind and payload of one frame, whatever they hold.

@@ -60,6 +60,7 @@ fn wide(tensors: u64) -> Vec<u8> {
             gradient: prints.clone(),
             state: prints,
             launches: None,
+            validation: None,
         })
     }));
     let (mut writer, mut bytes) = JournalWriter::start();

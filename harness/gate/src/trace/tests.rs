@@ -81,6 +81,7 @@ fn golden_step() {
         gradient: vec![Fingerprint(3)],
         state: vec![Fingerprint(4), Fingerprint(5)],
         launches: None,
+        validation: None,
     };
     let step = TraceStep::of(&recorded, &layouts);
     assert_eq!(

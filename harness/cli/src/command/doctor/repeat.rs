@@ -142,6 +142,11 @@ fn advice(part: Part) -> &'static str {
             "loss and gradient repeat: look at buffers that the forward pass writes, and at \
              operations of the optimizer that `doctor --ops` calls unsafe"
         }
+        Part::Validation => {
+            "the state repeats, what is measured with it does not: the evaluation has to be a \
+             function of model and held-out data alone: look for a clock, a random source or a \
+             state of its own"
+        }
         Part::ClosingState => {
             "every step repeats, the captured state does not: it holds something that the steps' \
              fingerprints leave out"

@@ -3,6 +3,7 @@
 use reenact_core::attack::{InRunAttack, InRunKind, PostHocAttack, PostHocKind};
 use reenact_core::digest::Hasher;
 use reenact_core::spec::Spec;
+use reenact_core::steering::ValidationSteps;
 use reenact_core::verify::Segment;
 
 /// A change that nobody could take for rounding.
@@ -86,6 +87,7 @@ impl Places<'_> {
             let step = match kind {
                 kind if kind.is_everywhere() => None,
                 PostHocKind::Truncated => Some(self.step(&what)),
+                PostHocKind::FiguresEdit => Some(self.validated(&what)),
                 _ => Some(self.boundary(&what)),
             };
             let attack = PostHocAttack { strength, ..PostHocAttack::new(kind, step) };
@@ -171,6 +173,15 @@ impl Places<'_> {
         first + self.draw(&format!("{what} step"), step_end - first)
     }
 
+    /// Returns the last step of a drawn segment after which the model is measured, or else the
+    /// last one of the run.
+    fn validated(&self, what: &str) -> u64 {
+        let Segment { step_start, step_end, .. } = self.segment(what);
+        let due = ValidationSteps::of(self.spec).ok();
+        let due = |step: &u64| due.as_ref().is_some_and(|due| due.after(*step));
+        (step_start..step_end).rev().find(due).unwrap_or(self.spec.steps - 1)
+    }
+
     /// Draws a boundary with segments on both sides, if there is one.
     fn boundary(&self, what: &str) -> u64 {
         let interior = self.segments() - 1;
@@ -196,7 +207,7 @@ fn post_hoc_text(attack: &PostHocAttack) -> String {
     match attack.kind {
         PostHocKind::BitFlip => "1 bit".into(),
         PostHocKind::WeightEdit => format!("{strength} ulp"),
-        PostHocKind::MomentEdit => format!("x{strength}"),
+        PostHocKind::MomentEdit | PostHocKind::FiguresEdit => format!("x{strength}"),
         PostHocKind::Truncated if strength == 0.0 => "old commitment".into(),
         PostHocKind::Truncated => "forged end".into(),
         _ => String::new(),

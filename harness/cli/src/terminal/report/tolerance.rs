@@ -36,6 +36,9 @@ pub(crate) fn show(report: &Report) {
     if !basis.initial_state_compared {
         fact("", "the initial state was not compared: the two classes derive it differently");
     }
+    if report.claim.as_ref().is_some_and(|claim| !claim.figures.is_empty()) {
+        fact("", "the figures of the validation were not compared: the classes round differently");
+    }
     if report.escape.iter().any(|escape| escape.probability > 0.0) {
         fact("", "the chances of escape above are of tampering beyond the tolerance");
     }

@@ -1,6 +1,7 @@
 //! Frames as they are written, and whatever else is read.
 
 use super::*;
+use crate::figure::{Figure, Figures};
 use crate::memory::MemoryFile;
 use crate::state::{Fingerprint, StateRoot};
 use crate::trainer::{Launches, StepTrace};
@@ -42,11 +43,11 @@ fn golden_bytes() {
     let file = written(&[Event::RunFinished { steps: 9 }]);
     let hex: String = file.iter().map(|byte| format!("{byte:02x}")).collect();
     let golden = concat!(
-        "7265656e616374206a6f75726e616c0a03000000", // magic, format
+        "7265656e616374206a6f75726e616c0a04000000", // magic, format
         "080000000600",                             // length, kind
         "0000000000000000",                         // sequence
         "0900000000000000",                         // payload: steps
-        "30d1b13d283d4570595400a23732300499ace39c43c20462539ac3485932d08a",
+        "666c2a6d5aa102a6a2eb79caaaf62c6cb06fea66a7c518c27a7ed2d7efb56d68",
     );
     assert_eq!(hex, golden);
 }
@@ -82,11 +83,96 @@ fn what_a_step_launched_is_read_back_and_older_journals_take_none() {
         gradient: vec![Fingerprint(5)],
         state: vec![Fingerprint(6), Fingerprint(7)],
         launches: Some(launches),
+        validation: None,
     });
     let events = vec![step.clone()];
     assert_eq!(read(written(&events)).unwrap(), (events, Tail::Whole));
     let mut older = JournalWriter { format: 2, sequence: 0, chain: chain_start(2) };
     assert!(!older.holds_launches() && older.frame(&step).is_err());
+}
+
+fn validated(figures: &[(&str, f64)], launches: Option<Launches>) -> StepTrace {
+    let figures = figures.iter().map(|(name, value)| Figure::new(*name, *value)).collect();
+    StepTrace {
+        step: 2,
+        samples: Digest([1; 32]),
+        batch: Digest([2; 32]),
+        learning_rate_bits: 1,
+        loss_bits: 2,
+        gradient: vec![Fingerprint(5)],
+        state: vec![Fingerprint(6)],
+        launches,
+        validation: Some(Figures::new(figures).unwrap()),
+    }
+}
+
+#[test]
+fn what_was_measured_is_read_back_and_older_journals_take_none() {
+    let launches = Launches { count: 7, digest: Digest([3; 32]) };
+    let nan = f64::from_bits(0x7ff8_0000_0000_0123);
+    let measured = [("accuracy_share", 0.5), ("loss_nats", nan)];
+    for launches in [None, Some(launches)] {
+        let events = vec![Event::Step(validated(&measured, launches))];
+        assert_eq!(read(written(&events)).unwrap(), (events.clone(), Tail::Whole));
+        for format in 1..4 {
+            let mut older = JournalWriter { format, sequence: 0, chain: chain_start(format) };
+            assert!(older.frame(&events[0]).is_err());
+        }
+    }
+}
+
+#[test]
+fn golden_bytes_of_what_was_measured() {
+    let file = written(&[Event::Step(validated(&[("loss_nats", 0.5)], None))]);
+    let hex: String = file[20..].iter().map(|byte| format!("{byte:02x}")).collect();
+    let golden = [
+        "960000000a00",                       // length, kind
+        "0000000000000000",                   // sequence
+        "0200000000000000",                   // step
+        &"01".repeat(32),                     // samples
+        &"02".repeat(32),                     // batch
+        "0100000000000000",                   // bits of the learning rate
+        "02000000",                           // bits of the loss
+        "01000000000000000500000000000000",   // gradient
+        "01000000000000000600000000000000",   // state
+        "00",                                 // no launches
+        "0100000000000000",                   // number of figures
+        "09000000000000006c6f73735f6e617473", // name
+        "000000000000e03f",                   // bits of the figure
+        "16f3086087eef20b8100f2025ff0c323f31c089814042aaa158a7a7a08a2ece0",
+    ];
+    assert_eq!(hex, golden.concat());
+}
+
+#[test]
+fn figures_that_no_writer_writes_are_refused() {
+    let honest = validated(&[("a", 1.0), ("b", 2.0)], None);
+    let encode = |figures: &[(&str, u64)]| {
+        let plain = StepTrace { validation: None, ..honest.clone() };
+        let plain = Event::Step(plain).payload().unwrap();
+        [plain, crate::codec::encode(&(None::<Launches>, figures)).unwrap()].concat()
+    };
+    let decode = |figures: &[(&str, u64)]| Event::decode(10, &encode(figures));
+    assert_eq!(
+        decode(&[("a", 1.0f64.to_bits()), ("b", 2.0f64.to_bits())]).unwrap(),
+        Event::Step(honest.clone())
+    );
+    let many: Vec<String> = (0..65).map(|number| format!("f{number:02}")).collect();
+    let many: Vec<(&str, u64)> = many.iter().map(|name| (name.as_str(), 0)).collect();
+    assert!(decode(&many[1..]).is_ok());
+    let long = "a".repeat(65);
+    for (figures, said) in [
+        (&[][..], "no figure"),
+        (&many, "65 figures"),
+        (&[("b", 0), ("a", 0)], "not where its name belongs"),
+        (&[("a", 0), ("a", 1)], "stands twice"),
+        (&[("", 0)], "no name of a figure"),
+        (&[("a\u{1b}[2J", 0)], "no name of a figure"),
+        (&[(&long, 0)], "no name of a figure"),
+    ] {
+        let error = decode(figures).unwrap_err().to_string();
+        assert!(error.contains(said), "{error}");
+    }
 }
 
 #[test]
@@ -134,7 +220,7 @@ fn other_formats_are_told_apart() {
         read(file)
     };
     assert!(matches!(with_format(0), Err(JournalError::TooOld { found: 0 })));
-    assert!(matches!(with_format(4), Err(JournalError::TooNew { found: 4 })));
+    assert!(matches!(with_format(5), Err(JournalError::TooNew { found: 5 })));
     assert!(matches!(read(b"PK\x03\x04".repeat(9)), Err(JournalError::Magic)));
     let converted = [&b"reenact journal\r\n"[..], &written(&events())[16..]].concat();
     assert!(matches!(read(converted), Err(JournalError::Converted)));

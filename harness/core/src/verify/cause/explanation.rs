@@ -119,6 +119,8 @@ pub enum Cause {
     /// The stored opening state is not the one that training went on from: that
     /// is the state in which the segment before really ends.
     OpeningReplaced,
+    /// What was measured after the update is recorded otherwise; nothing else differs.
+    FiguresEdited,
 }
 
 impl Cause {
@@ -140,6 +142,7 @@ impl Cause {
             Self::WeightsWritten { .. } => "weight-edit",
             Self::StateWritten { .. } => "state edited",
             Self::OpeningReplaced => "checkpoint replaced",
+            Self::FiguresEdited => "figures-edit",
         }
     }
 
@@ -162,7 +165,8 @@ impl Cause {
             | Self::MomentsScaled { .. }
             | Self::WeightsWritten { .. }
             | Self::StateWritten { .. }
-            | Self::OpeningReplaced => None,
+            | Self::OpeningReplaced
+            | Self::FiguresEdited => None,
         }
     }
 }
@@ -211,6 +215,10 @@ impl fmt::Display for Cause {
             Self::OpeningReplaced => f.write_str(
                 "the stored opening state is not the one that training went on from; from the \
                  state in which the replayed segment before ends, the recorded steps come out",
+            ),
+            Self::FiguresEdited => f.write_str(
+                "the figures of the validation alone were recorded otherwise: edited, or measured \
+                 on other data or by other code",
             ),
         }
     }

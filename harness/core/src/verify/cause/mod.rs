@@ -153,6 +153,10 @@ impl Inquiry<'_> {
         if let Some(trial) = self.first_of(divergent, again)? {
             return Ok(Some(trial));
         }
+        if divergent.found.stage_of_numbers() == Stage::Validation {
+            // Nothing that is trained with differs, and the trainer stands after the step.
+            return Ok(Some(Trial::varied(Cause::FiguresEdited, Variation::default())));
+        }
         let opens = divergent.step == self.segment.step_start;
         if opens
             && divergent.found.stage >= Stage::Kernels
@@ -165,7 +169,7 @@ impl Inquiry<'_> {
             Stage::Batch => self.seek_batch(divergent),
             Stage::Kernels | Stage::Loss => self.seek_stream(divergent),
             Stage::Gradient => self.seek_precision(divergent),
-            Stage::Update => self.seek_update(divergent),
+            Stage::Update | Stage::Validation => self.seek_update(divergent),
         }
     }
 
@@ -215,7 +219,10 @@ impl Inquiry<'_> {
             trace.learning_rate_bits = bits;
         }
         self.trials += 1;
-        let found = self.compare(&divergent.recorded, &trace)?;
+        // Figures are measured with a state, which a hypothesis may write after that.
+        let found = self
+            .compare(&divergent.recorded, &trace)?
+            .filter(|found| found.stage_of_numbers() != Stage::Validation);
         self.in_vain += u64::from(found.is_some());
         Ok(found.map_or(Outcome::Holds, Outcome::Differs))
     }

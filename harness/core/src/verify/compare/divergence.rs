@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::format::StepLayouts;
 use crate::state::{Fingerprint, Layout, TensorDifference};
 use crate::trainer::StepTrace;
+use crate::verify::figure::FigureDifference;
 
 /// Names the part of a step in which it first differs; in the order in which a
 /// step computes.
@@ -25,6 +26,8 @@ pub enum Stage {
     Gradient,
     /// The update: optimizer, buffers, or an edit of the state.
     Update,
+    /// What was measured after the update, on samples that are held out.
+    Validation,
 }
 
 impl fmt::Display for Stage {
@@ -36,6 +39,7 @@ impl fmt::Display for Stage {
             Self::Loss => "loss",
             Self::Gradient => "gradient",
             Self::Update => "update",
+            Self::Validation => "validation",
         })
     }
 }
@@ -72,6 +76,9 @@ pub struct StepDivergence {
     /// How many kernels were launched, recorded and replayed, where they are not the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub launches: Option<(u32, u32)>,
+    /// Figures of the validation that differ.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub figures: Vec<FigureDifference>,
 }
 
 /// Holds the values of a step that a person can read.
@@ -95,7 +102,7 @@ impl StepValues {
 
 impl StepDivergence {
     /// Compares what of a step is equal on every class of device: samples, batch,
-    /// learning rate, and which tensors there are.
+    /// learning rate, which tensors there are, and which figures.
     pub(in crate::verify) fn of_what_is_exact(
         recorded: &StepTrace,
         replayed: &StepTrace,
@@ -106,6 +113,10 @@ impl StepDivergence {
         let mut masked = recorded.clone();
         masked.loss_bits = replayed.loss_bits;
         masked.launches = replayed.launches;
+        let measured = masked.validation.as_ref().zip(replayed.validation.as_ref());
+        if measured.is_some_and(|(recorded, replayed)| recorded.measure_the_same(replayed)) {
+            masked.validation.clone_from(&replayed.validation);
+        }
         if recorded_layouts.state == *state_layout {
             masked.state.clone_from(&replayed.state);
         }
@@ -139,6 +150,7 @@ impl StepDivergence {
             (gradient_layout, &replayed.gradient),
         );
         let launches = launched_otherwise(recorded, replayed);
+        let figures = FigureDifference::between(&recorded.validation, &replayed.validation);
         let stage = if (recorded.samples, recorded.batch) != (replayed.samples, replayed.batch) {
             Stage::Batch
         } else if recorded.learning_rate_bits != replayed.learning_rate_bits {
@@ -149,6 +161,8 @@ impl StepDivergence {
             Stage::Gradient
         } else if !tensors.is_empty() {
             Stage::Update
+        } else if !figures.is_empty() {
+            Stage::Validation
         } else {
             // Other kernels that give the same bits are no divergence.
             return None;
@@ -162,6 +176,7 @@ impl StepDivergence {
             recorded: StepValues::of(recorded),
             replayed: StepValues::of(replayed),
             launches,
+            figures,
         })
     }
 
@@ -170,7 +185,8 @@ impl StepDivergence {
         match self.stage {
             Stage::Kernels if self.recorded.loss_bits != self.replayed.loss_bits => Stage::Loss,
             Stage::Kernels if !self.gradients.is_empty() => Stage::Gradient,
-            Stage::Kernels => Stage::Update,
+            Stage::Kernels if !self.tensors.is_empty() => Stage::Update,
+            Stage::Kernels => Stage::Validation,
             stage => stage,
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::state::{Difference, TensorDifference};
 use crate::verify::divergence::{Divergence, Stage, StepDivergence};
+use crate::verify::figure::FigureDifference;
 
 /// Names shown before the rest is only counted.
 const NAMES_MAX: usize = 3;
@@ -48,12 +49,25 @@ impl StepDivergence {
                 "batch, learning rate, loss and gradient agree; the update of {} does not",
                 names(&self.tensors)
             ),
+            Stage::Validation => self.explain_figures(),
         };
         format!("step {}, {}: {what}", self.step, self.stage)
     }
 }
 
 impl StepDivergence {
+    /// Says that only what was measured is another, and what that means.
+    fn explain_figures(&self) -> String {
+        let shown = self.figures.iter().take(NAMES_MAX).map(FigureDifference::explain);
+        let mut shown = shown.collect::<Vec<_>>().join("; ");
+        if let Some(more @ 1..) = self.figures.len().checked_sub(NAMES_MAX) {
+            shown += &format!("; and {more} more");
+        }
+        format!(
+            "the state after the step agrees in every bit, what was measured with it does not:              the figures were edited, or measured on other data or by other code ({shown})"
+        )
+    }
+
     /// Says that other kernels were launched, and what came of it.
     fn explain_kernels(&self) -> String {
         let launched = match self.launches {
@@ -66,6 +80,7 @@ impl StepDivergence {
         let from = match self.stage_of_numbers() {
             Stage::Gradient => format!("the gradient of {} differs", names(&self.gradients)),
             Stage::Update => format!("the update of {} differs", names(&self.tensors)),
+            Stage::Validation => self.explain_figures(),
             _ => format!(
                 "the loss is {} instead of the recorded {}",
                 show_loss(self.replayed.loss, self.replayed.loss_bits),

@@ -8,7 +8,7 @@ use crate::format::{
 };
 use crate::plain::{one_line, plain};
 use crate::spec::{SPEC_BYTES_MAX, Spec};
-use crate::steering::LearningRate;
+use crate::steering::{LearningRate, ValidationSteps};
 use crate::symptoms::SymptomSearch;
 use crate::trainer::{Engine, StepTrace};
 use crate::verify::advice::Advice;
@@ -355,7 +355,11 @@ fn check_steps(recording: &Recording<'_>) -> Vec<Finding> {
         );
         return vec![Finding::inconclusive(Place::object(Object::Spec), problem)];
     }
-    let (mut rates, mut samples) = (Tally::default(), Tally::default());
+    let validations = match ValidationSteps::of(spec) {
+        Ok(validations) => validations,
+        Err(error) => return vec![Finding::divergent(Place::object(Object::Spec), error)],
+    };
+    let [mut rates, mut samples, mut figures] = [(); 3].map(|()| Tally::default());
     let mut symptoms = SymptomSearch::default();
     for step in 0..recording.steps() {
         let trace = match history.step(step) {
@@ -370,11 +374,16 @@ fn check_steps(recording: &Recording<'_>) -> Vec<Finding> {
         if samples_digest(order.samples(step)) != trace.samples {
             samples.count(step, || OTHER_SAMPLES.into());
         }
+        match (validations.after(step), trace.validation.is_some()) {
+            (true, false) => figures.count(step, || NO_FIGURES.into()),
+            (false, true) => figures.count(step, || UNDUE_FIGURES.into()),
+            _ => {}
+        }
         if let Some(layouts) = history.layouts(step) {
             symptoms.take(&trace, &layouts.state, &layouts.gradient);
         }
     }
-    let found = rates.finding().into_iter().chain(samples.finding());
+    let found = [rates, samples, figures].into_iter().filter_map(|tally| tally.finding());
     found.chain(worth_knowing(spec, &symptoms)).collect()
 }
 
@@ -390,6 +399,12 @@ fn worth_knowing(spec: &Spec, symptoms: &SymptomSearch) -> impl Iterator<Item = 
 
 const OWN_RATE: &str = "the learning rate is the program's own, so only a replay derives it: the recorded rates of \
      steps that are not replayed were compared with nothing";
+
+const NO_FIGURES: &str =
+    "the spec has the model measured after this step, and no figures are recorded";
+
+const UNDUE_FIGURES: &str =
+    "figures are recorded, and the spec does not have the model measured after this step";
 
 const OTHER_SAMPLES: &str =
     "the recorded samples are not those that the spec derives: another order or another seed";

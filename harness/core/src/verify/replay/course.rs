@@ -85,7 +85,7 @@ impl LossPoint {
 
 /// Returns at most `most` of `count` places, evenly spread, with the first and
 /// the last.
-fn thinned_places(count: u64, most: u64) -> impl Iterator<Item = u64> {
+pub(super) fn thinned_places(count: u64, most: u64) -> impl Iterator<Item = u64> {
     let kept = count.min(most);
     (0..kept).map(move |place| {
         let spread = u128::from(place) * u128::from(count - 1) / u128::from((kept - 1).max(1));
@@ -188,6 +188,7 @@ mod tests {
             gradient: Vec::new(),
             state: Vec::new(),
             launches: None,
+            validation: None,
         }
     }
 
@@ -201,6 +202,7 @@ mod tests {
             recorded: values.clone(),
             replayed: values,
             launches: None,
+            figures: Vec::new(),
         }
     }
 

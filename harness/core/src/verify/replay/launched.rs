@@ -53,6 +53,7 @@ mod tests {
             gradient: vec![Fingerprint(gradient)],
             state: vec![Fingerprint(1)],
             launches: launches.map(|(count, seed)| Launches { count, digest: Digest([seed; 32]) }),
+            validation: None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod capacity;
 pub(in crate::verify) mod course;
+pub(in crate::verify) mod curve;
 mod instability;
 pub(in crate::verify) mod launched;
 pub(in crate::verify) mod rehearsal;

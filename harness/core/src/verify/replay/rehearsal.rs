@@ -133,6 +133,8 @@ pub enum Part {
     Gradient,
     /// The update: optimizer or buffers.
     Update,
+    /// What was measured after the update.
+    Validation,
     /// The captured state, although every step agrees.
     ClosingState,
 }
@@ -145,6 +147,7 @@ impl From<Stage> for Part {
             Stage::Kernels | Stage::Loss => Self::Loss,
             Stage::Gradient => Self::Gradient,
             Stage::Update => Self::Update,
+            Stage::Validation => Self::Validation,
         }
     }
 }
@@ -156,7 +159,8 @@ pub struct Departure {
     pub step: u64,
     /// The part of it.
     pub part: Part,
-    /// The tensors that differ; none where the part has no tensors.
+    /// The tensors that differ, or the figures of a validation; none where the part has
+    /// neither.
     pub tensors: Vec<String>,
     /// What the one computed; none outside of a step.
     pub first: Option<StepValues>,
@@ -187,6 +191,7 @@ impl Departure {
         let tensors = match stage {
             Stage::Gradient => found.gradients,
             Stage::Update => found.tensors,
+            Stage::Validation => found.figures.into_iter().map(|figure| figure.name).collect(),
             _ => Vec::new(),
         };
         Some(Self {
@@ -216,6 +221,7 @@ impl fmt::Display for Departure {
             Part::LearningRate => write!(f, "step {step}, learning rate"),
             Part::Gradient => write!(f, "step {step}, gradient of {names}"),
             Part::Update => write!(f, "step {step}, update of {names}"),
+            Part::Validation => write!(f, "step {step}, validation: {names}"),
             Part::Loss => {
                 write!(f, "step {step}, loss")?;
                 let loss = |values: &Option<StepValues>| values.as_ref()?.loss;

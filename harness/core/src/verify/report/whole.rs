@@ -12,6 +12,7 @@ use crate::verify::batches::Batches;
 use crate::verify::challenge::Challenge;
 use crate::verify::course::LossPoint;
 use crate::verify::coverage::Coverage;
+use crate::verify::curve::FigureCurve;
 use crate::verify::evidence::Evidence;
 use crate::verify::expected::{Expected, ExpectedSpec};
 use crate::verify::finding::Finding;
@@ -159,6 +160,9 @@ pub struct Claim {
     /// The recorded losses, thinned out.
     #[serde(default)]
     pub losses: Vec<LossPoint>,
+    /// What was measured on samples that are held out, thinned out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub figures: Vec<FigureCurve>,
     /// Kernels that multiplied in TF32, with ten bits of mantissa, though the numbers are of
     /// `f32`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -184,6 +188,7 @@ impl Claim {
             resumed: recording.history.resumed().collect(),
             environments: recording.history.environments.clone(),
             losses: LossPoint::of_history(&recording.history),
+            figures: FigureCurve::of_history(&recording.history),
             tf32: tf32_kernels(recording.history.selections.iter()),
         }
     }
