@@ -64,6 +64,7 @@ mod stopped;
 mod tolerance;
 #[cfg(unix)]
 mod trusted_builds;
+mod validated;
 mod weak_policy;
 mod while_recorded;
 mod words;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use reenact_core::digest::{Digest, Hasher};
+use reenact_core::figure::Figures;
 use reenact_core::format::StepLayouts;
 use reenact_core::plain::plain;
 use reenact_core::state::{Fingerprint, Layout, StateRoot};
@@ -16,7 +17,8 @@ use crate::spoilt::{last_line, text};
 /// Format version of the trace.
 ///
 /// 1: the first (2026-11).
-pub const TRACE_FORMAT: u64 = 1;
+/// 2: steps may say what was measured after them; a trace without any is of format 1 (2026-11).
+pub const TRACE_FORMAT: u64 = 2;
 
 /// Limits the text of a trace.
 pub const TRACE_BYTES_MAX: usize = 1 << 20;
@@ -62,6 +64,9 @@ pub struct TraceStep {
     pub gradient: u64,
     /// The same of the state after the step.
     pub update: u64,
+    /// The same of the figures that were measured after it, with their names; none if it was
+    /// not measured.
+    pub figures: Option<u64>,
 }
 
 /// Says why a text is no trace; names the line.
@@ -74,7 +79,7 @@ pub enum TraceError {
     #[error("line 1: this is no trace, which `reenact gate accept` writes")]
     Foreign,
     /// A newer or older reenact wrote it.
-    #[error("line 1: it is of format {found}; this reenact reads {TRACE_FORMAT}")]
+    #[error("line 1: it is of format {found}; this reenact reads 1 to {TRACE_FORMAT}")]
     Format {
         /// What it says.
         found: u64,
@@ -103,6 +108,7 @@ impl TraceStep {
             loss_bits: trace.loss_bits,
             gradient: tensors(&layouts.gradient, &trace.gradient),
             update: tensors(&layouts.state, &trace.state),
+            figures: trace.validation.as_ref().map(|found| first64(figures(found))),
         }
     }
 
@@ -114,14 +120,15 @@ impl TraceStep {
             (self.loss_bits != other.loss_bits, Stage::Loss),
             (self.gradient != other.gradient, Stage::Gradient),
             (self.update != other.update, Stage::Update),
+            (self.figures != other.figures, Stage::Validation),
         ];
         parts.into_iter().find_map(|(differs, stage)| differs.then_some(stage))
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let mut words = text.split(' ');
+        let mut words = text.split(' ').peekable();
         let mut part = |name: &str, digits: usize| {
-            words.next().filter(|word| *word == name)?;
+            words.next_if_eq(&name)?;
             let word = words.next().filter(|word| word.len() == digits)?;
             u64::from_str_radix(word, 16).ok()
         };
@@ -131,6 +138,7 @@ impl TraceStep {
             loss_bits: part("loss", 8)? as u32,
             gradient: part("gradient", 16)?,
             update: part("update", 16)?,
+            figures: part("figures", 16),
         };
         // One spelling: no capitals, no signs, nothing behind.
         (found.to_string() == text).then_some(found)
@@ -139,9 +147,10 @@ impl TraceStep {
 
 impl fmt::Display for TraceStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { batch, learning_rate_bits, loss_bits, gradient, update } = self;
+        let Self { batch, learning_rate_bits, loss_bits, gradient, update, figures } = self;
         write!(f, "batch {batch:08x} rate {learning_rate_bits:016x} loss {loss_bits:08x} ")?;
-        write!(f, "gradient {gradient:016x} update {update:016x}")
+        write!(f, "gradient {gradient:016x} update {update:016x}")?;
+        figures.iter().try_for_each(|figures| write!(f, " figures {figures:016x}"))
     }
 }
 
@@ -165,12 +174,27 @@ fn tensors(layout: &Layout, fingerprints: &[Fingerprint]) -> Digest {
     hasher.finish()
 }
 
+/// Another name is another figure; numbers are compared by their bits.
+fn figures(figures: &Figures) -> Digest {
+    let mut hasher = Hasher::new("reenact v1 gate figures");
+    hasher.u64(figures.all().len() as u64);
+    for figure in figures.all() {
+        hasher.bytes(figure.name.as_bytes()).u64(figure.value_bits);
+    }
+    hasher.finish()
+}
+
 impl Trace {
+    /// Returns the format of its text: the first that holds all of it.
+    fn format(&self) -> u64 {
+        if self.steps.iter().any(|step| step.figures.is_some()) { 2 } else { 1 }
+    }
+
     /// Reads what `Display` writes, and nothing else.
     pub fn parse(bytes: &[u8]) -> Result<Self, TraceError> {
         let text = text(bytes, TRACE_BYTES_MAX)?;
         let mut lines = Lines { lines: text.lines(), line: 0, current: "" };
-        check_format(text.lines().next().unwrap_or_default(), text.contains('\n'))?;
+        let format = check_format(text.lines().next().unwrap_or_default(), text.contains('\n'))?;
         if !text.ends_with('\n') {
             return Err(Spoilt::Cut { line: last_line(text) }.into());
         }
@@ -183,10 +207,12 @@ impl Trace {
         }
         let last = StateRoot(lines.digest("last", "`last DIGEST`")?);
         let journal = lines.next()?.journal(steps.len() as u64)?;
-        match lines.next() {
-            Ok(lines) => Err(lines.refuse("the end")),
-            Err(_) => Ok(Self { spec, first, steps, last, journal }),
+        if let Ok(lines) = lines.next() {
+            return Err(lines.refuse("the end"));
         }
+        let trace = Self { spec, first, steps, last, journal };
+        // One text: figures are what the second format is for.
+        if trace.format() == format { Ok(trace) } else { Err(TraceError::Foreign) }
     }
 
     /// Returns the digest of a stored trace, by which a lock binds it.
@@ -202,7 +228,7 @@ impl Trace {
 
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{BEGINNING}{TRACE_FORMAT}\nspec {}\nfirst {}", self.spec, self.first)?;
+        writeln!(f, "{BEGINNING}{}\nspec {}\nfirst {}", self.format(), self.spec, self.first)?;
         for (number, step) in self.steps.iter().enumerate() {
             writeln!(f, "{number} {step}")?;
         }
@@ -215,12 +241,11 @@ impl fmt::Display for Trace {
 }
 
 /// Looks at the first line, of which a cut may have left a part.
-fn check_format(first: &str, whole: bool) -> Result<(), TraceError> {
-    let ours = format!("{BEGINNING}{TRACE_FORMAT}");
+fn check_format(first: &str, whole: bool) -> Result<u64, TraceError> {
     match first.strip_prefix(BEGINNING).and_then(|number| number.parse().ok()) {
-        Some(TRACE_FORMAT) => Ok(()),
+        Some(format @ 1..=TRACE_FORMAT) => Ok(format),
         Some(found) => Err(TraceError::Format { found }),
-        None if !whole && ours.starts_with(first) => Ok(()),
+        None if !whole && BEGINNING.starts_with(first) => Ok(1),
         None => Err(TraceError::Foreign),
     }
 }

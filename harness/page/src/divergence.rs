@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 use reenact_core::state::{Difference, TensorDifference};
 use reenact_core::verify::{
-    Explanation, Replay, Report, SegmentDeviation, SegmentOutcome, SegmentReport, Stage,
-    StepDivergence,
+    Explanation, FigureValue, Replay, Report, SegmentDeviation, SegmentOutcome, SegmentReport,
+    Stage, StepDivergence,
 };
 
 use super::mark::Mark;
@@ -15,13 +15,14 @@ const SEGMENTS_MAX: usize = 12;
 /// Tensors listed of each.
 const TENSORS_MAX: usize = 24;
 
-const STAGES: [Stage; 6] = [
+const STAGES: [Stage; 7] = [
     Stage::Batch,
     Stage::LearningRate,
     Stage::Kernels,
     Stage::Loss,
     Stage::Gradient,
     Stage::Update,
+    Stage::Validation,
 ];
 
 /// Shows every segment that is not clean, and a wrong beginning.
@@ -182,9 +183,14 @@ fn stages(found: &StepDivergence) -> Markup {
     }
 }
 
-/// A processor is given no kernels; where a device is, they are told if they differ.
+/// A processor is given no kernels; where a device is, they are told if they differ. So are
+/// figures, which most steps have none of.
 fn is_told(stage: Stage, found: &StepDivergence) -> bool {
-    stage != Stage::Kernels || found.stage == Stage::Kernels
+    match stage {
+        Stage::Kernels => found.stage == Stage::Kernels,
+        Stage::Validation => !found.figures.is_empty(),
+        _ => true,
+    }
 }
 
 fn values(found: &StepDivergence) -> Markup {
@@ -212,11 +218,23 @@ fn values(found: &StepDivergence) -> Markup {
                         td { (replayed) }
                     }
                 }
+                @for figure in &found.figures {
+                    tr.differs {
+                        th scope="row" { code { (figure.name) } (sign(true)) }
+                        td { (side(figure.recorded.as_ref())) }
+                        td { (side(figure.replayed.as_ref())) }
+                    }
+                }
             }
         }
         (names("Gradients that differ", &found.gradients))
         (names("Tensors that differ after the step", &found.tensors))
     }
+}
+
+/// Writes a figure of one side.
+fn side(value: Option<&FigureValue>) -> String {
+    value.map_or_else(|| "none".into(), FigureValue::shown)
 }
 
 /// Marks a row of which the two sides differ.

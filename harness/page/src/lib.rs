@@ -13,6 +13,7 @@ mod divergence;
 mod environment;
 mod examination;
 mod figure;
+mod figures;
 mod gate;
 mod heat;
 mod limits;
@@ -73,6 +74,7 @@ fn body(report: &Report, name: &str) -> Markup {
         (verdict::show(report))
         (map::show(report))
         (curve::show(report))
+        (figures::show(report))
         (divergence::show(report))
         (examination::show(report))
         (tolerance::show(report))

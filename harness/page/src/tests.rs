@@ -5,11 +5,12 @@ use reenact_core::format::{Environment, FalseAlarms};
 use reenact_core::state::{Difference, StateRoot, TensorDifference};
 use reenact_core::trainer::Engine;
 use reenact_core::verify::{
-    Accumulated, Advice, Beacon, Challenge, Claim, Course, CourseStep, Divergence, Escape, Finding,
-    Grade, Independence, Launched, LossPoint, NonceSource, Past, Place, REPORT_FORMAT, Replay,
-    Report, Segment, SegmentDeviation, SegmentOutcome, SegmentReport, SegmentSet, Stage,
-    StepDivergence, StepValues, TensorBound, Tolerance, ToleranceBasis, TrustedList, Unrecorded,
-    UnrecordedKernel, Verdict, Vouched, Weight,
+    Accumulated, Advice, Beacon, Challenge, Claim, Course, CourseStep, Divergence, Escape,
+    FigureCurve, FigureDifference, FigurePoint, FigureValue, Finding, Grade, Independence,
+    Launched, LossPoint, NonceSource, Past, Place, REPORT_FORMAT, Replay, Report, Segment,
+    SegmentDeviation, SegmentOutcome, SegmentReport, SegmentSet, Stage, StepDivergence, StepValues,
+    TensorBound, Tolerance, ToleranceBasis, TrustedList, Unrecorded, UnrecordedKernel, Verdict,
+    Vouched, Weight,
 };
 
 use super::render;
@@ -78,7 +79,11 @@ fn divergence() -> Divergence {
         recorded: values.clone(),
         replayed: values,
         launches: None,
-        figures: Vec::new(),
+        figures: vec![FigureDifference {
+            name: HOSTILE.into(),
+            recorded: Some(FigureValue { value: None, bits: HOSTILE.into() }),
+            replayed: None,
+        }],
     };
     let difference = Difference::Elements {
         count: 1,
@@ -107,7 +112,13 @@ pub(super) fn report() -> Report {
         resumed: vec![20],
         environments: vec![(0, environment(HOSTILE)), (20, environment("there"))],
         losses: (0..40).map(point).collect(),
-        figures: Vec::new(),
+        figures: vec![FigureCurve {
+            name: HOSTILE.into(),
+            points: vec![
+                FigurePoint { step: 9, value: Some(0.5) },
+                FigurePoint { step: 19, value: None },
+            ],
+        }],
         tf32: vec![HOSTILE.into()],
     };
     let finding = Finding {
@@ -165,6 +176,14 @@ fn a_report_of_nothing_has_a_page() {
     nothing.verdict = Verdict::Inconclusive;
     let page = render(&nothing);
     assert!(page.contains("Inconclusive") && page.contains("not a pass"));
+}
+
+#[test]
+fn figures_have_pictures_and_a_report_without_them_has_none() {
+    let mut report = report();
+    assert!(render(&report).contains("<h2>Validation</h2>"));
+    report.claim.as_mut().unwrap().figures.clear();
+    assert!(!render(&report).contains("<h2>Validation</h2>"));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use reenact_core::format::{
 };
 use reenact_core::plain::{count, plain};
 use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
-use reenact_core::verify::{Audited, Finding, Vouched, Weight};
+use reenact_core::verify::{Audited, FigureCurve, FigurePoint, Finding, Vouched, Weight};
 use reenact_store::Directory;
 use serde::Serialize;
 
@@ -63,6 +63,8 @@ struct Inspection {
     environments: Vec<Training>,
     /// Step and loss, thinned out for a curve.
     losses: Vec<(u64, f32)>,
+    /// What was measured on held-out samples, after which steps; thinned out where it is much.
+    figures: Vec<FigureCurve>,
 }
 
 /// Shows a machine that trained, and which steps of the run are its own: none, where a
@@ -148,6 +150,7 @@ fn inspect(store: &Directory, findings: Vec<Finding>, vouched: Vouched) -> Inspe
         tf32: Vec::new(),
         environments: Vec::new(),
         losses: Vec::new(),
+        figures: Vec::new(),
     };
     if let Some(history) = history {
         fill(&mut inspection, &history, store);
@@ -172,6 +175,7 @@ fn fill(inspection: &mut Inspection, history: &History, store: &Directory) {
         })
         .collect();
     inspection.losses = losses(history);
+    inspection.figures = FigureCurve::of_history(history);
     inspection.selections = history.selections.iter().map(Selection::from).collect();
     inspection.tf32 = tf32_kernels(history.selections.iter());
     let boundary = |(&step, &root): (&u64, &reenact_core::state::StateRoot)| {
@@ -232,6 +236,12 @@ fn show(inspection: &Inspection) {
     }
     if let Some(curve) = curve(&inspection.losses) {
         line(format_args!("  loss          {curve}"));
+    }
+    for FigureCurve { name, points } in &inspection.figures {
+        let points = thinned(points).map(|point| (point.step, value(point)));
+        if let Some(curve) = curve(&points.collect::<Vec<_>>()) {
+            line(format_args!("  {name:<13} {curve}"));
+        }
     }
     show_trainers(inspection);
     table(checkpoint_table(&inspection.checkpoints));
@@ -294,7 +304,18 @@ fn state(inspection: &Inspection) -> String {
     state
 }
 
-/// Draws the loss as a line of bars.
+/// Returns as many points as a line has columns.
+fn thinned(points: &[FigurePoint]) -> impl Iterator<Item = &FigurePoint> {
+    let (count, columns) = (points.len() as u64, (points.len() as u64).min(CURVE_WIDTH));
+    let place = move |column: u64| column * (count - 1) / (columns - 1).max(1);
+    (0..columns).map(move |column| &points[place(column) as usize])
+}
+
+fn value(point: &FigurePoint) -> f32 {
+    point.value.map_or(f32::NAN, |value| value as f32)
+}
+
+/// Draws numbers as a line of bars.
 fn curve(losses: &[(u64, f32)]) -> Option<String> {
     let finite = || losses.iter().map(|(_, loss)| *loss).filter(|loss| loss.is_finite());
     let (low, high) = (finite().reduce(f32::min)?, finite().reduce(f32::max)?);

@@ -1,11 +1,13 @@
 //! Training under record, until it is done or asked to stop.
 
+use reenact_core::figure::{Figure, Figures};
 use reenact_core::format::Commitment;
 use reenact_core::record::{Recorder, Stopped};
 use reenact_core::spec::Spec;
 use reenact_core::symptoms::Symptom;
 use reenact_core::trainer::Metric;
 
+use crate::terminal::output::note;
 use crate::terminal::progress;
 use crate::terminal::signal::Stop;
 use reenact_audit::Failure;
@@ -29,6 +31,17 @@ pub(crate) fn train(
         Trained::Done(commitment, metrics, _) => Ok(Some((commitment, metrics))),
         Trained::Stopped(_) => Ok(None),
     }
+}
+
+/// Writes figures as a person follows them.
+fn short(figures: &Figures) -> String {
+    let short = |figure: &Figure| match figure.value() {
+        value if value == 0.0 || (1e-3..1e6).contains(&value.abs()) => {
+            format!("{} {value:.4}", figure.name)
+        }
+        value => format!("{} {value:.3e}", figure.name),
+    };
+    figures.all().iter().map(short).collect::<Vec<_>>().join(", ")
 }
 
 /// Trains to the end, or until it is asked to stop. `seen` is told what looks
@@ -55,6 +68,9 @@ pub(crate) fn train_or_stop(
         done();
         if trace.step.is_multiple_of(16) {
             bar.set_message(format!("loss {:.4}", trace.loss()));
+        }
+        if let Some(figures) = trace.validation.as_ref().filter(|_| !quiet) {
+            bar.suspend(|| note(format_args!("step {}: {}", trace.step, short(figures))));
         }
         let symptoms = recorder.symptoms();
         for (told, symptom) in told.iter_mut().zip([symptoms.loss(), symptoms.rate()]) {

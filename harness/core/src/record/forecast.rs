@@ -5,12 +5,16 @@ use serde::Serialize;
 use crate::format::checkpoint_bytes;
 use crate::spec::Spec;
 use crate::state::Layout;
+use crate::steering::ValidationSteps;
 use crate::trainer::Trainer;
 
 /// Bytes around the payload of a frame.
 const FRAME_BYTES: u64 = 46;
 /// Bytes of a step's payload without its fingerprints.
 const STEP_BYTES: u64 = 100;
+/// Bytes of a validation with three figures, a usual number; how many there are is known only
+/// when the first are there.
+const VALIDATION_BYTES: u64 = 9 + 3 * 32;
 /// Bytes of a checkpoint's payload, and of its line in the commitment at most.
 const NAMED_BYTES: u64 = 40 + 96;
 /// Bytes of environments, layouts and spec: a usual amount, as they are small.
@@ -62,8 +66,10 @@ impl Forecast {
         let checkpoints_bytes =
             opening.saturating_mul(bytes[0]).saturating_add(later.saturating_mul(bytes[1]));
         let steps = spec.steps - first_step;
+        let validations = ValidationSteps::of(spec).map_or(0, |due| due.left(first_step));
         let journal_bytes = steps
             .saturating_mul(step_bytes)
+            .saturating_add(validations.saturating_mul(VALIDATION_BYTES))
             .saturating_add(checkpoints * (FRAME_BYTES + NAMED_BYTES) + AROUND_BYTES);
         Self {
             checkpoints,

@@ -42,6 +42,18 @@ impl ValidationSteps {
         };
         due || step == self.last
     }
+
+    /// Returns how often the model is measured from `step` on, to the end of the run.
+    pub fn left(&self, step: u64) -> u64 {
+        let before = |step: u64| match &self.when {
+            When::Never => 0,
+            When::Steps(every) => step / every,
+            When::Epochs(consumption) => consumption.part(step).epoch,
+        };
+        // Where it is due by the cadence, the last step counts once.
+        let whole = before(self.last) - before(step.min(self.last));
+        whole + u64::from(self.after(self.last) && step <= self.last)
+    }
 }
 
 impl Spec {
@@ -76,6 +88,10 @@ mod tests {
     fn steps(spec: &Spec) -> Vec<u64> {
         let due = ValidationSteps::of(spec).unwrap();
         let found: Vec<u64> = (0..spec.steps).filter(|step| due.after(*step)).collect();
+        for step in 0..=spec.steps {
+            let left = found.iter().filter(|due| **due >= step).count();
+            assert_eq!(due.left(step), left as u64, "from step {step}");
+        }
         assert!(found.iter().all(|step| spec.validates_after(*step).unwrap()));
         found
     }

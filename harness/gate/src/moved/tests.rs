@@ -112,7 +112,7 @@ fn others_are_not_compared() {
 proptest! {
     #[test]
     fn the_first_part_that_differs_is_named(
-        all in prop::collection::vec(steps(), 1..8), at in any::<prop::sample::Index>(), part in 0usize..5,
+        all in prop::collection::vec(steps(), 1..8), at in any::<prop::sample::Index>(), part in 0usize..6,
     ) {
         let at = at.index(all.len());
         let trace = |steps| Trace {
@@ -130,11 +130,18 @@ proptest! {
             if from <= 1 { step.learning_rate_bits ^= 1 }
             if from <= 2 { step.loss_bits ^= 1 }
             if from <= 3 { step.gradient ^= 1 }
-            step.update ^= 1;
+            if from <= 4 { step.update ^= 1 }
+            step.figures = step.figures.map_or(Some(1), |figures| Some(figures ^ 1));
         }
         let [old, new] = [all, altered].map(|steps| Evidence { trace: trace(steps), journal: None });
-        let stages =
-            [Stage::Batch, Stage::LearningRate, Stage::Loss, Stage::Gradient, Stage::Update];
+        let stages = [
+            Stage::Batch,
+            Stage::LearningRate,
+            Stage::Loss,
+            Stage::Gradient,
+            Stage::Update,
+            Stage::Validation,
+        ];
         let found = Moved::between(&old, &new).unwrap().unwrap();
         prop_assert_eq!(found.place, Place::Step { step: at as u64, stage: stages[part] });
         prop_assert_eq!(found.steps as usize, old.trace.steps.len() - at);

@@ -1,6 +1,7 @@
 //! The text of a trace, and everything else that is none.
 
 use proptest::prelude::*;
+use reenact_core::figure::Figure;
 use reenact_core::state::{DType, TensorSpec};
 
 use super::*;
@@ -23,6 +24,7 @@ fn trace() -> Trace {
             loss_bits: 0x4083_6b70,
             gradient: 0xff,
             update: 0x0c55_0000_0000_0001,
+            figures: None,
         },
         TraceStep {
             batch: 1,
@@ -30,6 +32,7 @@ fn trace() -> Trace {
             loss_bits: 0x7fc0_0001,
             gradient: u64::MAX,
             update: 0,
+            figures: None,
         },
     ];
     Trace {
@@ -88,6 +91,16 @@ fn golden_step() {
         step.to_string(),
         "batch 48b8e775 rate 3f847ae147ae147b loss 3fc00000 gradient 226565838729c8e2 update 30f86dd672307ea3"
     );
+    let measured = |name: &str, value| {
+        let figures = Figures::new(vec![Figure::new(name, value)]).ok();
+        TraceStep::of(&StepTrace { validation: figures, ..recorded.clone() }, &layouts)
+    };
+    let with = measured("loss_nats", f64::NAN);
+    assert_eq!(with.to_string(), format!("{step} figures 1249e141496c62c9"));
+    assert_eq!(with, measured("loss_nats", f64::NAN));
+    for other in [measured("loss", f64::NAN), measured("loss_nats", -0.0), step] {
+        assert_eq!(with.stage_of_difference(&other), Some(Stage::Validation));
+    }
     let renamed = Layout::new(vec![tensor("model.v", &[2, 3])]).unwrap();
     let reshaped = Layout::new(vec![tensor("model.w", &[3, 2])]).unwrap();
     for gradient in [renamed, reshaped] {
@@ -97,8 +110,41 @@ fn golden_step() {
 }
 
 #[test]
+fn figures_are_of_the_second_format_and_of_no_other() {
+    let mut measured = trace();
+    measured.steps[1].figures = Some(0xabc);
+    let golden = GOLDEN.replacen("trace 1", "trace 2", 1).replacen(
+        "update 0000000000000000",
+        "update 0000000000000000 figures 0000000000000abc",
+        1,
+    );
+    assert_eq!(measured.to_string(), golden);
+    assert_eq!(Trace::parse(golden.as_bytes()).unwrap(), measured);
+    for (text, from, to) in [
+        (golden.as_str(), "trace 2", "trace 1"),
+        (GOLDEN, "trace 1", "trace 2"),
+        (&golden, "figures 0000000000000abc", "figures abc"),
+        (&golden, "figures 0000000000000abc", "figures 0000000000000ABC"),
+        (&golden, "figures 0000000000000abc", "figures"),
+        (&golden, "update 0000000000000000 figures", "figures"),
+    ] {
+        let text = text.replacen(from, to, 1);
+        assert!(Trace::parse(text.as_bytes()).is_err(), "{text}");
+    }
+    let [with, without] = [measured.steps[1], trace().steps[1]];
+    assert_eq!(with.stage_of_difference(&without), Some(Stage::Validation));
+    for len in 0..golden.len() {
+        let cut = Trace::parse(&golden.as_bytes()[..len]).unwrap_err();
+        assert!(matches!(cut, TraceError::Spoilt(Spoilt::Cut { .. })), "{len}: {cut}");
+    }
+}
+
+#[test]
 fn lines_that_do_not_belong_are_named() {
-    assert_eq!(exchanged("trace 1", "trace 2"), "line 1: it is of format 2; this reenact reads 1");
+    assert_eq!(
+        exchanged("trace 1", "trace 3"),
+        "line 1: it is of format 3; this reenact reads 1 to 2"
+    );
     assert!(exchanged("reenact trace 1", "reenact gate 1").contains("line 1: this is no trace"));
     assert!(exchanged("spec 01", "spec 0X").contains("line 2 is `spec 0X"));
     assert!(exchanged("first ", "second ").contains("where `first DIGEST` belongs"));
@@ -153,9 +199,16 @@ fn at_most_4096_steps() {
 
 /// Steps of any bits.
 pub(crate) fn steps() -> impl Strategy<Value = TraceStep> {
-    any::<(u32, u64, u32, u64, u64)>().prop_map(|(batch, rate, loss_bits, gradient, update)| {
-        TraceStep { batch, learning_rate_bits: rate, loss_bits, gradient, update }
-    })
+    any::<(u32, u64, u32, u64, u64, Option<u64>)>().prop_map(
+        |(batch, learning_rate_bits, loss_bits, gradient, update, figures)| TraceStep {
+            batch,
+            learning_rate_bits,
+            loss_bits,
+            gradient,
+            update,
+            figures,
+        },
+    )
 }
 
 proptest! {
