@@ -109,7 +109,7 @@ fn recordings_of_other_formats_are_told_apart() {
     record(&toy_spec(folder.path(), &[]), &run, &[]);
     let journal = run.join("journal");
     let honest = fs::read(&journal).unwrap();
-    for (format, says) in [(0u8, "there is no journal format 0"), (4, "newer")] {
+    for (format, says) in [(0u8, "there is no journal format 0"), (5, "newer")] {
         let mut other = honest.clone();
         other[16] = format;
         fs::write(&journal, other).unwrap();

@@ -53,6 +53,21 @@ def selections():
     return reference.Payload(frame[14:-32]).event("kernel-selections"), chain == frame[-32:]
 
 
+def figures_frame():
+    """Takes the example of a step with figures off the page itself, and checks its chain."""
+    lines = [line.split("   ")[0] for line in indented("Example, a frame of step-validated")]
+    frame = bytes.fromhex("".join(lines).replace(" ", ""))
+    header = H("reenact v1 journal header", reference.JOURNAL_HEADER)
+    chain = H("reenact v1 journal step-validated", header + frame[:-32])
+    event = reference.Payload(frame[14:-32]).event("step-validated")
+    return event["step"], event["figures"], chain == frame[-32:]
+
+
+def gate_figures():
+    message = u64(1) + prefixed(b"loss_nats") + u64(0x7FF8000000000000)
+    return H("reenact v1 gate figures", message).hex()[:16]
+
+
 def commitment_text():
     roots = {0: bytes([3] * 32), 10: bytes([4] * 32)}
     return reference.encode_commitment(bytes([1] * 32), 12, bytes([2] * 32), roots)
@@ -177,6 +192,8 @@ def vectors():
     named = [(tensor[0], reference.leaf(*tensor)) for tensor in odd_state()]
     root = "e78f1403a9037b9fa437beda10c8dd84b56446bde0f443f68ecab30820a20790"
     yield reference.model_root(named).hex(), root
+    yield figures_frame(), (2, [("loss_nats", bits_of(0.5))], True)
+    yield gate_figures(), "1249e141496c62c9"
     yield one_frame_journal(), "666c2a6d5aa102a6a2eb79caaaf62c6cb06fea66a7c518c27a7ed2d7efb56d68"
     chosen = [(b"a", b"", 0, 3, b"tiled"), (b"mm", bytes([7, 255]), 2, 3, b"tiled")]
     yield selections(), (chosen, True)

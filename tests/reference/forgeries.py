@@ -10,6 +10,7 @@ import reenact_reference as reference
 from reenact_reference import KINDS, H, prefixed, text, u32, u64
 
 STARTED, LAYOUTS, STEP, CHECKPOINT, RESUMED, _INTERRUPTED, FINISHED, SELECTIONS = range(8)
+VALIDATED = 10
 
 
 def split(journal):
@@ -130,6 +131,13 @@ class Forger:
         assert (layouts[0], kind) == (LAYOUTS, STEP)
         other = trace[:80] + u32(struct.unpack_from("<I", trace, 80)[0] ^ 1) + trace[84:]
         self.resumed(1, facts, [layouts, [STEP, other]])
+
+    def measured(self, *figures, option=b"\0"):
+        """Gives the first step figures."""
+        at = next(at for at, (kind, _) in enumerate(self.frames) if kind == STEP)
+        encoded = b"".join(text(name) + u64(bits) for name, bits in figures)
+        payload = self.frames[at][1] + option + u64(len(figures)) + encoded
+        self.store([*self.frames[:at], [VALIDATED, payload], *self.frames[at + 1 :]])
 
     def with_layout(self, name):
         tensor = u64(1) + text(name) + u32(0) + u64(0)
@@ -312,6 +320,11 @@ def each(run):
         ("65,537 selections in two frames", 1, forger.selecting, numbered(65_536), [selection()]),
         ("selections of 2^24 bytes", 0, forger.selecting, *large_selections(b"")),
         ("selections of 2^24 bytes and one", 1, forger.selecting, *large_selections(b"k")),
+        ("figures that are not due", 1, forger.measured, ("loss", 0)),
+        ("figures out of order", 1, forger.measured, ("b", 0), ("a", 0)),
+        ("no figures", 1, forger.measured),
+        ("a figure of no name", 1, forger.measured, ("a b", 0)),
+        ("65 figures", 1, forger.measured, *((f"f{number:02}", 0) for number in range(65))),
         ("no commitment", 2, forger.cut, every),
         ("a cut journal", 1, forger.cut, every - 1, b"", True),
         ("zeros, committed", 1, forger.cut, every, bytes(99), True),

@@ -252,6 +252,7 @@ class Spec:
             self.read_clipping(top.table("clipping"))
         self.read_learning_rate(top.table("learning_rate"))
         self.read_sampling(top.table("sampling"))
+        self.validated, self.walk = None, None
         if self.format > 1:
             self.read_second(top)
         top.done()
@@ -275,7 +276,7 @@ class Spec:
         if top.has("validation"):
             table = top.table("validation")
             every = lambda x: x == "epoch" or type(x) is int and 1 <= x <= 2**32
-            table.take("every", every, "a number of steps or `epoch`")
+            self.validated = table.take("every", every, "a number of steps or `epoch`")
             table.integer("batch_size", 1, 2**20)
             self.read_data(table.table("data"))
             table.done()
@@ -292,6 +293,25 @@ class Spec:
         if table.has("optimizer"):
             self.read_optimizer(table.table("optimizer"))
         table.done()
+
+    def validates_after(self, step):
+        """Says whether the model is measured after a step; in format 1 it never is."""
+        if self.validated is None:
+            return False
+        if step == self.steps - 1:
+            return True
+        if self.validated != "epoch":
+            return (step + 1) % self.validated == 0
+        return self.epoch_of(step + 1) != self.epoch_of(step)
+
+    def epoch_of(self, step):
+        """Returns the epoch in which a step begins."""
+        if self.walk is None:
+            self.walk = (DataOrder(self.root_seed, self.samples, self.batch), [])
+        order, epochs = self.walk
+        while len(epochs) <= step:
+            epochs.append(order.take()[0][0])
+        return epochs[step]
 
     def read_program(self, table):
         table.name("name")
@@ -779,9 +799,10 @@ KINDS = [
     ("run-started", 2**16), ("layouts", 2**23), ("step", 2**23), ("checkpoint", 2**8),
     ("run-resumed", 2**16), ("run-interrupted", 2**8), ("run-finished", 2**8),
     ("kernel-selections", 2**23), ("run-ended", 2**8), ("step-launched", 2**23),
+    ("step-validated", 2**23),
 ]
-KINDS_OF_FORMAT = {1: 8, 2: 9, 3: 10}
-JOURNAL_HEADER = b"reenact journal\n" + u32(3)
+KINDS_OF_FORMAT = {1: 8, 2: 9, 3: 10, 4: 11}
+JOURNAL_HEADER = b"reenact journal\n" + u32(4)
 
 
 def is_printable(string):
@@ -843,8 +864,29 @@ class Payload:
         return {
             "step": self.u64(), "samples": self.digest(), "batch": self.digest(),
             "learning_rate_bits": self.u64(), "loss_bits": self.u32(),
-            "gradient": self.list(self.u64), "state": self.list(self.u64),
+            "gradient": self.list(self.u64), "state": self.list(self.u64), "figures": None,
         }
+
+    def option(self, item):
+        tag = self.raw(1)[0]
+        demand(tag <= 1, f"an option is {tag}")
+        return item() if tag else None
+
+    def launches(self):
+        """What was launched decides nothing that is compared here."""
+        return self.u32(), self.digest()
+
+    def figure(self):
+        name, bits = self.text(), self.u64()
+        demand(re.fullmatch(r"[a-zA-Z0-9._-]{1,64}", name), f"{name!r} is no name of a figure")
+        return name, bits
+
+    def figures(self):
+        figures = self.list(self.figure)
+        demand(1 <= len(figures) <= 64, f"{len(figures)} figures")
+        names = [name.encode() for name, _ in figures]
+        demand(all(a < b for a, b in zip(names, names[1:])), "figures are out of order")
+        return figures
 
     def selection(self):
         table, key = self.text(), self.raw(self.u64())
@@ -871,8 +913,11 @@ class Payload:
             event = self.trace()
         elif kind == "step-launched":
             event = self.trace()
-            # What was launched; it decides nothing that is compared here.
-            self.u32(), self.digest()
+            self.launches()
+        elif kind == "step-validated":
+            event = self.trace()
+            self.option(self.launches)
+            event["figures"] = self.figures()
         elif kind == "checkpoint":
             event = self.u64(), self.digest()
         elif kind == "run-resumed":
@@ -898,7 +943,7 @@ class Journal:
         demand(file[:16] == JOURNAL_HEADER[:16], "this is no journal")
         self.format = struct.unpack("<I", file[16:20])[0]
         if self.format not in KINDS_OF_FORMAT:
-            raise Inconclusive(f"journal: format {self.format}; this reader reads 1 to 3")
+            raise Inconclusive(f"journal: format {self.format}; this reader reads 1 to 4")
         self.head = H("reenact v1 journal header", file[:20])
         self.at = 20
         while self.at < len(file) and not self.torn:
@@ -985,7 +1030,7 @@ class History:
         self.compare(self.earlier_steps, trace["step"], trace, f"step {trace['step']}")
         self.steps.append(trace)
 
-    take_step_launched = take_step
+    take_step_launched = take_step_validated = take_step
 
     def take_checkpoint(self, event):
         step, root = event
@@ -1174,6 +1219,7 @@ def audit(run):
         findings += check_devices(spec, history)
         findings += check_learning_rates(spec, history)
         findings += check_samples(spec, history)
+        findings += check_figures(spec, history)
         findings += check_checkpoints(run, history)
     recording = {"spec": spec, "journal": journal, "history": history,
                  "commitment": commitment_digest(commitment)}
@@ -1244,6 +1290,13 @@ def check_learning_rates(spec, history):
         if trace["learning_rate_bits"] != derived:
             recorded = trace["learning_rate_bits"]
             yield f"journal, step {step}: learning rate {recorded:016x}, derived {derived:016x}"
+
+
+def check_figures(spec, history):
+    for step, trace in enumerate(history.steps):
+        due, there = spec.validates_after(step), trace["figures"] is not None
+        if due != there:
+            yield f"journal, step {step}: figures are {'missing' if due else 'not due'}"
 
 
 def check_checkpoints(run, history):

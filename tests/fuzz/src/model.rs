@@ -163,6 +163,9 @@ impl Model {
     /// Asserts that the library has read the same.
     pub fn agrees_with(&self, history: &History) {
         assert_eq!(history.step_count(), self.next());
+        let measured = self.steps.iter().filter(|(trace, _)| trace.validation.is_some());
+        let measured: Vec<u64> = measured.map(|(trace, _)| trace.step).collect();
+        assert_eq!(history.validated(), measured);
         assert_eq!(history.finished, self.finished);
         for (step, (trace, _)) in self.steps.iter().enumerate() {
             let found = history.step(step as u64).expect("it was read before");

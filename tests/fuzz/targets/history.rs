@@ -5,6 +5,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use reenact_core::digest::Digest;
+use reenact_core::figure::{Figure, Figures};
 use reenact_core::format::{Event, History, JournalWriter, KernelSelection, StepLayouts};
 use reenact_core::memory::MemoryFile;
 use reenact_core::state::{DType, Layout, StateRoot, TensorSpec, fingerprint};
@@ -59,6 +60,13 @@ fn layouts(state: usize, gradient: usize) -> StepLayouts {
     StepLayouts { state: layout(state), gradient: layout(gradient) }
 }
 
+/// One or two figures of two values.
+fn figures(how: u8) -> Figures {
+    let figure = |name: &str| Figure { name: name.into(), value_bits: u64::from(how >> 7) };
+    let all = ["a", "b"].into_iter().take(1 + usize::from(how / 8 % 2)).map(figure);
+    Figures::new(all.collect()).expect("they are in order")
+}
+
 fn trace(model: &Model, step: u64, how: u8) -> StepTrace {
     let (state, gradient) = model.tensors();
     let fingerprints = |count| vec![fingerprint(&[]); count];
@@ -71,7 +79,7 @@ fn trace(model: &Model, step: u64, how: u8) -> StepTrace {
         gradient: fingerprints(gradient + usize::from(how == 254)),
         state: fingerprints(state + usize::from(how == 255)),
         launches: None,
-        validation: None,
+        validation: (how % 8 > 5).then(|| figures(how)),
     }
 }
 
