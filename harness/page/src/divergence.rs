@@ -117,6 +117,9 @@ fn cause(explanation: &Explanation) -> Markup {
                 } @else if explanation.causes.is_empty() {
                     "What was done is not among the known causes, or was done in a way that "
                     "cannot be found by trying; that it was done otherwise than declared stands."
+                } @else if explanation.trials == 0 {
+                    "Found without a trial: of the step, taken honestly, every other recorded digest "
+                    "and fingerprint comes out. It says what differs, not who did it or why."
                 } @else {
                     "Found in " (tried) ": from the state before the step, the step was taken "
                     "again with what each known cause would do, and compared with every recorded "

@@ -276,6 +276,32 @@ impl ToyTrainer {
         (loss, gradient)
     }
 
+    /// Takes a step without measuring the model after it.
+    fn take(&mut self, step: u64, variation: &Variation) -> Result<StepTrace, TrainerError> {
+        let (samples, batches) = self.batches(step, variation)?;
+        let declared = self.learning_rate(step);
+        let derived = step_seed(self.spec.root_seed, step);
+        let seed = variation.stream_seed.unwrap_or(derived);
+        self.kernel.settled = true;
+        let (loss, mut gradient) = self.gradient(seed, &batches);
+        if let Some(bits) = variation.mantissa_bits {
+            gradient.iter_mut().flatten().for_each(|g| *g = round_mantissa(*g, bits));
+        }
+        self.update(variation.rate_or(declared) as f32, variation.negated, &gradient);
+        let [weight, bias] = gradient.map(|values| to_bytes(&values));
+        Ok(StepTrace {
+            step,
+            samples,
+            batch: Batch::digest_step(&batches),
+            learning_rate_bits: declared.to_bits(),
+            loss_bits: loss.to_bits(),
+            gradient: fingerprints(&[bias, weight]),
+            state: fingerprints(&self.tensors(step + 1)),
+            launches: None,
+            validation: None,
+        })
+    }
+
     fn update(&mut self, rate: f32, negated: bool, gradient: &[Vec<f32>; 2]) {
         let sign = if negated { -1.0 } else { 1.0 };
         let OptimizerSpec::Sgd { momentum, .. } = self.spec.optimizer else { return };
@@ -353,28 +379,12 @@ impl Trainer for ToyTrainer {
     }
 
     fn vary(&mut self, step: u64, variation: &Variation) -> Result<StepTrace, TrainerError> {
-        let (samples, batches) = self.batches(step, variation)?;
-        let declared = self.learning_rate(step);
-        let derived = step_seed(self.spec.root_seed, step);
-        let seed = variation.stream_seed.unwrap_or(derived);
-        self.kernel.settled = true;
-        let (loss, mut gradient) = self.gradient(seed, &batches);
-        if let Some(bits) = variation.mantissa_bits {
-            gradient.iter_mut().flatten().for_each(|g| *g = round_mantissa(*g, bits));
-        }
-        self.update(variation.rate_or(declared) as f32, variation.negated, &gradient);
-        let [weight, bias] = gradient.map(|values| to_bytes(&values));
-        Ok(StepTrace {
-            step,
-            samples,
-            batch: Batch::digest_step(&batches),
-            learning_rate_bits: declared.to_bits(),
-            loss_bits: loss.to_bits(),
-            gradient: fingerprints(&[bias, weight]),
-            state: fingerprints(&self.tensors(step + 1)),
-            launches: None,
-            validation: self.validate(step)?,
-        })
+        let trace = self.take(step, variation)?;
+        Ok(StepTrace { validation: self.validate(step)?, ..trace })
+    }
+
+    fn step_untraced(&mut self, step: u64) -> Result<f32, TrainerError> {
+        Ok(self.take(step, &Variation::default())?.loss())
     }
 
     fn capture(&mut self, step: u64) -> Result<State, TrainerError> {

@@ -307,9 +307,13 @@ impl StepDivergence {
     /// Says what kinds of tensors differ after the step.
     fn kinds(&self) -> String {
         let of = |prefix| self.tensors.iter().filter(|name| name.starts_with(prefix)).count();
+        let figures = match self.figures.len() as u64 {
+            0 => String::new(),
+            figures => format!(", and {} of the validation", count(figures, "figure")),
+        };
         format!(
             "step {}: first differs in the {}; what differs: the gradients of {}, {} of the model \
-             and {} of the optimizer",
+             and {} of the optimizer{figures}",
             self.step,
             self.stage,
             count(self.gradients.len() as u64, "parameter"),
