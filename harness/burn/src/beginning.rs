@@ -15,7 +15,7 @@ use crate::group::Groups;
 use crate::inventory::{Inventory, Plan};
 use crate::program::{self, BUILDING};
 use crate::restore::Restore;
-use crate::stream::hold_seeded;
+use crate::stream::{Masks, hold_seeded};
 use crate::{Files, Training};
 
 /// Holds a model, what it holds, and how that is trained.
@@ -60,7 +60,8 @@ impl<T: Training> Origin<'_, T> {
     }
 
     fn built_on(&self, devices: &Devices) -> Result<(T::Model, Inventory), TrainerError> {
-        let stream = hold_seeded(&devices.training, initial_seed(self.spec.root_seed));
+        let seed = initial_seed(self.spec.root_seed);
+        let stream = hold_seeded(&devices.training, seed, Masks::of(self.spec));
         let built = devices.train(BUILDING, || self.build(&devices.training));
         drop(stream);
         built

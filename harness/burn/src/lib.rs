@@ -33,6 +33,7 @@ mod cuda;
 mod device;
 #[cfg(feature = "cuda")]
 mod driver;
+mod dropout;
 #[cfg(feature = "cubecl")]
 mod failure;
 mod files;
@@ -66,6 +67,7 @@ mod update;
 mod work;
 
 pub use batch::{BatchTensors, Field, IntoTensors, TensorBatch};
+pub use dropout::{Dropout, DropoutConfig};
 pub use files::Files;
 #[cfg(feature = "dataset")]
 pub use items::{Items, Opened};

@@ -24,7 +24,7 @@ use crate::kernels::Kernels;
 use crate::print::{self, Prints};
 use crate::restore::{self, Restore};
 use crate::rule::Slot;
-use crate::stream::hold_seeded;
+use crate::stream::{Masks, hold_seeded};
 use crate::work::{Doing, Done, Work, settle};
 use crate::{Files, Step, TensorBatch, Training, capture, program};
 
@@ -148,7 +148,7 @@ impl<T: Training> BurnTrainer<T> {
     ) -> Result<Learned, TrainerError> {
         let derived = step_seed(self.spec.root_seed, step);
         let seed = variation.stream_seed.unwrap_or(derived);
-        let _stream = hold_seeded(&self.devices.training, seed);
+        let _stream = hold_seeded(&self.devices.training, seed, Masks::of(&self.spec));
         let devices = self.devices.clone();
         let during = format!("in step {step}");
         devices.train(&during, || self.learn_here(step, batches, (variation, seed), traced))
