@@ -4,12 +4,11 @@ use std::sync::{Arc, LazyLock};
 
 use burn::module::Module;
 use burn::nn::{
-    Dropout, DropoutConfig, Embedding, EmbeddingConfig, Initializer, LayerNorm, LayerNormConfig,
-    Linear, LinearConfig,
+    Embedding, EmbeddingConfig, Initializer, LayerNorm, LayerNormConfig, Linear, LinearConfig,
 };
 use burn::tensor::activation::{gelu, softmax};
 use burn::tensor::{Bool, Device, Int, Tensor};
-use reenact_burn::{BatchTensors, Loss, Training};
+use reenact_burn::{BatchTensors, Dropout, DropoutConfig, Loss, Training};
 use reenact_core::data::DataSet;
 use reenact_core::spec::Spec;
 use reenact_core::trainer::{Metric, Setting, TrainerError};
@@ -67,8 +66,10 @@ impl Attention {
         let scores = query.matmul(key.swap_dims(2, 3)).div_scalar((size as f64).sqrt());
         let future = Tensor::<2, Bool>::tril_mask([context, context], 0, &scores.device());
         let future = future.reshape([1, 1, context, context]).expand(scores.dims());
-        // As good as minus infinity, and no NaN can come of it.
-        let weights = self.dropout.forward(softmax(scores.mask_fill(future, -1e9), 3));
+        // No NaN can come of it, as every character sees itself. Large finite numbers gave the
+        // same bits, and cost the exponential its slow path.
+        let scores = scores.mask_fill(future, f64::NEG_INFINITY);
+        let weights = self.dropout.forward(softmax(scores, 3));
         let mixed = weights.matmul(value).swap_dims(1, 2).reshape([batch, context, width]);
         self.dropout.forward(self.projection.forward(mixed))
     }
