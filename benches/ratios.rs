@@ -10,7 +10,7 @@ use std::process::{Command, ExitCode};
 use clap::{Parser, ValueEnum};
 use reenact_benches::rows::{Row, table};
 use reenact_benches::runs::Wanted;
-use reenact_benches::{checkpoints, jobs, recording, replaying, speed};
+use reenact_benches::{checkpoints, jobs, masks, recording, replaying, speed};
 
 /// Measure what has a limit: A against B, in turns
 #[derive(Parser)]
@@ -18,7 +18,7 @@ struct Arguments {
     /// Measure only this
     #[arg(long, value_enum)]
     only: Option<Section>,
-    /// Of recording, replay and training, measure only this model
+    /// Of recording, replay, training and dropout, measure only this model
     #[arg(long, value_parser = ["digits-mlp", "digits-cnn", "cicero-gpt"])]
     model: Option<String>,
     /// Measure this many times as long
@@ -50,6 +50,8 @@ enum Section {
     Replay,
     /// Our loop against burn's
     Training,
+    /// Dropout's masks of format 2 against burn's
+    Dropout,
     /// Stored states against BLAKE3
     Checkpoints,
     /// Two workers against one
@@ -85,6 +87,7 @@ fn measure(section: Section, arguments: &Arguments) -> Vec<Row> {
         }
         Section::Replay => replaying::measure(repeat, arguments.threads.unwrap_or(1), &wanted),
         Section::Training => speed::measure(repeat, arguments.threads.unwrap_or_else(all), &wanted),
+        Section::Dropout => masks::measure(repeat, arguments.threads.unwrap_or(1), &wanted),
         Section::Checkpoints => checkpoints::measure(repeat),
         Section::Jobs => jobs::measure(Path::new(env!("CARGO_BIN_EXE_reenact-benched")), repeat),
     }

@@ -11,6 +11,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 pub mod checkpoints;
 pub mod honest;
 pub mod jobs;
+pub mod masks;
 pub mod pairs;
 pub mod plain;
 pub mod random;

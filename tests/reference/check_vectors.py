@@ -184,6 +184,12 @@ def vectors():
     yield rate_bits(399), "3f1a3a363a92783c"
     yield reference.initial_seed(2026), 2492039856654919769
     yield reference.step_seed(2026, 0), 2724564971735240318
+    seed = 0x0123456789ABCDEF
+    block = reference.philox((0, 0, 0, 0), (seed % 2**32, seed >> 32))
+    yield " ".join(f"{word:08x}" for word in block), "b850222e c58cb04b 14a7a020 7a84fff9"
+    # Those of harness/burn/src/dropout/tests.rs.
+    stays = "".join("01"[stay] for stay in reference.dropout_stays(seed, 1, 0.25, 64))
+    yield stays, "1110111011111101110101110111111100111001111110111111010111111111"
     digest = "e29c1a200c1613b515eb214736dcfe63d7ea01caafed5029101ec62a1cb0b2c5"
     yield reference.samples_digest([3, 1]).hex(), digest
     leaves = [reference.leaf(*tensor) for tensor in odd_state()]

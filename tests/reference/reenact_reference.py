@@ -465,6 +465,32 @@ def step_seed(root_seed, step):
     return first64(H("reenact v1 step seed", u64(root_seed) + u64(step)))
 
 
+def philox(counter, key):
+    """Philox4x32-10 (Salmon et al. 2011)."""
+    for _ in range(10):
+        first, third = counter[0] * 0xD2511F53, counter[2] * 0xCD9E8D57
+        counter = (
+            (third >> 32) ^ counter[1] ^ key[0],
+            third % 2**32,
+            (first >> 32) ^ counter[3] ^ key[1],
+            first % 2**32,
+        )
+        key = ((key[0] + 0x9E3779B9) % 2**32, (key[1] + 0xBB67AE85) % 2**32)
+    return counter
+
+
+def dropout_stays(seed, call, chance, count):
+    """Says of the first elements of a mask whether they stay."""
+    threshold = min(math.floor(chance * 2**32 + 0.5), 2**32 - 1)
+    key = (seed % 2**32, seed >> 32)
+
+    def word(element):
+        block = element // 4
+        return philox((block % 2**32, block >> 32, call, 0), key)[element % 4]
+
+    return [word(element) >= threshold for element in range(count)]
+
+
 def below(stream, bound):
     excess = U64 % bound
     while True:
