@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::{Int, Tensor};
-use reenact_burn::{BatchTensors, Column, InMemory};
+use reenact_burn::{BatchTensors, Column, Files, InMemory, disk};
 use reenact_core::data::DataSet;
 use reenact_core::spec::Spec;
 use reenact_core::state::DType;
@@ -18,6 +18,9 @@ pub(crate) const CLASSES: usize = 10;
 
 const IMAGES: &[u8] = include_bytes!("../data/digits-images.idx3-ubyte");
 const LABELS: &[u8] = include_bytes!("../data/digits-labels.idx1-ubyte");
+
+const IMAGES_FILE: &str = "images.idx3-ubyte";
+const LABELS_FILE: &str = "labels.idx1-ubyte";
 
 /// Limits a file that a user points at.
 const FILE_BYTES_MAX: u64 = 1 << 30;
@@ -39,6 +42,9 @@ pub(crate) fn open(
     part: Part,
 ) -> Result<Arc<dyn DataSet>, TrainerError> {
     let name = spec.data.name.as_str();
+    if !spec.data.files.is_empty() && name == "idx" {
+        return on_disk(spec, setting, part);
+    }
     let read = match name {
         "digits" => parse(IMAGES, LABELS),
         "idx" => files(&setting.data_dir),
@@ -49,9 +55,34 @@ pub(crate) fn open(
     Ok(Arc::new(select(&images, &labels, part).map_err(refuse)?))
 }
 
+/// Opens the files that a spec declares, and leaves the samples there.
+fn on_disk(spec: &Spec, setting: &Setting, part: Part) -> Result<Arc<dyn DataSet>, TrainerError> {
+    let refuse = |problem: String| TrainerError::Data { name: spec.data.name.clone(), problem };
+    let column = |file: &str, name| {
+        let file = Files::verified(spec, setting, file)?;
+        let column = disk::Idx::open(file).and_then(|idx| idx.column(name));
+        column.map_err(|error| refuse(error.to_string()))
+    };
+    let (images, labels) = (column(IMAGES_FILE, "images")?, column(LABELS_FILE, "labels")?);
+    let (samples, all) = (images.samples(), labels.samples());
+    if samples != all {
+        return Err(refuse(format!("{samples} images, but {all} labels")));
+    }
+    let split = samples * 4 / 5;
+    let range = match part {
+        Part::Training => 0..split,
+        Part::HeldOut => split..samples,
+    };
+    let part = |column: disk::Column| {
+        column.part(range.clone()).map_err(|error| refuse(error.to_string()))
+    };
+    let columns = disk::Columns::new(vec![part(images)?, part(labels)?]).map_err(refuse)?;
+    Ok(Arc::new(columns))
+}
+
 fn files(folder: &Path) -> Result<(Idx, Idx), String> {
-    let images = file(&folder.join("images.idx3-ubyte"))?;
-    let labels = file(&folder.join("labels.idx1-ubyte"))?;
+    let images = file(&folder.join(IMAGES_FILE))?;
+    let labels = file(&folder.join(LABELS_FILE))?;
     parse(&images, &labels)
 }
 

@@ -1,11 +1,13 @@
 //! Files that a spec declares.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Read;
+use std::sync::Arc;
 
 use reenact_core::spec::Spec;
 use reenact_core::trainer::{Setting, TrainerError};
+use reenact_data::{Outboards, VerifiedFile};
 
 /// Limits all declared files together: they are held in memory.
 const BYTES_MAX: u64 = 64 << 30;
@@ -22,7 +24,10 @@ impl Files {
     pub fn open(spec: &Spec, setting: &Setting) -> Result<Self, TrainerError> {
         let mut left = BYTES_MAX;
         let mut files = BTreeMap::new();
-        for (name, declared) in &spec.files {
+        // What samples lie in is read piece by piece.
+        let held_out = spec.validation.iter().flat_map(|found| &found.data.files);
+        let samples: BTreeSet<&String> = spec.data.files.iter().chain(held_out).collect();
+        for (name, declared) in spec.files.iter().filter(|(name, _)| !samples.contains(name)) {
             let refuse = |problem| TrainerError::File { name: name.clone(), problem };
             let path = setting.data_dir.join(name);
             let content = read(&path, left)
@@ -39,6 +44,25 @@ impl Files {
             files.insert(name.clone(), content);
         }
         Ok(Self(files))
+    }
+
+    /// Opens a declared file without reading it: each piece of it is verified as it is read
+    /// ([`VerifiedFile`]). What that needs is made once, in one pass over the file, and kept in
+    /// the folder `.outboards` of the data folder where that can be written.
+    ///
+    /// # Errors
+    /// That the spec does not declare it, or that it is not there.
+    pub fn verified(
+        spec: &Spec,
+        setting: &Setting,
+        name: &str,
+    ) -> Result<Arc<VerifiedFile>, TrainerError> {
+        let refuse = |problem: String| TrainerError::File { name: name.into(), problem };
+        let missing = || refuse("the spec does not declare it under [files]".into());
+        let hash = *spec.files.get(name).ok_or_else(missing)?;
+        let outboards = Outboards::new(Vec::new(), Some(setting.data_dir.join(".outboards")));
+        let file = VerifiedFile::open(&setting.data_dir, name, hash, &outboards);
+        file.map(Arc::new).map_err(|error| refuse(error.to_string()))
     }
 
     /// Returns the content of a file.

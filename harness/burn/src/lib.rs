@@ -34,6 +34,7 @@ mod device;
 #[cfg(feature = "cuda")]
 mod driver;
 mod dropout;
+mod evaluation;
 #[cfg(feature = "cubecl")]
 mod failure;
 mod files;
@@ -74,6 +75,7 @@ pub use items::{Items, Opened};
 pub use loss::Loss;
 pub use memory::{Column, InMemory};
 pub use program::Burn;
+pub use reenact_data as disk;
 pub use step::Step;
 #[cfg(feature = "train")]
 pub use supervised::{Measured, Supervised};

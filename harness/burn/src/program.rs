@@ -8,6 +8,7 @@ use reenact_core::guard::guard;
 use reenact_core::machine::{DeviceReport, Influence, Kernels, OperationProbe};
 use reenact_core::spec::Spec;
 use reenact_core::trainer::{Engine, Program, Setting, Trainer, TrainerError};
+use reenact_core::validation::Validation;
 
 use crate::{BurnTrainer, Files, Training, device, influence, operations};
 
@@ -29,7 +30,8 @@ impl<T: Training> Burn<T> {
         data: Arc<dyn DataSet>,
         setting: &Setting,
     ) -> Result<BurnTrainer<T>, TrainerError> {
-        BurnTrainer::start(self.0.clone(), spec, data, setting)
+        let validation = Validation::open(self, spec, setting)?;
+        BurnTrainer::start(self.0.clone(), spec, data, setting, validation)
     }
 }
 
@@ -47,6 +49,21 @@ impl<T: Training> Program for Burn<T> {
         // What is not there is said before anything is trained.
         Files::open(spec, setting)?;
         own("while it opened its data", || self.0.data(&hyper, spec, setting))?
+    }
+
+    fn validation_data(
+        &self,
+        spec: &Spec,
+        setting: &Setting,
+    ) -> Result<Arc<dyn DataSet>, TrainerError> {
+        let hyper = hyperparameters::<T>(spec)?;
+        let open = || self.0.held_out(&hyper, spec, setting);
+        own("while it opened its held-out data", open)??.ok_or_else(|| TrainerError::Data {
+            name: spec.validation.as_ref().map_or(String::new(), |found| found.data.name.clone()),
+            problem: "this program holds nothing out: leave [validation] out, or implement \
+                      `held_out` and `evaluate`"
+                .into(),
+        })
     }
 
     fn parameter_count(

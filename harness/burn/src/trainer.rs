@@ -6,17 +6,20 @@ use std::sync::Arc;
 
 use burn::module::Module;
 use reenact_core::data::{Batch, DataSet, samples_digest};
+use reenact_core::figure::Figures;
 use reenact_core::format::KernelSelection;
 use reenact_core::spec::Spec;
 use reenact_core::state::{Fingerprint, Layout, State, fingerprint};
 use reenact_core::steering::{DataOrder, step_seed};
 use reenact_core::trainer::{Launches, Metric, Setting, StepTrace, Trainer, TrainerError};
+use reenact_core::validation::Validation;
 use reenact_core::variation::Variation;
 
 use crate::average::Averages;
 use crate::beginning::{Beginning, Origin};
 use crate::capture::Beside;
 use crate::device::{self, Devices};
+use crate::evaluation::measure;
 use crate::group::Groups;
 use crate::inventory::{Inventory, Plan};
 #[cfg(feature = "cubecl")]
@@ -26,7 +29,7 @@ use crate::restore::{self, Restore};
 use crate::rule::Slot;
 use crate::stream::{Masks, hold_seeded};
 use crate::work::{Doing, Done, Work, settle};
-use crate::{Files, Step, TensorBatch, Training, capture, program};
+use crate::{Files, Step, Training, capture, program};
 
 /// Trains a burn model, one step at a time.
 pub struct BurnTrainer<T: Training> {
@@ -35,6 +38,7 @@ pub struct BurnTrainer<T: Training> {
     spec: Spec,
     setting: Setting,
     data: Arc<dyn DataSet>,
+    validation: Option<Validation>,
     devices: Devices,
     #[cfg(feature = "cubecl")]
     kernels: Option<Kernels>,
@@ -73,6 +77,7 @@ impl<T: Training> BurnTrainer<T> {
         spec: &Spec,
         data: Arc<dyn DataSet>,
         setting: &Setting,
+        validation: Option<Validation>,
     ) -> Result<Self, TrainerError> {
         let devices = device::open(setting)?;
         // Before the first operation on the device.
@@ -97,6 +102,7 @@ impl<T: Training> BurnTrainer<T> {
             training: training.clone(),
             hyper: hyper.clone(),
             data,
+            validation,
             devices: devices.clone(),
             #[cfg(feature = "cubecl")]
             kernels,
@@ -288,33 +294,35 @@ impl<T: Training> BurnTrainer<T> {
         if let Some(kept) = &mut self.averages {
             kept.by_item = averages;
         }
-        // What a device still has to do for this belongs to no step.
+        self.leave_to_no_step();
+        self.replan(0)
+    }
+
+    /// Measures the model after the update of `step`, where the spec has it measured.
+    fn validate(&mut self, step: u64) -> Result<Option<Figures>, TrainerError> {
+        let Some(validation) = self.validation.clone().filter(|found| found.is_due(step)) else {
+            return Ok(None);
+        };
+        let during = format!("in the validation after step {step}");
+        let devices = self.devices.clone();
+        let measured = devices.train(&during, || {
+            let model = self.model.as_ref().ok_or_else(|| failed(step))?;
+            let batches = validation.batches();
+            let measured = measure(self.training.as_ref(), model, batches, &self.devices)?;
+            self.leave_to_no_step();
+            Ok(measured)
+        })?;
+        Validation::figures(step, measured).map(Some)
+    }
+
+    /// Waits for what a device still has to do that belongs to no step.
+    fn leave_to_no_step(&self) {
         if !self.devices.in_memory {
             let done = self.devices.plain.sync();
             done.unwrap_or_else(|error| panic!("a wait for the device failed: {error}"));
             #[cfg(feature = "cubecl")]
             self.kernels.iter().for_each(Kernels::begin);
         }
-        self.replan(0)
-    }
-
-    fn evaluate_here(&mut self, held_out: &dyn DataSet) -> Result<Vec<Metric>, TrainerError> {
-        let model = self.model.as_ref().ok_or_else(|| failed(0))?.valid();
-        let samples: Vec<u32> = (0..held_out.len() as u32).collect();
-        let mut means: Vec<Metric> = Vec::new();
-        for chunk in samples.chunks(self.spec.batch.size as usize) {
-            let batch = held_out.batch(chunk).map_err(|problem| TrainerError::Data {
-                name: "held out".into(),
-                problem: problem.to_string(),
-            })?;
-            let batch = T::Batch::from_batch(batch, &self.devices.plain);
-            let share = chunk.len() as f64 / samples.len() as f64;
-            let evaluate = || self.training.evaluate(&model, batch);
-            for metric in program::own("while it evaluated", evaluate)? {
-                add_share(&mut means, metric, share);
-            }
-        }
-        Ok(means)
     }
 
     fn replan(&mut self, step: u64) -> Result<(), TrainerError> {
@@ -357,7 +365,7 @@ impl<T: Training> Trainer for BurnTrainer<T> {
             gradient: learned.gradient,
             state: learned.state,
             launches: learned.launches,
-            validation: None,
+            validation: self.validate(step)?,
         })
     }
 
@@ -394,7 +402,13 @@ impl<T: Training> Trainer for BurnTrainer<T> {
         let held_out = program::own("while it opened its held-out data", open)??;
         let Some(held_out) = held_out else { return Ok(Vec::new()) };
         let devices = self.devices.clone();
-        devices.train("while it evaluated", || self.evaluate_here(held_out.as_ref()))
+        let samples: Vec<u32> = (0..held_out.len() as u32).collect();
+        let batches = samples.chunks(self.spec.batch.size as usize);
+        devices.train("while it evaluated", || {
+            let model = self.model.as_ref().ok_or_else(|| failed(0))?;
+            let batches = batches.map(|samples| held_out.batch(samples));
+            measure(self.training.as_ref(), model, batches, &self.devices)
+        })
     }
 }
 
@@ -405,14 +419,6 @@ fn said(error: TrainerError, doing: Doing, step: u64) -> TrainerError {
             TrainerError::Program { during: doing.said(step), problem }
         }
         other => other,
-    }
-}
-
-fn add_share(means: &mut Vec<Metric>, metric: Metric, share: f64) {
-    let value = metric.value * share;
-    match means.iter_mut().find(|mean| mean.name == metric.name) {
-        Some(mean) => mean.value += value,
-        None => means.push(Metric { name: metric.name, value }),
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use reenact_audit::Failure;
-use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
+use reenact_core::spec::{SPEC_BYTES_MAX, Spec, SpecError};
 use reenact_core::verify::Expected;
 
 use crate::app::App;
@@ -17,7 +17,15 @@ pub(crate) fn spec(app: &App, name: &str) -> Result<Spec, Failure> {
         Some(text) => text.to_owned(),
         None => spec_text(app, path)?,
     };
-    let refuse = |error| Failure::from(error).context(format!("spec {name}"));
+    let refuse = |error: SpecError| {
+        let said = error.to_string();
+        let undeclared = ["data.digest", "missing field `samples`"];
+        let failure = Failure::from(error).context(format!("spec {name}"));
+        match undeclared.iter().any(|part| said.contains(part)) {
+            true => failure.hint(format!("`data digest {name} --write` declares the data")),
+            false => failure,
+        }
+    };
     let spec = Spec::parse(&text).map_err(refuse)?;
     spec.stored().map_err(refuse)?;
     Ok(spec)

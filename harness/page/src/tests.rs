@@ -150,6 +150,7 @@ pub(super) fn report() -> Report {
         class_differences: Vec::new(),
         build_differences: Vec::new(),
         model_file: None,
+        batches: None,
         doubt: None,
         advice: vec![Advice::Close { id: HOSTILE.into() }, Advice::Resume],
         controls: vec![replay(3, None)],

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use reenact_audit::Failure;
+use reenact_core::data::DataSet;
 use reenact_core::digest::Digest;
 use reenact_core::format::{COMMITMENT_BYTES_MAX, Commitment, Object, ReadRun};
-use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
+use reenact_core::spec::{DataSpec, SPEC_BYTES_MAX, Spec};
 use reenact_core::steering::SAMPLES_MAX;
 use reenact_store::Directory;
 use serde::Serialize;
@@ -144,12 +145,13 @@ fn declare(app: &App, path: &Path, arguments: &DigestArguments) -> Result<u8, Fa
     };
     let spec = read(&document)?;
     let setting = arguments.device.device().setting(&spec, 1, None);
-    let data = app.known().find(&spec.program.name)?.data(&spec, &setting)?;
-    let table = document["data"].as_table_like_mut().ok_or_else(|| refuse("no [data]".into()))?;
-    table.insert("samples", value(data.len() as i64));
-    if spec.data.digest.is_some() {
-        let digest = data.digest().map_err(|error| refuse(error.to_string()))?;
-        table.insert("digest", value(digest.to_string()));
+    let program = app.known().find(&spec.program.name)?;
+    let data = program.data(&spec, &setting)?;
+    fill(&mut document["data"], &spec.data, data.as_ref()).map_err(refuse)?;
+    if let Some(validation) = &spec.validation {
+        let data = program.validation_data(&spec, &setting)?;
+        let table = &mut document["validation"]["data"];
+        fill(table, &validation.data, data.as_ref()).map_err(refuse)?;
     }
     let spec = read(&document)?;
     if arguments.write {
@@ -157,6 +159,17 @@ fn declare(app: &App, path: &Path, arguments: &DigestArguments) -> Result<u8, Fa
     }
     tell(&spec, &document, path, arguments);
     Ok(exit::MATCH)
+}
+
+/// Writes what a data set is into the table that declares it.
+fn fill(table: &mut Item, declared: &DataSpec, data: &dyn DataSet) -> Result<(), String> {
+    let table = table.as_table_like_mut().ok_or("its data are no table")?;
+    table.insert("samples", value(data.len() as i64));
+    if declared.digest.is_some() {
+        let digest = data.digest().map_err(|error| error.to_string())?;
+        table.insert("digest", value(digest.to_string()));
+    }
+    Ok(())
 }
 
 fn tell(spec: &Spec, document: &DocumentMut, path: &Path, arguments: &DigestArguments) {
@@ -214,7 +227,12 @@ fn declare_start(document: &mut DocumentMut, folder: &Path) -> Result<(), Failur
 
 /// Fills what is missing, so that the spec can be read and its program asked.
 fn place_holders(document: &mut DocumentMut) {
-    let Some(data) = document.get_mut("data").and_then(Item::as_table_like_mut) else { return };
+    place_holder(document.get_mut("data"));
+    place_holder(document.get_mut("validation").and_then(|table| table.get_mut("data")));
+}
+
+fn place_holder(data: Option<&mut Item>) {
+    let Some(data) = data.and_then(Item::as_table_like_mut) else { return };
     if !data.contains_key("samples") {
         data.insert("samples", value(SAMPLES_MAX as i64));
     }
