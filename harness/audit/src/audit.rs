@@ -55,8 +55,7 @@ pub fn audit(
         recall: memory.recall(),
         ..judged.evidence(store.place(), vouched)
     });
-    let device =
-        |recording: &Recording<'_>| request.device.setting(&recording.spec, 1, None).device;
+    let device = |recording: &Recording<'_>| request.device.setting(&recording.spec, 1).device;
     let judged = recording.as_ref().map(|recording| (recording, device(recording)));
     if let Some(doubt) = memory.close(&report, judged) {
         report = report.doubted(doubt);
@@ -205,7 +204,7 @@ impl Bench<'_> {
         drawn: &Drawn,
         findings: &mut Vec<Finding>,
     ) -> Result<(Environment, Option<Batches>), Failure> {
-        let mut setting = self.request.device.setting(&recording.spec, 1, None);
+        let mut setting = self.request.device.setting(&recording.spec, 1);
         let program: &dyn Program = self.programs.find(&recording.spec.program.name)?;
         let auditor = environment_of(program.engine(&setting)?)?;
         let data = open_data(program, &recording.spec, &mut setting)?;

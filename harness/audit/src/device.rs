@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 
-use reenact_core::attack::InRunAttack;
 use reenact_core::spec::{DeviceClass, Spec};
 use reenact_core::trainer::Setting;
 use serde::{Deserialize, Serialize};
@@ -22,9 +21,8 @@ pub struct Device {
 
 impl Device {
     /// Returns the setting of a training.
-    pub fn setting(&self, spec: &Spec, threads: usize, attack: Option<InRunAttack>) -> Setting {
-        let named = self.device.as_deref().unwrap_or(spec.device.first_device());
-        Setting { attack, ..self.on(named, threads) }
+    pub fn setting(&self, spec: &Spec, threads: usize) -> Setting {
+        self.on(self.device.as_deref().unwrap_or(spec.device.first_device()), threads)
     }
 
     /// Returns the setting where there is no spec.

@@ -34,9 +34,9 @@ impl Observer for Heard {
 
 fn record(run: &Path, attack: Option<InRunAttack>) -> Spec {
     let spec = Spec::parse(include_str!("../../../replay-specs/toy-plane.toml")).unwrap();
-    let setting = Setting { attack, ..Setting::new("cpu", 1) };
+    let setting = Setting::new("cpu", 1);
     let data = Toy.data(&spec, &setting).unwrap();
-    let trainer = start(&Toy, &spec, data, &setting).unwrap();
+    let trainer = start(&Toy, &spec, data, &setting, attack.as_ref()).unwrap();
     let environment = environment_of(Toy.engine(&setting).unwrap()).unwrap();
     let mut store = Directory::create(run).unwrap();
     let mut recorder = Recorder::start(&mut store, spec.clone(), trainer, environment).unwrap();

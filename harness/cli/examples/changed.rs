@@ -39,8 +39,7 @@ impl Program for Changed {
         data: Arc<dyn DataSet>,
         setting: &Setting,
     ) -> Result<Box<dyn Trainer>, TrainerError> {
-        let setting = Setting { attack: Some(self.attack.clone()), ..setting.clone() };
-        start(self.program.as_ref(), spec, data, &setting)
+        start(self.program.as_ref(), spec, data, setting, Some(&self.attack))
     }
 
     fn engine(&self, setting: &Setting) -> Result<Engine, TrainerError> {

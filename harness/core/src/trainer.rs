@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::attack::InRunAttack;
 use crate::data::{DataError, DataSet};
 use crate::digest::Digest;
 use crate::figure::Figures;
@@ -32,9 +31,6 @@ pub struct Setting {
     /// Folder in which data sets that do not come with the program lie, and the files
     /// that a spec declares.
     pub data_dir: PathBuf,
-    /// An attack to plant into the training, to try whether an audit sees it;
-    /// [`crate::attack::start`] does, a program itself knows of none.
-    pub attack: Option<InRunAttack>,
     /// Kernels to compute with, ascending, pinned before the training starts; a
     /// fresh recording has none. One that fits no kernel of the engine is left
     /// out: what [`Trainer::selections`] then says is compared with it.
@@ -51,7 +47,6 @@ impl Setting {
             device: device.into(),
             threads,
             data_dir: PathBuf::new(),
-            attack: None,
             selections: Arc::default(),
             start: None,
         }

@@ -28,7 +28,7 @@ fn tuned() -> Spec {
 }
 
 fn threads(threads: usize) -> Setting {
-    Setting { threads, ..setting(None) }
+    Setting { threads, ..setting() }
 }
 
 fn backward() -> KernelSelection {
@@ -60,7 +60,7 @@ fn is_selection(event: &Event) -> bool {
 /// Goes on with a recording as the command does, with one thread.
 fn resume(run: &mut MemoryRun, spec: &Spec) -> Result<(), RecordError> {
     let selections = Arc::new(recorded_selections(run)?);
-    let trainer = started(spec, &Setting { selections, ..setting(None) });
+    let trainer = started(spec, &Setting { selections, ..setting() });
     let mut recorder = Recorder::resume(run, spec.clone(), trainer, environment())?;
     while !recorder.is_done() {
         recorder.advance()?;
@@ -101,7 +101,7 @@ fn a_choice_stands_before_the_step_that_it_decides() {
     assert_eq!(events.iter().filter(|event| is_selection(event)).count(), 1);
     // What was pinned is known from the beginning.
     let selections = Arc::new(vec![backward()]);
-    let pinned = record_in(&tuned(), &Setting { selections, ..setting(None) });
+    let pinned = record_in(&tuned(), &Setting { selections, ..setting() });
     let events = kinds(&pinned);
     assert!(matches!(events[2], Event::Checkpoint { step: 0, .. }));
     assert_eq!(events[1], Event::KernelSelections(vec![backward()]));

@@ -62,13 +62,21 @@ pub fn start(spec: &Spec) -> Box<dyn Trainer> {
 
 pub fn start_attacked(spec: &Spec, attack: &str) -> Result<Box<dyn Trainer>, TrainerError> {
     let attack: InRunAttack = attack.parse().unwrap();
-    try_start(spec, &Setting { attack: Some(attack), ..setting() })
+    started(spec, &setting(), Some(&attack))
 }
 
 pub fn try_start(spec: &Spec, setting: &Setting) -> Result<Box<dyn Trainer>, TrainerError> {
+    started(spec, setting, None)
+}
+
+fn started(
+    spec: &Spec,
+    setting: &Setting,
+    attack: Option<&InRunAttack>,
+) -> Result<Box<dyn Trainer>, TrainerError> {
     let program = program(spec);
     let data = program.data(spec, setting)?;
-    reenact_core::attack::start(program.as_ref(), spec, data, setting)
+    reenact_core::attack::start(program.as_ref(), spec, data, setting, attack)
 }
 
 /// Takes steps and returns what they recorded.

@@ -69,7 +69,7 @@ struct Subject<'a> {
 impl<'a> Subject<'a> {
     fn of(programs: &'a Programs, task: &Rehearse) -> Result<Self, Failure> {
         let spec = task.device.declare(Spec::parse(&task.spec)?);
-        let setting = task.device.setting(&spec, task.threads, None);
+        let setting = task.device.setting(&spec, task.threads);
         let program = programs.find(&spec.program.name)?;
         engine(program, &spec, &setting)?;
         Ok(Self { spec, setting, program })

@@ -71,7 +71,7 @@ impl Replay {
     }
 
     fn setting(&self, recording: &Recording<'_>) -> Result<Setting, Failure> {
-        let mut setting = self.device.setting(&recording.spec, 1, self.attack()?);
+        let mut setting = self.device.setting(&recording.spec, 1);
         if !self.free_kernels {
             setting.selections = Arc::new(recording.history.selections.to_vec());
         }
@@ -109,13 +109,13 @@ fn with_trainer(
         return Ok(changed(&"its commitment is another one"));
     }
     let spec = &recording.spec;
-    let mut setting = task.setting(&recording)?;
+    let (mut setting, attack) = (task.setting(&recording)?, task.attack()?);
     let program = programs.find(&spec.program.name)?;
     let data = open_data(program, spec, &mut setting)?;
     if let Some(refused) = too_large(program, &recording, data.as_ref(), &setting)? {
         return Ok(refused);
     }
-    let mut trainer = start(program, spec, data.clone(), &setting)?;
+    let mut trainer = start(program, spec, data.clone(), &setting, attack.as_ref())?;
     act(&recording, trainer.as_mut(), data, recording.segment(task.segment))
 }
 

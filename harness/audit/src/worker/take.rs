@@ -25,12 +25,12 @@ pub(super) fn take(
     let spec = task.device.declare(Spec::parse(&task.spec)?);
     let attack = task.attack.as_ref().map(|text| text.parse()).transpose();
     let attack = attack.map_err(|error| Failure::usage(format!("its attack: {error}")))?;
-    let mut setting = task.device.setting(&spec, task.threads, attack);
+    let mut setting = task.device.setting(&spec, task.threads);
     setting.selections = Arc::new(task.selections.clone());
     let program = programs.find(&spec.program.name)?;
     let environment = environment_of(engine(program, &spec, &setting)?)?;
     let data = open_data(program, &spec, &mut setting)?;
-    let trainer = start(program, &spec, data, &setting)?;
+    let trainer = start(program, &spec, data, &setting, attack.as_ref())?;
     let folder = Path::new(&task.folder);
     let mut store = match task.goes_on {
         true => Directory::resume(folder)?,

@@ -139,9 +139,9 @@ pub fn record_attacked<M: Module + 'static>(
     attack: &InRunAttack,
 ) -> MemoryRun {
     let mut run = MemoryRun::default();
-    let setting = Setting { attack: Some(attack.clone()), ..Setting::new("cpu", 1) };
+    let setting = Setting::new("cpu", 1);
     let data = program.data(spec, &setting).unwrap();
-    let begun = attack::start(program, spec, data, &setting).unwrap();
+    let begun = attack::start(program, spec, data, &setting, Some(attack)).unwrap();
     let mut recorder =
         Recorder::start(&mut run, spec.clone(), begun, environment(program)).unwrap();
     while !recorder.is_done() {

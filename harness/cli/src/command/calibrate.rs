@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use reenact_audit::{Device, Failure, deviations, engine, environment_of, examined, open_data};
-use reenact_core::attack::start;
 use reenact_core::digest::{Digest, Hasher};
 use reenact_core::format::{Calibration, Environment};
 use reenact_core::record::Recorder;
@@ -143,10 +142,10 @@ fn record_and_take(
     };
     let device = Device { device: Some(recorded_on.clone()), ..arguments.device.device() };
     let spec = device.declare(spec);
-    let mut setting = device.setting(&spec, RECORDING_THREADS, None);
+    let mut setting = device.setting(&spec, RECORDING_THREADS);
     let program = app.known().find(&spec.program.name)?;
     let engine = engine(program, &spec, &setting)?;
-    let here = arguments.device.device().setting(&spec, 1, None);
+    let here = arguments.device.device().setting(&spec, 1);
     check_other(&engine.class, &program.engine(&here)?.class)?;
     let environment = environment_of(engine)?;
     let data = open_data(program, &spec, &mut setting)?;
@@ -156,7 +155,7 @@ fn record_and_take(
         let path = folder.path().join("run");
         let spec = Spec { root_seed: root_seed(&spec, index), ..spec.clone() };
         let mut store = Directory::create(&path)?;
-        let trainer = start(program, &spec, data.clone(), &setting)?;
+        let trainer = program.start(&spec, data.clone(), &setting)?;
         let recorder = Recorder::start(&mut store, spec.clone(), trainer, environment.clone())?;
         if train(recorder, &spec, arguments.json)?.is_none() {
             return Err(Failure::inconclusive("stopped; nothing was calibrated"));
@@ -205,7 +204,7 @@ impl Gathered {
             }
         };
         let program = app.known().find(&recording.spec.program.name)?;
-        let setting = arguments.device.device().setting(&recording.spec, 1, None);
+        let setting = arguments.device.device().setting(&recording.spec, 1);
         let here = environment_of(program.engine(&setting)?)?;
         self.check_kind(recording, &here, run)?;
         let device = arguments.device.device();

@@ -144,7 +144,7 @@ fn declare(app: &App, path: &Path, arguments: &DigestArguments) -> Result<u8, Fa
             .map_err(|error| Failure::from(error).context(format!("spec {}", path.display())))
     };
     let spec = read(&document)?;
-    let setting = arguments.device.device().setting(&spec, 1, None);
+    let setting = arguments.device.device().setting(&spec, 1);
     let program = app.known().find(&spec.program.name)?;
     let data = program.data(&spec, &setting)?;
     fill(&mut document["data"], &spec.data, data.as_ref()).map_err(refuse)?;

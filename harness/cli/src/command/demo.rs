@@ -125,12 +125,11 @@ impl Stage<'_> {
     }
 
     fn record(&self, out: &Path, attack: Option<InRunAttack>) -> Result<(), Failure> {
-        let mut setting =
-            self.arguments.device.device().setting(self.spec, RECORDING_THREADS, attack);
+        let mut setting = self.arguments.device.device().setting(self.spec, RECORDING_THREADS);
         let program = self.app.known().find(&self.spec.program.name)?;
         let environment = environment_of(engine(program, self.spec, &setting)?)?;
         let data = open_data(program, self.spec, &mut setting)?;
-        let trainer = start(program, self.spec, data, &setting)?;
+        let trainer = start(program, self.spec, data, &setting, attack.as_ref())?;
         let mut store = Directory::create(out)?;
         let recorder = Recorder::start(&mut store, self.spec.clone(), trainer, environment)?;
         let Some((_, metrics)) = train(recorder, self.spec, self.arguments.json)? else {

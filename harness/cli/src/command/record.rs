@@ -118,7 +118,7 @@ fn prepare(
     begun: Option<&Directory>,
 ) -> Result<Ready, Failure> {
     let threads = arguments.threads.map_or(RECORDING_THREADS, usize::from);
-    let mut setting = arguments.device.device().setting(&spec, threads, arguments.attack.clone());
+    let mut setting = arguments.device.device().setting(&spec, threads);
     if let Some(store) = begun {
         setting.selections = Arc::new(recorded_selections(store)?);
     }
@@ -131,7 +131,7 @@ fn prepare(
     }
     // The rehearsal has a watch of its own.
     let watchdog = arguments.watchdog(&environment);
-    let trainer = start(program, &spec, data, &setting)?;
+    let trainer = start(program, &spec, data, &setting, arguments.attack.as_ref())?;
     if let Some(attack) = &arguments.attack {
         note(format_args!(
             "{} the attack `{attack}` is planted: this training is sabotaged, its recording \

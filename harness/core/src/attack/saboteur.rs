@@ -12,7 +12,7 @@ use crate::trainer::{Program, Setting, StepTrace, Trainer, TrainerError};
 use crate::variation::Variation;
 use crate::wrapper::Wrapper;
 
-/// Starts a training; with the attack of the setting, if it names one.
+/// Starts a training, and plants the attack, if there is one. The program knows of none.
 ///
 /// # Errors
 /// [`TrainerError::Attack`] if the attack has no place in this training.
@@ -21,14 +21,15 @@ pub fn start(
     spec: &Spec,
     data: Arc<dyn DataSet>,
     setting: &Setting,
+    attack: Option<&InRunAttack>,
 ) -> Result<Box<dyn Trainer>, TrainerError> {
-    let Some(attack) = setting.attack.clone() else { return program.start(spec, data, setting) };
-    check_steps(&attack, spec)?;
-    check_place(&attack, spec, data.as_ref())?;
+    let Some(attack) = attack else { return program.start(spec, data, setting) };
+    check_steps(attack, spec)?;
+    check_place(attack, spec, data.as_ref())?;
     if attack.kind == InRunKind::DropoutOff {
         check_random(program.start(spec, data.clone(), setting)?.as_mut())?;
     }
-    let orders = [spec.root_seed, other_seed(spec, &attack)].map(|seed| {
+    let orders = [spec.root_seed, other_seed(spec, attack)].map(|seed| {
         DataOrder::new(seed, data.len(), &spec.batch).map_err(|error| TrainerError::Data {
             name: spec.data.name.clone(),
             problem: error.to_string(),
@@ -37,12 +38,12 @@ pub fn start(
     let [order, other_order] = orders;
     let mut own = spec.clone();
     if attack.acts(InRunKind::SeedSwap, 0) {
-        own.root_seed = other_seed(spec, &attack);
+        own.root_seed = other_seed(spec, attack);
     }
     Ok(Box::new(Saboteur {
         trainer: program.start(&own, data.clone(), setting)?,
         spec: spec.clone(),
-        attack,
+        attack: attack.clone(),
         data,
         order: order?,
         other_order: other_order?,

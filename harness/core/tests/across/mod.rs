@@ -25,7 +25,7 @@ pub(crate) fn spec(root_seed: u64, segments: u64) -> Spec {
 }
 
 fn elsewhere() -> Setting {
-    Setting { device: "toy-reversed".into(), ..common::setting(None) }
+    Setting { device: "toy-reversed".into(), ..common::setting() }
 }
 
 /// The environment of an auditor whose sums run backwards.

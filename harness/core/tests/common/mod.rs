@@ -43,7 +43,7 @@ sampling.kind = "all"
 pub(crate) fn spec() -> Spec {
     // The digest of the data does not depend on the rest of the spec.
     let any = Spec::parse(&SPEC.replace("DIGEST", &Digest::default().to_string())).unwrap();
-    let digest = Toy.data(&any, &setting(None)).unwrap().digest().unwrap();
+    let digest = Toy.data(&any, &setting()).unwrap().digest().unwrap();
     Spec::parse(&SPEC.replace("DIGEST", &digest.to_string())).unwrap()
 }
 
@@ -60,14 +60,14 @@ pub(crate) fn validated_spec(every: Cadence) -> Spec {
         spec.format = 2;
         let data = DataSpec { name: "toy-held-out".into(), samples: 24, ..spec.data.clone() };
         spec.validation = Some(ValidationSpec { every, batch_size: 7, data });
-        let held_out = Toy.validation_data(spec, &setting(None)).unwrap();
+        let held_out = Toy.validation_data(spec, &setting()).unwrap();
         let validation = spec.validation.as_mut().unwrap();
-        validation.data.digest = Some(held_out.digest());
+        validation.data.digest = Some(held_out.digest().unwrap());
     })
 }
 
-pub(crate) fn setting(attack: Option<InRunAttack>) -> Setting {
-    Setting { attack, ..Setting::new("cpu", 1) }
+pub(crate) fn setting() -> Setting {
+    Setting::new("cpu", 1)
 }
 
 pub(crate) fn environment() -> Environment {
@@ -85,27 +85,30 @@ pub(crate) fn environment() -> Environment {
 
 /// Starts the program, honest unless it is attacked.
 pub(crate) fn trainer(spec: &Spec, attack: Option<InRunAttack>) -> Box<dyn Trainer> {
-    started(spec, &setting(attack))
+    start(&Toy, spec, data(spec), &setting(), attack.as_ref()).unwrap()
 }
 
 pub(crate) fn started(spec: &Spec, setting: &Setting) -> Box<dyn Trainer> {
     let data = Toy.data(spec, setting).unwrap();
-    start(&Toy, spec, data, setting).unwrap()
+    Toy.start(spec, data, setting).unwrap()
 }
 
 /// Starts the program as a worker does, with the recorded kernels.
 fn replayer(recording: &Recording<'_>) -> Box<dyn Trainer> {
     let selections = Arc::new(recording.history.selections.to_vec());
-    started(&recording.spec, &Setting { selections, ..setting(None) })
+    started(&recording.spec, &Setting { selections, ..setting() })
 }
 
 pub(crate) fn record_attacked(spec: &Spec, attack: Option<InRunAttack>) -> MemoryRun {
-    record_in(spec, &setting(attack))
+    record_with(spec, trainer(spec, attack))
 }
 
 pub(crate) fn record_in(spec: &Spec, setting: &Setting) -> MemoryRun {
+    record_with(spec, started(spec, setting))
+}
+
+fn record_with(spec: &Spec, trainer: Box<dyn Trainer>) -> MemoryRun {
     let mut run = MemoryRun::default();
-    let trainer = started(spec, setting);
     let mut recorder = Recorder::start(&mut run, spec.clone(), trainer, environment()).unwrap();
     while !recorder.is_done() {
         recorder.advance().unwrap();
@@ -159,7 +162,7 @@ pub(crate) fn whole(run: &MemoryRun) -> Recording<'_> {
 }
 
 pub(crate) fn data(spec: &Spec) -> std::sync::Arc<dyn DataSet> {
-    Toy.data(spec, &setting(None)).unwrap()
+    Toy.data(spec, &setting()).unwrap()
 }
 
 pub(crate) fn replayed(recording: &Recording<'_>, segment: u64) -> Replay {

@@ -108,7 +108,7 @@ impl Gate<'_> {
 
     /// Says what would compute.
     fn look(&self, run: &Run<'_>) -> Result<(Environment, ClassId), Failure> {
-        let setting = self.device.setting(run.spec, 1, None);
+        let setting = self.device.setting(run.spec, 1);
         let program = self.programs.find(&run.spec.program.name)?;
         let environment = environment_of(engine(program, run.spec, &setting)?)?;
         let class = ClassId::of(&environment.engine.class).map_err(Failure::inconclusive)?;

@@ -121,9 +121,9 @@ impl Field {
 
     /// Trains up to this step; a run that is there is gone on with.
     fn train(&self, run: &Path, spec: &Spec, step_end: u64, attack: Option<InRunAttack>) {
-        let setting = Setting { attack, ..Setting::new("cpu", 1) };
+        let setting = Setting::new("cpu", 1);
         let data = Toy.data(spec, &setting).unwrap();
-        let trainer = start(&Toy, spec, data, &setting).unwrap();
+        let trainer = start(&Toy, spec, data, &setting, attack.as_ref()).unwrap();
         let environment = environment_of(Toy.engine(&setting).unwrap()).unwrap();
         let goes_on = run.exists();
         let mut store =

@@ -247,13 +247,14 @@ impl Ground<'_> {
         spec: &Spec,
         attack: Option<InRunAttack>,
     ) -> Result<(Box<dyn Trainer>, Environment), Trouble> {
-        let mut setting = self.device.setting(spec, RECORDING_THREADS, attack);
+        let mut setting = self.device.setting(spec, RECORDING_THREADS);
         // With its kernels a training of the honest run repeats its bits.
         setting.selections = Arc::new(recorded_selections(&Directory::open(self.run)?)?);
         let program = self.app.known().find(&spec.program.name)?;
         let environment = environment_of(engine(program, spec, &setting)?)?;
         let data = open_data(program, spec, &mut setting)?;
-        Ok((start(program, spec, data, &setting).map_err(of_training)?, environment))
+        let trainer = start(program, spec, data, &setting, attack.as_ref());
+        Ok((trainer.map_err(of_training)?, environment))
     }
 
     fn finish(&self, recorder: Recorder<'_>, spec: &Spec) -> Result<(), Trouble> {
