@@ -128,7 +128,7 @@ impl Case {
     }
 
     fn environment(&self) -> Environment {
-        let engine = self.program.engine(&Setting::new("cpu", 1));
+        let engine = self.program.platform().engine(&Setting::new("cpu", 1));
         Environment {
             engine: engine.expect("there is a processor"),
             reenact: env!("CARGO_PKG_VERSION").into(),

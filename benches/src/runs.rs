@@ -86,7 +86,7 @@ impl<T: Training + Copy> Run<T> {
 
     fn environment(&self) -> Environment {
         Environment {
-            engine: self.program.engine(&self.setting).expect("the device exists"),
+            engine: self.program.platform().engine(&self.setting).expect("the device exists"),
             reenact: env!("CARGO_PKG_VERSION").into(),
             rustc: String::new(),
             lock: Digest::default(),

@@ -65,7 +65,7 @@ fn unknown_devices_and_data_sets_are_refused() {
     let error = try_start(&spec, &abacus).err().unwrap();
     assert!(matches!(error, TrainerError::Device { .. }), "{error}");
     assert!(error.to_string().contains("cpu"), "{error}");
-    assert!(program(&spec).engine(&abacus).is_err());
+    assert!(program(&spec).platform().engine(&abacus).is_err());
     for mut spec in specs() {
         spec.data.name = "imagenet".into();
         let error = try_start(&spec, &setting()).err().unwrap();
@@ -76,7 +76,7 @@ fn unknown_devices_and_data_sets_are_refused() {
 #[test]
 fn the_engine_says_what_decides_the_bits() {
     let spec = specs().next().unwrap();
-    let engine = program(&spec).engine(&setting()).unwrap();
+    let engine = program(&spec).platform().engine(&setting()).unwrap();
     let chosen = ["engine", "backend", "arch", "simd", "products", "rounding"];
     let measured = ["probe.functions", "probe.products", "probe.reductions"];
     for fact in chosen.iter().chain(&measured) {
@@ -87,7 +87,7 @@ fn the_engine_says_what_decides_the_bits() {
     assert!(engine.notes.contains_key("caches") && !text.contains(&engine.notes["caches"]));
     assert!(!text.contains("vnni"), "{text}");
     assert_eq!(engine.notes["threads"], "1");
-    assert_eq!(program(&spec).engine(&setting()).unwrap(), engine);
+    assert_eq!(program(&spec).platform().engine(&setting()).unwrap(), engine);
 }
 
 #[test]

@@ -206,7 +206,7 @@ impl Bench<'_> {
     ) -> Result<(Environment, Option<Batches>), Failure> {
         let mut setting = self.request.device.setting(&recording.spec, 1);
         let program: &dyn Program = self.programs.find(&recording.spec.program.name)?;
-        let auditor = environment_of(program.engine(&setting)?)?;
+        let auditor = environment_of(program.platform().engine(&setting)?)?;
         let data = open_data(program, &recording.spec, &mut setting)?;
         let total = recording.steps();
         self.observer.hear(Event::Begun { phase: Phase::Deriving, total, segments: None });

@@ -11,7 +11,7 @@ use crate::start;
 
 /// Describes the engine, which has to be of the class that the spec declares.
 pub fn engine(program: &dyn Program, spec: &Spec, setting: &Setting) -> Result<Engine, Failure> {
-    let engine = program.engine(setting)?;
+    let engine = program.platform().engine(setting)?;
     let class = engine.class.get(Engine::DEVICE).map_or("", String::as_str);
     let declared = spec.device.name();
     if class == declared {

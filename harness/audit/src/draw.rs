@@ -227,7 +227,7 @@ mod tests {
         let spec = Spec::parse(spec).unwrap();
         let setting = Setting::new("cpu", 1);
         let trainer = Toy.start(&spec, Toy.data(&spec, &setting).unwrap(), &setting).unwrap();
-        let environment = environment_of(Toy.engine(&setting).unwrap()).unwrap();
+        let environment = environment_of(Toy.platform().engine(&setting).unwrap()).unwrap();
         let mut run = MemoryRun::default();
         let mut recorder = Recorder::start(&mut run, spec, trainer, environment).unwrap();
         while !recorder.is_done() {

@@ -37,7 +37,7 @@ fn record(run: &Path, attack: Option<InRunAttack>) -> Spec {
     let setting = Setting::new("cpu", 1);
     let data = Toy.data(&spec, &setting).unwrap();
     let trainer = start(&Toy, &spec, data, &setting, attack.as_ref()).unwrap();
-    let environment = environment_of(Toy.engine(&setting).unwrap()).unwrap();
+    let environment = environment_of(Toy.platform().engine(&setting).unwrap()).unwrap();
     let mut store = Directory::create(run).unwrap();
     let mut recorder = Recorder::start(&mut store, spec.clone(), trainer, environment).unwrap();
     while !recorder.is_done() {

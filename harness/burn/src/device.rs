@@ -12,7 +12,6 @@ use burn::tensor::Device;
 use rayon::ThreadPool;
 #[cfg(feature = "cubecl")]
 use reenact_core::guard::guard;
-use reenact_core::machine::DeviceReport;
 use reenact_core::trainer::{Engine, Setting, TrainerError};
 
 #[cfg(feature = "cuda")]
@@ -274,19 +273,15 @@ pub(crate) fn engine(setting: &Setting) -> Result<Engine, TrainerError> {
     Ok(Engine { class, notes })
 }
 
-/// Says for each device whether it can be used here.
-pub(crate) fn reports(setting: &Setting) -> Vec<DeviceReport> {
-    let report = |name: String| {
-        let setting = Setting { device: name.clone(), ..setting.clone() };
-        DeviceReport::of(&name, engine(&setting))
-    };
+/// Names the devices that this build knows, also those that cannot be used here.
+pub(crate) fn known() -> Vec<String> {
     #[allow(unused_mut, reason = "a build without features has one device")]
     let mut names = vec!["cpu".to_owned()];
     #[cfg(feature = "cubecl-cpu")]
     names.push("cubecl-cpu".into());
     #[cfg(feature = "cuda")]
     names.extend((0..driver::count().unwrap_or(1).max(1)).map(|index| format!("cuda:{index}")));
-    names.into_iter().map(report).collect()
+    names
 }
 
 /// Returns what decides the bits of kernels that are compiled when they are used.

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use burn::module::Module;
 use reenact_core::data::DataSet;
 use reenact_core::guard::guard;
-use reenact_core::machine::{DeviceReport, Influence, Kernels, OperationProbe};
 use reenact_core::spec::Spec;
-use reenact_core::trainer::{Engine, Program, Setting, Trainer, TrainerError};
+use reenact_core::trainer::{Platform, Program, Setting, Trainer, TrainerError};
 use reenact_core::validation::Validation;
 
-use crate::{BurnTrainer, Files, Training, device, influence, operations};
+use crate::{BurnPlatform, BurnTrainer, Files, Training, device};
 
 /// Makes a [`Program`] of a [`Training`].
 #[derive(Clone, Debug)]
@@ -42,6 +41,10 @@ impl<T: Training> Program for Burn<T> {
 
     fn describe(&self) -> String {
         self.0.describe()
+    }
+
+    fn platform(&self) -> &dyn Platform {
+        &BurnPlatform
     }
 
     fn data(&self, spec: &Spec, setting: &Setting) -> Result<Arc<dyn DataSet>, TrainerError> {
@@ -87,26 +90,6 @@ impl<T: Training> Program for Burn<T> {
         setting: &Setting,
     ) -> Result<Box<dyn Trainer>, TrainerError> {
         Ok(Box::new(self.trainer(spec, data, setting)?))
-    }
-
-    fn engine(&self, setting: &Setting) -> Result<Engine, TrainerError> {
-        device::engine(setting)
-    }
-
-    fn devices(&self, setting: &Setting) -> Vec<DeviceReport> {
-        device::reports(setting)
-    }
-
-    fn operations(
-        &self,
-        setting: &Setting,
-        kernels: &Kernels,
-    ) -> Result<Option<Vec<OperationProbe>>, TrainerError> {
-        operations::all(setting, kernels)
-    }
-
-    fn influences(&self) -> Vec<Influence> {
-        influence::all()
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use reenact_core::attack::{InRunAttack, start};
 use reenact_core::data::DataSet;
 use reenact_core::spec::Spec;
-use reenact_core::trainer::{Engine, Program, Setting, Trainer, TrainerError};
+use reenact_core::trainer::{Platform, Program, Setting, Trainer, TrainerError};
 use reenact_toy::Toy;
 
 /// A program that trains otherwise.
@@ -29,6 +29,10 @@ impl Program for Changed {
         format!("{}, with {}", self.program.describe(), self.attack)
     }
 
+    fn platform(&self) -> &dyn Platform {
+        self.program.platform()
+    }
+
     fn data(&self, spec: &Spec, setting: &Setting) -> Result<Arc<dyn DataSet>, TrainerError> {
         self.program.data(spec, setting)
     }
@@ -40,10 +44,6 @@ impl Program for Changed {
         setting: &Setting,
     ) -> Result<Box<dyn Trainer>, TrainerError> {
         start(self.program.as_ref(), spec, data, setting, Some(&self.attack))
-    }
-
-    fn engine(&self, setting: &Setting) -> Result<Engine, TrainerError> {
-        self.program.engine(setting)
     }
 }
 

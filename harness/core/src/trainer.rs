@@ -1,9 +1,12 @@
 //! The seam between reenact and a training engine.
 //!
 //! A [`Program`] is a model with its data; a [`Trainer`] is one training in
-//! progress. The recorder and the replayer drive the same trainer through this
-//! trait and never see an engine. `reenact-burn` implements it for burn;
-//! The crate `reenact-toy` is the smallest complete implementation.
+//! progress; a [`Platform`] is what computes, apart from both. The recorder and the
+//! replayer drive the same trainer through this trait and never see an engine.
+//! `reenact-burn` implements it for burn; the crate `reenact-toy` is the smallest
+//! complete implementation.
+
+mod platform;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,10 +18,11 @@ use crate::data::{DataError, DataSet};
 use crate::digest::Digest;
 use crate::figure::Figures;
 use crate::format::KernelSelection;
-use crate::machine::{DeviceReport, Influence, Kernels, OperationProbe};
 use crate::spec::Spec;
 use crate::state::{Fingerprint, Layout, State};
 use crate::variation::Variation;
+
+pub use platform::Platform;
 
 /// Says where and how a program runs: everything that is not in the spec.
 #[derive(Clone, Debug)]
@@ -61,6 +65,9 @@ pub trait Program: Send + Sync {
     /// Says in one line what it trains on what.
     fn describe(&self) -> String;
 
+    /// Returns what it computes with.
+    fn platform(&self) -> &dyn Platform;
+
     /// Opens the data set that the spec names. The caller compares its digest.
     fn data(&self, spec: &Spec, setting: &Setting) -> Result<Arc<dyn DataSet>, TrainerError>;
 
@@ -98,34 +105,6 @@ pub trait Program: Send + Sync {
         data: Arc<dyn DataSet>,
         setting: &Setting,
     ) -> Result<Box<dyn Trainer>, TrainerError>;
-
-    /// Returns what the engine and the device are, for the environment.
-    fn engine(&self, setting: &Setting) -> Result<Engine, TrainerError>;
-
-    /// Lists the devices that this build knows, also those that cannot be used
-    /// here, with the reason. The setting's own device is only a hint. By default
-    /// that one alone, as its engine describes it.
-    fn devices(&self, setting: &Setting) -> Vec<DeviceReport> {
-        vec![DeviceReport::of(&setting.device, self.engine(setting))]
-    }
-
-    /// Lists variables and files that could change what the engine or a library
-    /// below it computes, with what they do here. By default none.
-    fn influences(&self) -> Vec<Influence> {
-        Vec::new()
-    }
-
-    /// Returns operations of the engine to be run by themselves on the setting's
-    /// device, ready with their input. With [`Kernels::Free`], none if the engine
-    /// has no such list; with [`Kernels::Pinned`], none if it never chooses a
-    /// kernel by measuring, so that there is nothing to pin. By default none.
-    fn operations(
-        &self,
-        _setting: &Setting,
-        _kernels: &Kernels,
-    ) -> Result<Option<Vec<OperationProbe>>, TrainerError> {
-        Ok(None)
-    }
 }
 
 /// Says what computes: part of the recorded environment.

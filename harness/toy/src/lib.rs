@@ -5,8 +5,10 @@
 
 mod check;
 mod device;
+mod platform;
 mod points;
 mod program;
 mod unsteady;
 
+pub use platform::ToyPlatform;
 pub use program::Toy;

@@ -13,17 +13,17 @@ use std::sync::Arc;
 
 use crate::check;
 use crate::device::ToyDevice;
+use crate::platform::ToyPlatform;
 use crate::points::{FEATURES, Points, stream, to_bytes, to_values, unit};
 use crate::unsteady::{self, Unsteadiness};
 use reenact_core::data::{Batch, DataSet, samples_digest};
 use reenact_core::digest::{Digest, Hasher};
 use reenact_core::figure::Figures;
 use reenact_core::format::KernelSelection;
-use reenact_core::machine::{DeviceReport, Kernels, OperationOutcome, OperationProbe};
 use reenact_core::spec::{Hyperparameter, OptimizerSpec, Spec};
 use reenact_core::state::{DType, Fingerprint, Layout, State, TensorSpec, fingerprint};
 use reenact_core::steering::{DataOrder, initial_seed, step_seed};
-use reenact_core::trainer::{Engine, Metric, Program, Setting, StepTrace, Trainer, TrainerError};
+use reenact_core::trainer::{Metric, Platform, Program, Setting, StepTrace, Trainer, TrainerError};
 use reenact_core::validation::Validation;
 use reenact_core::variation::{Variation, round_mantissa};
 
@@ -43,6 +43,10 @@ impl Program for Toy {
 
     fn describe(&self) -> String {
         "least squares with input dropout on 64 made points; trains in milliseconds".into()
+    }
+
+    fn platform(&self) -> &dyn Platform {
+        &ToyPlatform
     }
 
     fn data(&self, spec: &Spec, _: &Setting) -> Result<Arc<dyn DataSet>, TrainerError> {
@@ -80,39 +84,6 @@ impl Program for Toy {
             None => trainer,
         })
     }
-
-    fn engine(&self, setting: &Setting) -> Result<Engine, TrainerError> {
-        let class = ToyDevice::open(&setting.device)?.class();
-        Ok(Engine { class, notes: Default::default() })
-    }
-
-    fn devices(&self, setting: &Setting) -> Vec<DeviceReport> {
-        let setting = Setting { device: "cpu".into(), ..setting.clone() };
-        vec![DeviceReport::of("cpu", self.engine(&setting))]
-    }
-
-    fn operations(
-        &self,
-        setting: &Setting,
-        kernels: &Kernels,
-    ) -> Result<Option<Vec<OperationProbe>>, TrainerError> {
-        self.engine(setting)?;
-        Ok((*kernels == Kernels::Free).then(operations))
-    }
-}
-
-/// Lists what the toy computes with, and one operation that is never the same, so
-/// that a table which calls everything deterministic is seen to be wrong.
-fn operations() -> Vec<OperationProbe> {
-    let all = || Points::TRAINED.numbers().flat_map(|number| Points::point(number).0);
-    let output = |value: f32| Ok(OperationOutcome::output(fingerprint(&value.to_le_bytes())));
-    vec![
-        OperationProbe::new("sum", move || output(all().sum())),
-        OperationProbe::new("product", move || output(all().map(|x| 1.0 + x / 64.0).product())),
-        OperationProbe::new("random (a control: it has to be unsafe)", || {
-            Ok(OperationOutcome::output(unsteady::fresh()))
-        }),
-    ]
 }
 
 /// Says how the output is summed.

@@ -86,7 +86,8 @@ pub(super) fn operate(
         Some(folder) => Kernels::Pinned { folder: folder.into() },
         None => Kernels::Free,
     };
-    let Some(probes) = programs.find(&task.program)?.operations(&setting, &kernels)? else {
+    let platform = programs.find(&task.program)?.platform();
+    let Some(probes) = platform.operations(&setting, &kernels)? else {
         return Ok(Message::Operated(None));
     };
     let mut found = Vec::with_capacity(probes.len());

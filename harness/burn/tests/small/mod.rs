@@ -96,7 +96,7 @@ pub fn start<M: Module + 'static>(
 
 fn environment(program: &dyn Program) -> Environment {
     Environment {
-        engine: program.engine(&Setting::new("cpu", 1)).unwrap(),
+        engine: program.platform().engine(&Setting::new("cpu", 1)).unwrap(),
         reenact: "0".into(),
         rustc: "0".into(),
         lock: Digest([1; 32]),

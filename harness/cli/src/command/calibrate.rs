@@ -146,7 +146,7 @@ fn record_and_take(
     let program = app.known().find(&spec.program.name)?;
     let engine = engine(program, &spec, &setting)?;
     let here = arguments.device.device().setting(&spec, 1);
-    check_other(&engine.class, &program.engine(&here)?.class)?;
+    check_other(&engine.class, &program.platform().engine(&here)?.class)?;
     let environment = environment_of(engine)?;
     let data = open_data(program, &spec, &mut setting)?;
     for index in 0..arguments.runs {
@@ -205,7 +205,7 @@ impl Gathered {
         };
         let program = app.known().find(&recording.spec.program.name)?;
         let setting = arguments.device.device().setting(&recording.spec, 1);
-        let here = environment_of(program.engine(&setting)?)?;
+        let here = environment_of(program.platform().engine(&setting)?)?;
         self.check_kind(recording, &here, run)?;
         let device = arguments.device.device();
         let processes = arguments.workers.processes();

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::trainer::{Engine, TrainerError};
+use crate::trainer::Engine;
 
 /// Describes one device that a build knows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,18 +36,9 @@ pub enum DeviceState {
 }
 
 impl DeviceReport {
-    /// Describes a device by what its engine says of it.
-    pub fn of(name: &str, engine: Result<Engine, TrainerError>) -> Self {
-        let state = match engine {
-            Ok(engine) => DeviceState::Usable { engine, inexact: None },
-            Err(TrainerError::Device { problem, .. }) => {
-                DeviceState::Unusable { problem, remedy: String::new() }
-            }
-            Err(error) => {
-                DeviceState::Unusable { problem: error.to_string(), remedy: String::new() }
-            }
-        };
-        Self { name: name.into(), state }
+    /// Describes a device that can be used.
+    pub fn usable(name: &str, engine: Engine) -> Self {
+        Self { name: name.into(), state: DeviceState::Usable { engine, inexact: None } }
     }
 
     /// Describes a device that this build or this machine lacks.
@@ -67,14 +58,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_engines_refusal_is_its_problem() {
-        let refusal = TrainerError::Device { name: "x".into(), problem: "no driver".into() };
-        let report = DeviceReport::of("cuda:0", Err(refusal));
-        assert_eq!(report, DeviceReport::unusable("cuda:0", "no driver", ""));
-        assert!(!report.is_usable());
-    }
-
-    #[test]
     fn golden_json() {
         let text = |report: &DeviceReport| serde_json::to_string(report).unwrap();
         let unusable = DeviceReport::unusable("cuda:0", "no driver", "install one");
@@ -82,7 +65,7 @@ mod tests {
             r#"{"name":"cuda:0","state":"unusable","problem":"no driver","remedy":"install one"}"#;
         assert_eq!(text(&unusable), golden);
         let engine = Engine { class: Default::default(), notes: Default::default() };
-        let usable = DeviceReport::of("cpu", Ok(engine));
+        let usable = DeviceReport::usable("cpu", engine);
         let golden =
             r#"{"name":"cpu","state":"usable","engine":{"class":{},"notes":{}},"inexact":null}"#;
         assert_eq!(text(&usable), golden);

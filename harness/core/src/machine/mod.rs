@@ -6,8 +6,8 @@
 //! - [`OperationProbe`]: operations of the engine that can be run by themselves, to
 //!   see whether they give the same bits each time.
 //!
-//! An engine fills these in through the methods of [`crate::trainer::Program`];
-//! each has a default, so that an engine which says nothing still works.
+//! An engine fills these in through [`crate::trainer::Platform`], whose methods have
+//! defaults for them, so that an engine which says nothing still works.
 
 mod device;
 mod influence;

@@ -30,7 +30,7 @@ fn elsewhere() -> Setting {
 
 /// The environment of an auditor whose sums run backwards.
 pub(crate) fn auditor() -> Environment {
-    Environment { engine: Toy.engine(&elsewhere()).unwrap(), ..common::environment() }
+    Environment { engine: Toy.platform().engine(&elsewhere()).unwrap(), ..common::environment() }
 }
 
 /// Replays segments on the other class.

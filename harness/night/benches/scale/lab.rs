@@ -82,7 +82,7 @@ fn record(folder: &Path, number: usize, steps: u64, every: u64) {
     let setting = Setting::new("cpu", 1);
     let data = Toy.data(&spec, &setting).expect("the toy makes its data");
     let trainer = Toy.start(&spec, data, &setting).expect("it starts");
-    let environment = environment_of(Toy.engine(&setting).expect("it has an engine"));
+    let environment = environment_of(Toy.platform().engine(&setting).expect("it has an engine"));
     let mut store = Directory::create(folder).expect("the folder is free");
     let environment = environment.expect("this program has a digest");
     let mut recorder =

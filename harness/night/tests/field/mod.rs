@@ -124,7 +124,7 @@ impl Field {
         let setting = Setting::new("cpu", 1);
         let data = Toy.data(spec, &setting).unwrap();
         let trainer = start(&Toy, spec, data, &setting, attack.as_ref()).unwrap();
-        let environment = environment_of(Toy.engine(&setting).unwrap()).unwrap();
+        let environment = environment_of(Toy.platform().engine(&setting).unwrap()).unwrap();
         let goes_on = run.exists();
         let mut store =
             if goes_on { Directory::resume(run) } else { Directory::create(run) }.unwrap();

@@ -24,7 +24,7 @@ pub(super) struct Found {
 /// Looks for what the engines of these programs name.
 pub(super) fn find(programs: &[&dyn Program]) -> Vec<Found> {
     let mut wanted: Vec<Influence> = Vec::new();
-    for influence in programs.iter().flat_map(|program| program.influences()) {
+    for influence in programs.iter().flat_map(|program| program.platform().influences()) {
         if !wanted.contains(&influence) {
             wanted.push(influence);
         }

@@ -65,7 +65,7 @@ impl Machine {
 fn devices(program: &dyn Program, arguments: &Arguments) -> Result<Vec<DeviceReport>, Failure> {
     let name = arguments.device.as_deref().unwrap_or(USUAL_DEVICE);
     let setting = arguments.device(name).bare_setting(available_threads());
-    let mut devices = program.devices(&setting);
+    let mut devices = program.platform().devices(&setting);
     // The doctor names each once; a program is not trusted to.
     let mut seen = std::collections::BTreeSet::new();
     devices.retain(|device| seen.insert(device.name.clone()));
