@@ -8,7 +8,7 @@ use reenact_benches::{runs, states};
 use reenact_core::digest::Digest;
 use reenact_core::format::{Event, JournalWriter, write_checkpoint};
 use reenact_core::state::{Fingerprint, fingerprint};
-use reenact_core::trainer::{StepTrace, Trainer};
+use reenact_core::trainer::{Request, StepTrace, Trainer};
 use reenact_models::DigitsMlp;
 
 fn hashing(criterion: &mut Criterion) {
@@ -77,9 +77,11 @@ fn training(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("digits-mlp, one thread");
     let mut steps = (0..run.spec.steps).cycle();
     let mut next = move || steps.next().expect("a cycle has no end");
-    group.bench_function("step", |bencher| bencher.iter(|| trainer.step(next()).unwrap()));
+    group.bench_function("step", |bencher| {
+        bencher.iter(|| trainer.step(next(), &Request::default()).unwrap())
+    });
     group.bench_function("step untraced", |bencher| {
-        bencher.iter(|| trainer.step_untraced(next()).unwrap());
+        bencher.iter(|| trainer.step(next(), &Request::loss()).unwrap());
     });
     group.bench_function("capture", |bencher| bencher.iter(|| trainer.capture(1).unwrap()));
     group.finish();

@@ -1,7 +1,7 @@
 //! What recording costs: a run with the recorder against the same without.
 
 use reenact_burn::Training;
-use reenact_core::trainer::Trainer;
+use reenact_core::trainer::{Request, Trainer};
 use reenact_models::{CiceroGpt, DigitsCnn, DigitsMlp};
 use reenact_store::Directory;
 
@@ -46,7 +46,7 @@ fn record<T: Training + Copy>(run: &Run<T>) -> (Vec<Pair>, Seconds) {
         pair.add(
             step,
             || recorder.advance().expect("the step is recorded"),
-            || untraced.step_untraced(step).expect("the step is taken"),
+            || untraced.step(step, &Request::loss()).expect("the step is taken"),
         );
         if run.spec.is_boundary(step + 1) {
             pairs.push(std::mem::take(&mut pair));

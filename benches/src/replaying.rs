@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use reenact_burn::Training;
-use reenact_core::trainer::Trainer;
+use reenact_core::trainer::{Request, Trainer};
 use reenact_core::verify::{Recording, Segment, open_recording, replay};
 use reenact_models::{CiceroGpt, DigitsCnn, DigitsMlp};
 use reenact_store::Directory;
@@ -48,7 +48,8 @@ fn one<T: Training + Copy>(run: &Run<T>, recording: &Recording<'_>, segment: Seg
     let mut trained = Seconds::default();
     let (replayed, all) = spent(|| {
         replay(recording, &mut replaying, segment, &mut |step| {
-            trained += spent(|| training.step_untraced(step).expect("the step is taken")).1;
+            trained +=
+                spent(|| training.step(step, &Request::loss()).expect("the step is taken")).1;
         })
     });
     assert!(replayed.expect("the segment is replayed").agrees(), "an honest run agrees");

@@ -5,6 +5,7 @@ mod tiny;
 
 use reenact_core::data::Batch;
 use reenact_core::state::fingerprint;
+use reenact_core::trainer::Request;
 use tiny::{STEPS, run, setting, spec, specs, start, whole};
 
 #[test]
@@ -53,7 +54,7 @@ fn the_trace_of_a_step_is_the_capture_after_it() {
     for spec in specs() {
         let mut trainer = start(&spec);
         for step in 0..STEPS {
-            let trace = trainer.step(step).unwrap();
+            let trace = trainer.step(step, &Request::default()).unwrap();
             let state = trainer.capture(step + 1).unwrap();
             assert_eq!(trace.state, state.fingerprints(), "{} step {step}", spec.name);
             assert_eq!(state.layout(), &trainer.layout());
@@ -65,7 +66,7 @@ fn the_trace_of_a_step_is_the_capture_after_it() {
 #[test]
 fn the_trace_names_what_was_consumed() {
     let spec = spec("digits-cnn", tiny::SGD);
-    let trace = start(&spec).step(5).unwrap();
+    let trace = start(&spec).step(5, &Request::default()).unwrap();
     let data = tiny::program(&spec).data(&spec, &setting()).unwrap();
     let mut order = spec.data_order().unwrap();
     let samples = order.samples(5);
@@ -82,7 +83,7 @@ fn the_state_is_whole_and_its_names_are_module_paths() {
     let mut trainer = start(&spec("digits-cnn", tiny::ADAMW));
     let before = trainer.capture(0).unwrap();
     assert!(before.layout().tensors().iter().all(|spec| !spec.name.starts_with("optimizer.")));
-    trainer.step(0).unwrap();
+    trainer.step(0, &Request::default()).unwrap();
     let state = trainer.capture(1).unwrap();
     for name in [
         "model.conv1.weight",

@@ -4,7 +4,7 @@
 mod tiny;
 
 use reenact_core::state::{DType, State, TensorSpec};
-use reenact_core::trainer::{Trainer, TrainerError};
+use reenact_core::trainer::{Request, Trainer, TrainerError};
 use tiny::{ADAMW, SGD, run, spec, specs, start};
 
 type Named = Vec<(TensorSpec, Vec<u8>)>;
@@ -123,7 +123,7 @@ fn strange_numbers_are_no_reason_to_panic() {
         let state = State::from_named(tensors).unwrap();
         trainer.restore(&state).unwrap();
         assert_eq!(trainer.capture(1).unwrap(), state, "NaN bits are kept");
-        trainer.step(1).unwrap();
+        trainer.step(1, &Request::default()).unwrap();
         trainer.evaluate().unwrap();
     }
 }

@@ -5,7 +5,7 @@ mod tiny;
 use std::fs;
 
 use reenact_core::spec::{Hyperparameter, Spec};
-use reenact_core::trainer::{Setting, TrainerError};
+use reenact_core::trainer::{Request, Setting, TrainerError};
 use tiny::{program, setting, try_start};
 
 fn specs() -> impl Iterator<Item = Spec> {
@@ -105,7 +105,7 @@ fn idx_files_of_a_user_are_read() {
         [0, 0, 8, 1, 0, 0, 0, 20].into_iter().chain((0..20).map(|i| i % 10)).collect();
     fs::write(folder.path().join("labels.idx1-ubyte"), &labels).unwrap();
     let mut trainer = try_start(&spec, &here).unwrap();
-    trainer.step(0).unwrap();
+    trainer.step(0, &Request::default()).unwrap();
     assert_eq!(trainer.evaluate().unwrap().len(), 2);
     fs::write(folder.path().join("images.idx3-ubyte"), &images[..100]).unwrap();
     assert!(matches!(try_start(&spec, &here), Err(TrainerError::Data { .. })));

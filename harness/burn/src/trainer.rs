@@ -11,7 +11,7 @@ use reenact_core::format::KernelSelection;
 use reenact_core::spec::Spec;
 use reenact_core::state::{Fingerprint, Layout, State, fingerprint};
 use reenact_core::steering::{DataOrder, step_seed};
-use reenact_core::trainer::{Launches, Metric, Setting, StepTrace, Trainer, TrainerError};
+use reenact_core::trainer::{Launches, Metric, Request, Setting, StepTrace, Trainer, TrainerError};
 use reenact_core::validation::Validation;
 use reenact_core::variation::Variation;
 
@@ -352,10 +352,11 @@ impl<T: Training> Trainer for BurnTrainer<T> {
         self.training.declares_inputs()
     }
 
-    fn vary(&mut self, step: u64, variation: &Variation) -> Result<StepTrace, TrainerError> {
-        let feed = self.feed(step, variation)?;
-        let (samples, batch) = (samples_digest(&feed.samples), Batch::digest_step(&feed.batches));
-        let learned = self.learn(step, feed.batches, variation, true)?;
+    fn step(&mut self, step: u64, request: &Request) -> Result<StepTrace, TrainerError> {
+        let feed = self.feed(step, &request.variation)?;
+        let digests = || (samples_digest(&feed.samples), Batch::digest_step(&feed.batches));
+        let (samples, batch) = if request.is_whole() { digests() } else { Default::default() };
+        let learned = self.learn(step, feed.batches, &request.variation, request.is_whole())?;
         Ok(StepTrace {
             step,
             samples,
@@ -364,15 +365,9 @@ impl<T: Training> Trainer for BurnTrainer<T> {
             loss_bits: learned.loss.to_bits(),
             gradient: learned.gradient,
             state: learned.state,
-            launches: learned.launches,
-            validation: self.validate(step)?,
+            launches: learned.launches.filter(|_| request.is_whole()),
+            validation: if request.is_whole() { self.validate(step)? } else { None },
         })
-    }
-
-    fn step_untraced(&mut self, step: u64) -> Result<f32, TrainerError> {
-        let variation = Variation::default();
-        let feed = self.feed(step, &variation)?;
-        Ok(self.learn(step, feed.batches, &variation, false)?.loss)
     }
 
     fn capture(&mut self, step: u64) -> Result<State, TrainerError> {

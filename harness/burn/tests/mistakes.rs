@@ -5,7 +5,7 @@ mod small;
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
 use reenact_burn::{BatchTensors, Burn};
-use reenact_core::trainer::TrainerError;
+use reenact_core::trainer::{Request, TrainerError};
 use small::{Small, spec, start};
 
 fn model(device: &Device) -> Linear {
@@ -16,7 +16,7 @@ fn model(device: &Device) -> Linear {
 fn mistake(loss: fn(&Linear, &BatchTensors) -> Tensor<1>) -> String {
     let program = Burn::new(Small { model, loss });
     let mut trainer = start(&program, &spec(), 1).unwrap();
-    match trainer.step(0) {
+    match trainer.step(0, &Request::default()) {
         Err(error @ TrainerError::Program { .. }) => error.to_string(),
         other => panic!("{other:?}"),
     }

@@ -7,6 +7,7 @@ use burn::module::{Module, Param, RunningState};
 use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Linear, LinearConfig};
 use burn::tensor::{Bool, Device, Int, Tensor};
 use reenact_burn::{BatchTensors, Burn};
+use reenact_core::trainer::Request;
 use reenact_core::verify::{Grade, Verdict};
 use small::{Small, audit, record, spec, start};
 
@@ -110,9 +111,9 @@ fn buffers_do_not_lag_and_are_not_trained() {
     let layout = trainer.gradient_layout();
     assert!(layout.tensors().iter().all(|tensor| tensor.name != "model.average"));
     // The first average is the weight itself.
-    trainer.step(0).unwrap();
+    trainer.step(0, &Request::default()).unwrap();
     let before = trainer.capture(1).unwrap();
-    let trace = trainer.step(1).unwrap();
+    let trace = trainer.step(1, &Request::default()).unwrap();
     let after = trainer.capture(2).unwrap();
     let average = |state: &reenact_core::state::State| {
         state.tensor("model.average").map(|(_, bytes)| bytes.to_vec()).unwrap()

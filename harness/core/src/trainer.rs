@@ -7,6 +7,7 @@
 //! complete implementation.
 
 mod platform;
+mod request;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -20,9 +21,9 @@ use crate::figure::Figures;
 use crate::format::KernelSelection;
 use crate::spec::Spec;
 use crate::state::{Fingerprint, Layout, State};
-use crate::variation::Variation;
 
 pub use platform::Platform;
+pub use request::{Detail, Request};
 
 /// Says where and how a program runs: everything that is not in the spec.
 #[derive(Clone, Debug)]
@@ -177,6 +178,12 @@ impl StepTrace {
     pub fn loss(&self) -> f32 {
         f32::from_bits(self.loss_bits)
     }
+
+    /// Leaves the digests and fingerprints out, as [`Detail::Loss`] asks.
+    pub fn loss_alone(self) -> Self {
+        let (samples, batch) = Default::default();
+        Self { samples, batch, gradient: Vec::new(), state: Vec::new(), launches: None, ..self }
+    }
 }
 
 /// Holds one figure of an evaluation.
@@ -208,23 +215,10 @@ pub trait Trainer {
         false
     }
 
-    /// Takes `step`, with the learning rate, samples and random stream that
-    /// are derived for it.
-    fn step(&mut self, step: u64) -> Result<StepTrace, TrainerError> {
-        self.vary(step, &Variation::default())
-    }
-
-    /// Takes `step` with something done otherwise than declared. Its trace
-    /// says what was recorded: the declared learning rate, and everything else
-    /// as it was.
-    fn vary(&mut self, step: u64, variation: &Variation) -> Result<StepTrace, TrainerError>;
-
-    /// Takes `step` like [`Trainer::step`], but without digests and fingerprints
-    /// where the engine can: the same training without the recorder, to measure what
-    /// recording costs. Returns the loss, and so waits for the device.
-    fn step_untraced(&mut self, step: u64) -> Result<f32, TrainerError> {
-        Ok(self.step(step)?.loss())
-    }
+    /// Takes `step` with the learning rate, samples and random stream that are derived for
+    /// it, but for what the request asks to be done otherwise. The trace says what was
+    /// recorded then: the declared learning rate, and everything else as it was.
+    fn step(&mut self, step: u64, request: &Request) -> Result<StepTrace, TrainerError>;
 
     /// Copies the whole state, to be the opening state of step `step`. Holds
     /// that number as the tensor `run.step`.

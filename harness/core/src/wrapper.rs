@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use crate::format::KernelSelection;
 use crate::state::{Layout, State};
-use crate::trainer::{Metric, StepTrace, Trainer, TrainerError};
-use crate::variation::Variation;
+use crate::trainer::{Metric, Request, StepTrace, Trainer, TrainerError};
 
 /// Says what a trainer around another does otherwise; by default nothing.
 ///
-/// Whatever is one is a [`Trainer`]. Its steps go through its own [`Wrapper::vary`].
+/// Whatever is one is a [`Trainer`].
 pub trait Wrapper {
     /// Returns the trainer inside.
     fn inner(&self) -> &dyn Trainer;
@@ -18,13 +17,8 @@ pub trait Wrapper {
     fn inner_mut(&mut self) -> &mut dyn Trainer;
 
     /// Does what [`Trainer::step`] does.
-    fn step(&mut self, step: u64) -> Result<StepTrace, TrainerError> {
-        self.vary(step, &Variation::default())
-    }
-
-    /// Does what [`Trainer::vary`] does.
-    fn vary(&mut self, step: u64, variation: &Variation) -> Result<StepTrace, TrainerError> {
-        self.inner_mut().vary(step, variation)
+    fn step(&mut self, step: u64, request: &Request) -> Result<StepTrace, TrainerError> {
+        self.inner_mut().step(step, request)
     }
 
     /// Does what [`Trainer::resumes_anywhere`] does.
@@ -55,12 +49,8 @@ impl<W: Wrapper> Trainer for W {
         self.inner().declares_inputs()
     }
 
-    fn step(&mut self, step: u64) -> Result<StepTrace, TrainerError> {
-        Wrapper::step(self, step)
-    }
-
-    fn vary(&mut self, step: u64, variation: &Variation) -> Result<StepTrace, TrainerError> {
-        Wrapper::vary(self, step, variation)
+    fn step(&mut self, step: u64, request: &Request) -> Result<StepTrace, TrainerError> {
+        Wrapper::step(self, step, request)
     }
 
     fn capture(&mut self, step: u64) -> Result<State, TrainerError> {

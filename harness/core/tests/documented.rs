@@ -2,7 +2,7 @@
 
 use reenact_core::spec::Spec;
 use reenact_core::state::Fingerprint;
-use reenact_core::trainer::{Program, Setting};
+use reenact_core::trainer::{Program, Request, Setting};
 use reenact_toy::Toy;
 
 const PAGE: &str = include_str!("../../../replay-specs/README.md");
@@ -13,7 +13,7 @@ fn the_payload_of_step_0_is_what_the_toy_records() {
     let (spec, setting) = (Spec::parse(SPEC).unwrap(), Setting::new("cpu", 1));
     let data = Toy.data(&spec, &setting).unwrap();
     let digest = data.digest().unwrap().short();
-    let trace = Toy.start(&spec, data, &setting).unwrap().step(0).unwrap();
+    let trace = Toy.start(&spec, data, &setting).unwrap().step(0, &Request::default()).unwrap();
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let prints = |prints: &[Fingerprint]| {
         prints.iter().map(|print| hex(&print.0.to_le_bytes())).collect::<Vec<_>>()

@@ -16,6 +16,7 @@ use reenact_core::format::{
 };
 use reenact_core::memory::MemoryRun;
 use reenact_core::state::{DType, Layout, State, StateRoot, TensorSpec};
+use reenact_core::trainer::Request;
 use reenact_core::verify::{Finding, ReplayError, Report, Verdict, Weight, open_recording, replay};
 
 /// Asserts that a recording is refused without replay, and returns what is
@@ -312,7 +313,7 @@ fn nan_payloads_are_restored_bit_for_bit() {
     let odd = [0x7fc0_1234u32, 0xffa5_5aa5, 0x8000_0000, 0x7f80_0001];
     let bytes: Vec<u8> = odd.iter().flat_map(|bits| bits.to_le_bytes()).collect();
     let mut honest = trainer(&spec(), None);
-    honest.step(0).unwrap();
+    honest.step(0, &Request::default()).unwrap();
     let mut state = honest.capture(1).unwrap();
     for name in ["model.weight", "optimizer.weight.velocity"] {
         state.tensor_mut(name).unwrap().copy_from_slice(&bytes);

@@ -7,8 +7,7 @@ use common::{
 };
 use reenact_core::attack::InRunAttack;
 use reenact_core::memory::MemoryRun;
-use reenact_core::trainer::{StepTrace, Trainer, TrainerError};
-use reenact_core::variation::Variation;
+use reenact_core::trainer::{Request, StepTrace, Trainer, TrainerError};
 use reenact_core::verify::{Cause, Explanation, Search, explain};
 use reenact_core::wrapper::Wrapper;
 
@@ -32,10 +31,11 @@ impl Wrapper for Counting {
         self.trainer.as_mut()
     }
 
-    fn vary(&mut self, step: u64, variation: &Variation) -> Result<StepTrace, TrainerError> {
+    fn step(&mut self, step: u64, request: &Request) -> Result<StepTrace, TrainerError> {
         self.steps += 1;
-        let stream_seed = variation.stream_seed.filter(|_| self.random);
-        self.trainer.vary(step, &Variation { stream_seed, ..variation.clone() })
+        let mut request = request.clone();
+        request.variation.stream_seed = request.variation.stream_seed.filter(|_| self.random);
+        self.trainer.step(step, &request)
     }
 }
 

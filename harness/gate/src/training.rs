@@ -8,7 +8,7 @@ use reenact_core::format::{Environment, Event, JournalWriter, StepLayouts};
 use reenact_core::memory::MemoryFile;
 use reenact_core::spec::Spec;
 use reenact_core::state::{Layout, StateRoot};
-use reenact_core::trainer::{Engine, Program, Setting, Trainer};
+use reenact_core::trainer::{Engine, Program, Request, Setting, Trainer};
 use reenact_core::variation::Variation;
 use reenact_toy::Toy;
 
@@ -62,7 +62,7 @@ pub(crate) fn recorded(altered: &Altered) -> (Vec<u8>, StateRoot) {
     let mut layouts: Option<StepLayouts> = None;
     for step in 0..STEPS {
         let ours = altered.step.clone().filter(|(at, _)| *at == step);
-        let mut trace = trainer.vary(step, &ours.unwrap_or_default().1).unwrap();
+        let mut trace = trainer.step(step, &Request::varied(ours.unwrap_or_default().1)).unwrap();
         if let Some((_, name)) = altered.ulp.filter(|(at, _)| *at == step) {
             add_ulp(trainer.as_mut(), step + 1, name);
             trace.state = trainer.capture(step + 1).unwrap().fingerprints();

@@ -5,7 +5,7 @@ use reenact_core::state::fingerprint;
 use reenact_core::trainer::{Engine, Platform, Setting, TrainerError};
 
 use crate::device::ToyDevice;
-use crate::program::{Points, SAMPLES};
+use crate::points::Points;
 use crate::unsteady;
 
 /// Computes on the toy's devices, in plain Rust.
@@ -35,7 +35,7 @@ impl Platform for ToyPlatform {
 /// Lists what the toy computes with, and one operation that is never the same, so
 /// that a table which calls everything deterministic is seen to be wrong.
 fn operations() -> Vec<OperationProbe> {
-    let all = || (0..SAMPLES).flat_map(|sample| Points::point(sample).0);
+    let all = || Points::TRAINED.numbers().flat_map(|number| Points::point(number).0);
     let output = |value: f32| Ok(OperationOutcome::output(fingerprint(&value.to_le_bytes())));
     vec![
         OperationProbe::new("sum", move || output(all().sum())),

@@ -23,7 +23,9 @@ use reenact_core::format::KernelSelection;
 use reenact_core::spec::{Hyperparameter, OptimizerSpec, Spec};
 use reenact_core::state::{DType, Fingerprint, Layout, State, TensorSpec, fingerprint};
 use reenact_core::steering::{DataOrder, initial_seed, step_seed};
-use reenact_core::trainer::{Metric, Platform, Program, Setting, StepTrace, Trainer, TrainerError};
+use reenact_core::trainer::{
+    Metric, Platform, Program, Request, Setting, StepTrace, Trainer, TrainerError,
+};
 use reenact_core::validation::Validation;
 use reenact_core::variation::{Variation, round_mantissa};
 
@@ -349,13 +351,12 @@ impl Trainer for ToyTrainer {
         true
     }
 
-    fn vary(&mut self, step: u64, variation: &Variation) -> Result<StepTrace, TrainerError> {
-        let trace = self.take(step, variation)?;
+    fn step(&mut self, step: u64, request: &Request) -> Result<StepTrace, TrainerError> {
+        let trace = self.take(step, &request.variation)?;
+        if !request.is_whole() {
+            return Ok(trace.loss_alone());
+        }
         Ok(StepTrace { validation: self.validate(step)?, ..trace })
-    }
-
-    fn step_untraced(&mut self, step: u64) -> Result<f32, TrainerError> {
-        Ok(self.take(step, &Variation::default())?.loss())
     }
 
     fn capture(&mut self, step: u64) -> Result<State, TrainerError> {

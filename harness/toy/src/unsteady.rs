@@ -25,8 +25,7 @@ use std::sync::{Arc, LazyLock};
 use reenact_core::guard::guard;
 use reenact_core::spec::Hyperparameter;
 use reenact_core::state::{Fingerprint, Layout, State, fingerprint};
-use reenact_core::trainer::{Metric, Setting, StepTrace, Trainer, TrainerError};
-use reenact_core::variation::Variation;
+use reenact_core::trainer::{Metric, Request, Setting, StepTrace, Trainer, TrainerError};
 
 /// The tensor that is touched.
 const TENSOR: &str = "model.weight";
@@ -137,14 +136,16 @@ impl UnsteadyTrainer {
         let mut state = self.inner.capture(trace.step + 1)?;
         self.touch(&mut state);
         self.inner.restore(&state)?;
-        trace.state = state.fingerprints();
+        if !trace.state.is_empty() {
+            trace.state = state.fingerprints();
+        }
         Ok(())
     }
 
     fn touch_gradient(&self, trace: &mut StepTrace) {
         if let Some(index) = self.inner.gradient_layout().position(TENSOR) {
             let noise = fingerprint(&self.noise.to_le_bytes());
-            trace.gradient[index].0 ^= noise.0;
+            trace.gradient.get_mut(index).into_iter().for_each(|print| print.0 ^= noise.0);
         }
     }
 }
@@ -162,8 +163,8 @@ impl Trainer for UnsteadyTrainer {
         self.inner.learning_rate(step)
     }
 
-    fn vary(&mut self, step: u64, variation: &Variation) -> Result<StepTrace, TrainerError> {
-        let mut trace = self.inner.vary(step, variation)?;
+    fn step(&mut self, step: u64, request: &Request) -> Result<StepTrace, TrainerError> {
+        let mut trace = self.inner.step(step, request)?;
         if self.follows_layout() {
             self.noise += 1;
         }

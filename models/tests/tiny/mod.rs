@@ -5,7 +5,7 @@
 use reenact_core::attack::InRunAttack;
 use reenact_core::spec::{Hyperparameter, OptimizerSpec, Spec};
 use reenact_core::state::State;
-use reenact_core::trainer::{Program, Setting, StepTrace, Trainer, TrainerError};
+use reenact_core::trainer::{Program, Request, Setting, StepTrace, Trainer, TrainerError};
 
 pub const STEPS: u64 = 8;
 
@@ -81,7 +81,7 @@ fn started(
 
 /// Takes steps and returns what they recorded.
 pub fn run(trainer: &mut dyn Trainer, steps: std::ops::Range<u64>) -> Vec<StepTrace> {
-    steps.map(|step| trainer.step(step).unwrap()).collect()
+    steps.map(|step| trainer.step(step, &Request::default()).unwrap()).collect()
 }
 
 /// Trains from the start to the end; returns the traces and the last state.

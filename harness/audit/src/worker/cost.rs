@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use reenact_core::spec::Spec;
-use reenact_core::trainer::{Trainer, TrainerError};
+use reenact_core::trainer::{Request, Trainer, TrainerError};
 use serde::{Deserialize, Serialize};
 
 /// Rounds that count; one before them only warms up.
@@ -51,8 +51,8 @@ impl Cost {
         let mut step = || next.next().map_or(0, |step| step % spec.steps);
         let mut rounds = Vec::new();
         for round in 0..=ROUNDS {
-            let plain = timed(steps, || trainer.step_untraced(step()))? / steps as f64;
-            let traced = timed(steps, || trainer.step(step()))? / steps as f64;
+            let plain = timed(steps, || trainer.step(step(), &Request::loss()))? / steps as f64;
+            let traced = timed(steps, || trainer.step(step(), &Request::default()))? / steps as f64;
             let checkpoint = timed(1, || trainer.capture(0).map(|state| state.root()))?;
             rounds.push(Round { plain, traced, checkpoint });
             progress(round);

@@ -8,7 +8,7 @@ use super::{InRunAttack, InRunKind};
 use crate::data::{Batch, DataSet};
 use crate::spec::{OptimizerSpec, Spec};
 use crate::steering::{DataOrder, step_seed};
-use crate::trainer::{Program, Setting, StepTrace, Trainer, TrainerError};
+use crate::trainer::{Detail, Program, Request, Setting, StepTrace, Trainer, TrainerError};
 use crate::variation::Variation;
 use crate::wrapper::Wrapper;
 
@@ -107,7 +107,8 @@ fn check_random(probe: &mut dyn Trainer) -> Result<(), TrainerError> {
     let mut loss = |seed| {
         probe.restore(&state)?;
         let variation = Variation { stream_seed: Some(seed), ..Variation::default() };
-        Ok::<u32, TrainerError>(probe.vary(0, &variation)?.loss_bits)
+        let request = Request { variation, detail: Detail::Loss };
+        Ok::<u32, TrainerError>(probe.step(0, &request)?.loss_bits)
     };
     if loss(1)? == loss(2)? { Err(refuse(InRunKind::DropoutOff)) } else { Ok(()) }
 }
@@ -209,12 +210,14 @@ impl Saboteur {
             state = push_weights(state, ulps);
         }
         self.trainer.restore(&state)?;
-        trace.state = state.fingerprints();
+        if !trace.state.is_empty() {
+            trace.state = state.fingerprints();
+        }
         Ok(())
     }
 }
 
-/// Whoever asks for another variation gets that one, and no attack.
+/// Whoever asks for a variation gets that one, and no attack.
 impl Wrapper for Saboteur {
     fn inner(&self) -> &dyn Trainer {
         self.trainer.as_ref()
@@ -224,10 +227,13 @@ impl Wrapper for Saboteur {
         self.trainer.as_mut()
     }
 
-    fn step(&mut self, step: u64) -> Result<StepTrace, TrainerError> {
+    fn step(&mut self, step: u64, request: &Request) -> Result<StepTrace, TrainerError> {
+        if !request.is_declared() {
+            return self.trainer.step(step, request);
+        }
         self.edit_before(step)?;
         let variation = self.variation(step)?;
-        let mut trace = self.trainer.vary(step, &variation)?;
+        let mut trace = self.trainer.step(step, &Request { variation, detail: request.detail })?;
         self.edit_after(step, &mut trace)?;
         Ok(trace)
     }

@@ -33,7 +33,7 @@ use crate::spec::{Spec, SpecDifference, SpecError};
 use crate::state::{Layout, State, StateRoot};
 use crate::steering::ValidationSteps;
 use crate::symptoms::SymptomSearch;
-use crate::trainer::{Metric, StepTrace, Trainer, TrainerError};
+use crate::trainer::{Metric, Request, StepTrace, Trainer, TrainerError};
 
 pub use end::end_early;
 pub use forecast::{Forecast, Tensors};
@@ -224,7 +224,7 @@ impl<'a> Recorder<'a> {
 
     /// Takes and records one step, and stores the state at a boundary.
     pub fn advance(&mut self) -> Result<StepTrace, RecordError> {
-        let mut trace = self.trainer.step(self.next_step)?;
+        let mut trace = self.trainer.step(self.next_step, &Request::default())?;
         self.check_validation(&trace)?;
         // A journal that an older reenact began.
         trace.launches = trace.launches.filter(|_| self.journal.holds_launches());

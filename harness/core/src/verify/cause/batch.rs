@@ -60,7 +60,7 @@ impl Inquiry<'_> {
         }
         let seeded = self.other_seeds().into_iter();
         let mut trials = seeded.filter_map(|seed| self.seeded(seed, divergent.step));
-        trials.find(|trial| trial.variation.samples.as_deref().is_some_and(fits))
+        trials.find(|trial| trial.request.variation.samples.as_deref().is_some_and(fits))
     }
 
     fn relabelled(&self, samples: &[u32], divergent: &Divergent) -> Option<Trial> {

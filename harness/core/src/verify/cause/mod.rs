@@ -31,7 +31,7 @@ use crate::data::DataSet;
 use crate::plain::count;
 use crate::state::State;
 use crate::steering::step_seed;
-use crate::trainer::{StepTrace, Trainer};
+use crate::trainer::{Request, StepTrace, Trainer};
 use crate::variation::Variation;
 use crate::verify::divergence::{Stage, StepDivergence};
 use crate::verify::explanation::{Cause, Explained, Explanation};
@@ -106,7 +106,7 @@ impl Inquiry<'_> {
         let opening = load(self.recording, self.segment.step_start, self.limit)?;
         self.trainer.restore(&opening)?;
         for earlier in self.segment.step_start..step {
-            self.take(earlier, &Variation::default())?;
+            self.take(earlier, &Request::default())?;
         }
         let mut causes: Vec<Explained> = Vec::new();
         let (mut last, mut evidence): (Option<Trial>, _) = (None, Vec::new());
@@ -134,7 +134,7 @@ impl Inquiry<'_> {
 
     /// Takes a step honestly; returns what differs, if anything does.
     fn honest(&mut self, step: u64, before: State) -> Result<Option<Divergent>, ReplayError> {
-        let trace = self.take(step, &Variation::default())?;
+        let trace = self.take(step, &Request::default())?;
         let recorded = self.recorded(step)?;
         let found = self.compare(&recorded, &trace)?;
         Ok(found.map(|found| Divergent { step, before, recorded, found }))
@@ -209,7 +209,7 @@ impl Inquiry<'_> {
         }
         let edited = trial.before.as_ref().map(|edit| edit(&divergent.before));
         self.trainer.restore(edited.as_ref().unwrap_or(&divergent.before))?;
-        let mut trace = self.take(divergent.step, &trial.variation)?;
+        let mut trace = self.take(divergent.step, &trial.request)?;
         if let Some(edit) = &trial.after {
             let state = edit(&self.trainer.capture(divergent.step + 1)?);
             trace.state = state.fingerprints();
@@ -249,9 +249,9 @@ impl Inquiry<'_> {
         Ok(None)
     }
 
-    fn take(&mut self, step: u64, variation: &Variation) -> Result<StepTrace, ReplayError> {
+    fn take(&mut self, step: u64, request: &Request) -> Result<StepTrace, ReplayError> {
         (self.progress)(step);
-        Ok(self.trainer.vary(step, variation)?)
+        Ok(self.trainer.step(step, request)?)
     }
 
     fn recorded(&self, step: u64) -> Result<StepTrace, ReplayError> {
@@ -281,7 +281,7 @@ impl Inquiry<'_> {
         }
         self.in_vain += 1;
         self.trainer.restore(&divergent.before)?;
-        self.take(divergent.step, &Variation::default())?;
+        self.take(divergent.step, &Request::default())?;
         Ok(Some(self.trainer.capture(divergent.step + 1)?))
     }
 

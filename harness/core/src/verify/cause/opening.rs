@@ -2,7 +2,7 @@
 
 use super::trial::Trial;
 use super::{Divergent, Inquiry};
-use crate::variation::Variation;
+use crate::trainer::Request;
 use crate::verify::explanation::Cause;
 use crate::verify::replaying::{ReplayError, load};
 
@@ -16,7 +16,7 @@ impl Inquiry<'_> {
         let before = self.recording.segment(index);
         self.trainer.restore(&load(self.recording, before.step_start, self.limit)?)?;
         for step in before.step_start..before.step_end {
-            self.take(step, &Variation::default())?;
+            self.take(step, &Request::default())?;
         }
         let state = self.trainer.capture(divergent.step)?;
         if state == divergent.before {

@@ -3,6 +3,7 @@
 use super::trial::{Outcome, Trial};
 use super::{Divergent, Inquiry};
 use crate::state::{DType, State};
+use crate::trainer::Request;
 use crate::variation::Variation;
 use crate::verify::divergence::StepDivergence;
 use crate::verify::explanation::Cause;
@@ -161,8 +162,8 @@ impl Inquiry<'_> {
         self.in_vain += 2;
         let rate = self.declared_rate(divergent.step) * factor;
         self.trainer.restore(&divergent.before)?;
-        self.take(divergent.step, &Variation::learning_rate(rate))?;
-        Ok(Some(self.take(divergent.step + 1, &Variation::default())?.loss()))
+        self.take(divergent.step, &Request::varied(Variation::learning_rate(rate)))?;
+        Ok(Some(self.take(divergent.step + 1, &Request::default())?.loss()))
     }
 }
 

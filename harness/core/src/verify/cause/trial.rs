@@ -1,6 +1,7 @@
 //! One hypothesis about one step, as something that can be tried.
 
 use crate::state::State;
+use crate::trainer::Request;
 use crate::variation::Variation;
 use crate::verify::divergence::StepDivergence;
 use crate::verify::explanation::Cause;
@@ -11,7 +12,8 @@ pub(super) type Edit = Box<dyn Fn(&State) -> State>;
 /// Says what to do otherwise, and what that would mean.
 pub(super) struct Trial {
     pub(super) cause: Cause,
-    pub(super) variation: Variation,
+    /// The step to take in its place.
+    pub(super) request: Request,
     /// Edits the state before the step.
     pub(super) before: Option<Edit>,
     /// Edits the state after the step.
@@ -33,7 +35,8 @@ pub(super) enum Outcome {
 impl Trial {
     /// Varies the step itself.
     pub(super) fn varied(cause: Cause, variation: Variation) -> Self {
-        Self { cause, variation, before: None, after: None, recorded_rate_bits: None }
+        let request = Request::varied(variation);
+        Self { cause, request, before: None, after: None, recorded_rate_bits: None }
     }
 
     /// Edits the state that the step begins with.

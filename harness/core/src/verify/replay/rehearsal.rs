@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::format::{KernelSelection, StepLayouts};
 use crate::state::{Fingerprint, Layout, State, StateRoot};
-use crate::trainer::{StepTrace, Trainer, TrainerError};
+use crate::trainer::{Request, StepTrace, Trainer, TrainerError};
 use crate::verify::divergence::{Stage, StepDivergence, StepValues};
 use crate::verify::explain::list;
 
@@ -102,7 +102,7 @@ pub fn rehearse(
         } else if step == middle(steps) && !trainer.resumes_anywhere() {
             trainer.capture(step)?;
         }
-        taken.push(trainer.step(step)?);
+        taken.push(trainer.step(step, &Request::default())?);
         let (state, gradient) = (trainer.layout(), trainer.gradient_layout());
         let (state, gradient) = (state.as_ref().clone(), gradient.as_ref().clone());
         let names = StepLayouts { state, gradient };

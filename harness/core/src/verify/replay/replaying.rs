@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::format::{CheckpointError, JournalError, Object, StepLayouts};
 use crate::state::{Layout, State, StateRoot, TensorDifference, state_differences};
-use crate::trainer::{StepTrace, Trainer, TrainerError};
+use crate::trainer::{Request, StepTrace, Trainer, TrainerError};
 use crate::verify::course::{Course, CourseKeeper};
 use crate::verify::deviation::SegmentDeviation;
 use crate::verify::divergence::{Divergence, StepDivergence};
@@ -221,7 +221,7 @@ pub(in crate::verify) fn take_steps(
     let (mut first, mut launched) = (None, Launched::default());
     let mut course = CourseKeeper::new(segment);
     for step in segment.step_start..segment.step_end {
-        let replayed = trainer.step(step)?;
+        let replayed = trainer.step(step, &Request::default())?;
         let recorded = recording.history.step(step)?.ok_or(ReplayError::NoStep(step))?;
         let layouts = recording.history.layouts(step).ok_or(ReplayError::NoStep(step))?;
         let ours = (trainer.layout(), trainer.gradient_layout());
