@@ -18,6 +18,9 @@ use crate::restore::Restore;
 use crate::stream::{Masks, hold_seeded};
 use crate::{Files, Training};
 
+const LEARNING: &str = "while it learned the optimizers' states";
+const PUTTING: &str = "while the initial weights were put into the model";
+
 /// Holds a model, what it holds, and how that is trained.
 pub(crate) struct Beginning<M> {
     pub(crate) model: M,
@@ -46,8 +49,8 @@ impl<T: Training> Origin<'_, T> {
         let groups = Groups::new(self.spec, &inventory, &own);
         let groups = groups.map_err(TrainerError::Hyperparameter)?;
         let learn = || inventory.name_leaves(&groups, &devices.plain);
-        let learned = program::own("while it learned the optimizers' states", learn)?;
-        learned.map_err(|problem| TrainerError::Engine { step: 0, problem })?;
+        let learned = program::own(LEARNING, learn)?;
+        learned.map_err(|problem| TrainerError::engine(LEARNING, problem))?;
         let drawn = match self.spec.format > 1 && !devices.in_memory {
             true => Some(self.drawn_on_processor(&groups)?),
             false => None,
@@ -79,7 +82,7 @@ impl<T: Training> Origin<'_, T> {
         let model = program::own(BUILDING, || model.map(&mut Unchanged))?;
         // Naming the parameters draws those that burn initializes lazily.
         let inventory = program::own(BUILDING, || Inventory::of(&model))?;
-        Ok((model, inventory.map_err(|problem| TrainerError::Engine { step: 0, problem })?))
+        Ok((model, inventory.map_err(|problem| TrainerError::engine(BUILDING, problem))?))
     }
 
     /// Returns the values of the model as it is built on the processor, in walking order.
@@ -107,8 +110,7 @@ impl<T: Training> Origin<'_, T> {
         if let Some(start) = start {
             take_over(inventory, start, &mut values)?;
         }
-        let during = "while the initial weights were put into the model";
-        devices.train(during, || put(model, inventory, groups, values, devices))
+        devices.train(PUTTING, || put(model, inventory, groups, values, devices))
     }
 }
 
@@ -154,12 +156,12 @@ fn put<M: Module>(
     mut values: Vec<Content>,
     devices: &Devices,
 ) -> Result<M, TrainerError> {
-    let engine = |problem: String| TrainerError::Engine { step: 0, problem };
     let slots = vec![None; inventory.items.len()];
-    let plan = Plan::new(inventory, &slots).map_err(|error| engine(error.to_string()))?;
+    let plan =
+        Plan::new(inventory, &slots).map_err(|error| TrainerError::engine(PUTTING, error))?;
     values.push(0u64.to_le_bytes().to_vec().into());
     let state = State::new(plan.layout.clone(), plan.sort(values));
-    let state = state.map_err(|error| engine(error.to_string()))?;
+    let state = state.map_err(|error| TrainerError::engine(PUTTING, error))?;
     let filled = vec![false; inventory.items.len()];
     let mut restore = Restore::new(&state, inventory, groups, &filled, &devices.plain);
     Ok(model.map(&mut restore))

@@ -27,6 +27,7 @@ use crate::large;
 const SEED: u64 = 2026;
 /// Where the first process leaves its choices for the others.
 const CHOICES: &str = "selections.json";
+const READING: &str = "while it read which kernels another process chose";
 
 pub(crate) type Results = BTreeMap<String, reenact_core::state::Fingerprint>;
 
@@ -90,7 +91,8 @@ impl Bench {
             Choice::Pinned { folder } => Some(folder.join(CHOICES)),
         };
         if let Some(path) = choices.as_deref().filter(|path| path.exists()) {
-            setting.selections = read(path).map_err(|problem| engine(&problem))?.into();
+            setting.selections =
+                read(path).map_err(|problem| TrainerError::engine(READING, problem))?.into();
         }
         let devices = device::open(&setting)?;
         if choices.is_some() && devices.in_memory {
@@ -131,10 +133,6 @@ impl Bench {
 fn read(path: &Path) -> Result<Vec<KernelSelection>, String> {
     let bytes = fs::read(path).map_err(|error| error.to_string())?;
     serde_json::from_slice(&bytes).map_err(|error| error.to_string())
-}
-
-fn engine(problem: &str) -> TrainerError {
-    TrainerError::Engine { step: 0, problem: problem.into() }
 }
 
 /// Makes numbers between -1 and 1 that have no pattern, and takes gradients.

@@ -95,6 +95,9 @@ impl<T: Training> Program for Burn<T> {
 
 /// Says what a program does that builds its model.
 pub(crate) const BUILDING: &str = "while it built the model";
+pub(crate) const CAPTURING: &str = "while its state was taken";
+pub(crate) const RESTORING: &str = "while its state was restored";
+pub(crate) const EVALUATING: &str = "while it evaluated";
 
 /// Runs a program's own code; if it panics, that is its mistake.
 pub(crate) fn own<R>(during: &str, work: impl FnOnce() -> R) -> Result<R, TrainerError> {

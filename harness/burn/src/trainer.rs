@@ -25,11 +25,12 @@ use crate::inventory::{Inventory, Plan};
 #[cfg(feature = "cubecl")]
 use crate::kernels::Kernels;
 use crate::print::{self, Prints};
+use crate::program::{self, BUILDING, CAPTURING, EVALUATING, RESTORING};
 use crate::restore::{self, Restore};
 use crate::rule::Slot;
 use crate::stream::{Masks, hold_seeded};
 use crate::work::{Doing, Done, Work, settle};
-use crate::{Files, Step, Training, capture, program};
+use crate::{Files, Step, Training, capture};
 
 /// Trains a burn model, one step at a time.
 pub struct BurnTrainer<T: Training> {
@@ -91,10 +92,10 @@ impl<T: Training> BurnTrainer<T> {
             Origin { training: training.as_ref(), hyper: &hyper, spec, setting, files: &files };
         let Beginning { model, inventory, groups } = origin.begin(&devices)?;
         let slots = vec![None; inventory.items.len()];
-        let plan = Plan::new(&inventory, &slots).map_err(|error| engine(0, error))?;
+        let unnamed = |error| TrainerError::engine(BUILDING, error);
+        let plan = Plan::new(&inventory, &slots).map_err(unnamed)?;
         let averages = spec.average.map(|average| Averages::of(average, &model, &inventory));
-        let (gradient_layout, gradient_order) =
-            inventory.gradients().map_err(|error| engine(0, error))?;
+        let (gradient_layout, gradient_order) = inventory.gradients().map_err(unnamed)?;
         let mut trainer = Self {
             spec: spec.clone(),
             setting: setting.clone(),
@@ -167,7 +168,7 @@ impl<T: Training> BurnTrainer<T> {
         (variation, seed): (&Variation, u64),
         traced: bool,
     ) -> Result<Learned, TrainerError> {
-        let model = self.model.take().ok_or_else(|| failed(step))?;
+        let model = self.model.take().ok_or_else(|| failed(&format!("at step {step}")))?;
         let devices = self.devices.clone();
         let doing = Cell::new(Doing::Step);
         let rate = variation.rate_or(self.learning_rate(step));
@@ -211,7 +212,7 @@ impl<T: Training> BurnTrainer<T> {
         mut done: Done,
         traced: bool,
     ) -> Result<Learned, TrainerError> {
-        self.replan(step)?;
+        self.replan(&format!("at step {step}"))?;
         let losses = done.take_losses();
         let (prints, losses) = match prints {
             Some(prints) if !traced => (Vec::new(), prints.leave(losses)),
@@ -261,14 +262,14 @@ impl<T: Training> BurnTrainer<T> {
     }
 
     fn capture_here(&mut self, step: u64) -> Result<State, TrainerError> {
-        let model = self.model.as_ref().ok_or_else(|| failed(step))?;
+        let model = self.model.as_ref().ok_or_else(|| failed(CAPTURING))?;
         settle(model);
         let Self { inventory, groups, slots, .. } = &*self;
         let beside = Beside { inventory, groups, slots, averages: self.averages.as_ref() };
         let mut tensors = capture::walk(model, beside, &self.devices);
         tensors.push(step.to_le_bytes().to_vec().into());
         let state = State::new(self.plan.layout.clone(), self.plan.sort(tensors));
-        let state = state.map_err(|error| engine(step, error))?;
+        let state = state.map_err(|error| TrainerError::engine(CAPTURING, error))?;
         // A kernel is chosen by the memory layout of its tensors too, and a replay
         // from here will have those of restored tensors.
         if !self.devices.in_memory {
@@ -280,7 +281,7 @@ impl<T: Training> BurnTrainer<T> {
     fn restore_here(&mut self, state: &State) -> Result<(), TrainerError> {
         let filled = restore::check(state, &self.inventory, &self.groups);
         let filled = filled.map_err(TrainerError::Restore)?;
-        let model = self.model.take().ok_or_else(|| failed(0))?;
+        let model = self.model.take().ok_or_else(|| failed(RESTORING))?;
         // A pending update would otherwise overwrite what is restored.
         settle(&model);
         let plain = &self.devices.plain;
@@ -325,10 +326,10 @@ impl<T: Training> BurnTrainer<T> {
         }
     }
 
-    fn replan(&mut self, step: u64) -> Result<(), TrainerError> {
+    fn replan(&mut self, during: &str) -> Result<(), TrainerError> {
         if !self.plan.fits(&self.slots) {
             let plan = Plan::new(&self.inventory, &self.slots);
-            self.plan = plan.map_err(|error| engine(step, error))?;
+            self.plan = plan.map_err(|error| TrainerError::engine(during, error))?;
         }
         Ok(())
     }
@@ -372,20 +373,22 @@ impl<T: Training> Trainer for BurnTrainer<T> {
 
     fn capture(&mut self, step: u64) -> Result<State, TrainerError> {
         let devices = self.devices.clone();
-        devices.train("while its state was taken", || self.capture_here(step))
+        devices.train(CAPTURING, || self.capture_here(step))
     }
 
     fn selections(&mut self) -> Result<Vec<KernelSelection>, TrainerError> {
         #[cfg(feature = "cubecl")]
         if let Some(kernels) = &self.kernels {
-            return kernels.selections().map_err(|problem| engine(0, problem));
+            return kernels.selections().map_err(|problem| {
+                TrainerError::engine("while its kernels were collected", problem)
+            });
         }
         Ok(Vec::new())
     }
 
     fn restore(&mut self, state: &State) -> Result<(), TrainerError> {
         let devices = self.devices.clone();
-        devices.train("while its state was restored", || self.restore_here(state))
+        devices.train(RESTORING, || self.restore_here(state))
     }
 
     fn resumes_anywhere(&self) -> bool {
@@ -399,8 +402,8 @@ impl<T: Training> Trainer for BurnTrainer<T> {
         let devices = self.devices.clone();
         let samples: Vec<u32> = (0..held_out.len() as u32).collect();
         let batches = samples.chunks(self.spec.batch.size as usize);
-        devices.train("while it evaluated", || {
-            let model = self.model.as_ref().ok_or_else(|| failed(0))?;
+        devices.train(EVALUATING, || {
+            let model = self.model.as_ref().ok_or_else(|| failed(EVALUATING))?;
             let batches = batches.map(|samples| held_out.batch(samples));
             measure(self.training.as_ref(), model, batches, &self.devices)
         })
@@ -424,10 +427,7 @@ fn new_order(spec: &Spec, seed: u64, data: &dyn DataSet) -> Result<DataOrder, Tr
     })
 }
 
-fn engine(step: u64, problem: impl ToString) -> TrainerError {
-    TrainerError::Engine { step, problem: problem.to_string() }
-}
-
-fn failed(step: u64) -> TrainerError {
-    engine(step, "an earlier step failed halfway; the trainer has to be started anew")
+fn failed(during: &str) -> TrainerError {
+    let problem = "an earlier step failed halfway; the trainer has to be started anew";
+    TrainerError::engine(during, problem)
 }

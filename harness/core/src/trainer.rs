@@ -314,11 +314,18 @@ pub enum TrainerError {
         last: u64,
     },
     /// The engine failed.
-    #[error("the engine failed at step {step}: {problem}")]
+    #[error("the engine failed {during}: {problem}")]
     Engine {
-        /// The step.
-        step: u64,
+        /// What it was doing: `at step 7`, `while it built the model`.
+        during: String,
         /// What it said.
         problem: String,
     },
+}
+
+impl TrainerError {
+    /// Says that the engine failed, and what it was doing: `at step 7`.
+    pub fn engine(during: impl Into<String>, problem: impl ToString) -> Self {
+        Self::Engine { during: during.into(), problem: problem.to_string() }
+    }
 }

@@ -361,7 +361,7 @@ impl Trainer for ToyTrainer {
 
     fn capture(&mut self, step: u64) -> Result<State, TrainerError> {
         State::new(self.layout(), self.tensors(step))
-            .map_err(|error| TrainerError::Engine { step, problem: error.to_string() })
+            .map_err(|error| TrainerError::engine(format!("at step {step}"), error))
     }
 
     fn restore(&mut self, state: &State) -> Result<(), TrainerError> {

@@ -81,7 +81,10 @@ fn check_steps(attack: &InRunAttack, spec: &Spec) -> Result<(), TrainerError> {
 }
 
 fn check_place(attack: &InRunAttack, spec: &Spec, data: &dyn DataSet) -> Result<(), TrainerError> {
-    let sample = data.batch(&[0]).map_err(|problem| TrainerError::Samples { step: 0, problem })?;
+    let sample = data.batch(&[0]).map_err(|error| TrainerError::Data {
+        name: spec.data.name.clone(),
+        problem: error.to_string(),
+    })?;
     let place = match attack.kind {
         InRunKind::OrderSwap => consumed(spec, attack.steps.start) > 1,
         InRunKind::LabelFlip => can_relabel(&sample),
