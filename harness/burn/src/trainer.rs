@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use burn::module::Module;
-use reenact_core::data::{Batch, DataSet, samples_digest};
+use reenact_core::data::{Batch, DataError, DataSet, samples_digest};
 use reenact_core::figure::Figures;
 use reenact_core::format::KernelSelection;
 use reenact_core::spec::Spec;
@@ -296,7 +296,7 @@ impl<T: Training> BurnTrainer<T> {
             kept.by_item = averages;
         }
         self.leave_to_no_step();
-        self.replan(0)
+        self.replan(RESTORING)
     }
 
     /// Measures the model after the update of `step`, where the spec has it measured.
@@ -307,13 +307,19 @@ impl<T: Training> BurnTrainer<T> {
         let during = format!("in the validation after step {step}");
         let devices = self.devices.clone();
         let measured = devices.train(&during, || {
-            let model = self.model.as_ref().ok_or_else(|| failed(step))?;
-            let batches = validation.batches();
-            let measured = measure(self.training.as_ref(), model, batches, &self.devices)?;
+            let measured = self.measure_here(validation.batches())?;
             self.leave_to_no_step();
             Ok(measured)
         })?;
         Validation::figures(step, measured).map(Some)
+    }
+
+    fn measure_here(
+        &mut self,
+        batches: impl Iterator<Item = Result<Batch, DataError>>,
+    ) -> Result<Vec<Metric>, TrainerError> {
+        let model = self.model.as_ref().ok_or_else(|| failed(EVALUATING))?;
+        measure(self.training.as_ref(), model, batches, &self.devices)
     }
 
     /// Waits for what a device still has to do that belongs to no step.
@@ -401,11 +407,9 @@ impl<T: Training> Trainer for BurnTrainer<T> {
         let Some(held_out) = held_out else { return Ok(Vec::new()) };
         let devices = self.devices.clone();
         let samples: Vec<u32> = (0..held_out.len() as u32).collect();
-        let batches = samples.chunks(self.spec.batch.size as usize);
+        let size = self.spec.batch.size as usize;
         devices.train(EVALUATING, || {
-            let model = self.model.as_ref().ok_or_else(|| failed(EVALUATING))?;
-            let batches = batches.map(|samples| held_out.batch(samples));
-            measure(self.training.as_ref(), model, batches, &self.devices)
+            self.measure_here(samples.chunks(size).map(|samples| held_out.batch(samples)))
         })
     }
 }

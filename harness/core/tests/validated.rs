@@ -15,9 +15,8 @@ use reenact_core::format::{Event, Object};
 use reenact_core::memory::MemoryRun;
 use reenact_core::record::{RecordError, Recorder};
 use reenact_core::spec::{Cadence, NamedCadence, Spec};
-use reenact_core::trainer::{Metric, Program, StepTrace, Trainer, TrainerError};
+use reenact_core::trainer::{Metric, Program, Request, StepTrace, Trainer, TrainerError};
 use reenact_core::validation::Validation;
-use reenact_core::variation::Variation;
 use reenact_core::verify::{
     Cause, Departure, FigureCurve, Part, Rehearsal, Search, SegmentOutcome, Stage, Verdict,
     explain, rehearse,
@@ -231,7 +230,7 @@ fn held_out_data_is_compared_with_its_declaration() {
             change(&mut spec);
             spec
         };
-        let setting = setting(None);
+        let setting = setting();
         let data = Toy.data(&spec, &setting).unwrap();
         let Err(error) = Toy.start(&spec, data, &setting) else { panic!("it was taken") };
         error.to_string()
@@ -260,8 +259,8 @@ impl reenact_core::wrapper::Wrapper for Forgetful {
         self.inner.as_mut()
     }
 
-    fn vary(&mut self, step: u64, variation: &Variation) -> Result<StepTrace, TrainerError> {
-        let mut trace = self.inner.vary(step, variation)?;
+    fn step(&mut self, step: u64, request: &Request) -> Result<StepTrace, TrainerError> {
+        let mut trace = self.inner.step(step, request)?;
         if step == self.at {
             trace.validation = self.gives.clone();
         }
@@ -315,16 +314,13 @@ fn a_program_that_measures_nothing_refuses_a_spec_with_validation() {
         ) -> Result<Box<dyn Trainer>, TrainerError> {
             unreachable!("it is not started")
         }
-        fn engine(
-            &self,
-            setting: &reenact_core::trainer::Setting,
-        ) -> Result<reenact_core::trainer::Engine, TrainerError> {
-            Toy.engine(setting)
+        fn platform(&self) -> &dyn reenact_core::trainer::Platform {
+            Toy.platform()
         }
     }
-    let said = Validation::open(&Other, &spec(), &setting(None)).unwrap_err().to_string();
+    let said = Validation::open(&Other, &spec(), &setting()).unwrap_err().to_string();
     assert!(said.contains("`toy-held-out`") && said.contains("measures nothing"), "{said}");
-    assert!(Validation::open(&Other, &spec_with(|_| ()), &setting(None)).unwrap().is_none());
+    assert!(Validation::open(&Other, &spec_with(|_| ()), &setting()).unwrap().is_none());
 }
 
 /// Measures something else each time.
@@ -342,8 +338,8 @@ impl reenact_core::wrapper::Wrapper for Fickle {
         self.inner.as_mut()
     }
 
-    fn vary(&mut self, step: u64, variation: &Variation) -> Result<StepTrace, TrainerError> {
-        let mut trace = self.inner.vary(step, variation)?;
+    fn step(&mut self, step: u64, request: &Request) -> Result<StepTrace, TrainerError> {
+        let mut trace = self.inner.step(step, request)?;
         if trace.validation.is_some() {
             let measured = vec![Metric { name: "clock".into(), value: self.value }];
             trace.validation = Some(Validation::figures(step, measured)?);
