@@ -1,11 +1,11 @@
 //! The masks as a kernel, on devices that compile their kernels.
 //!
 //! A mask depends on no tensor. So it is computed at once and handed to burn as data that was
-//! brought here would be: what burn fuses around it is not cut.
+//! uploaded would be: what burn fuses around it is not cut.
 
-use burn::tensor::{DType, Tensor};
+use burn::tensor::{DType, Shape, Tensor};
 use burn_cubecl::tensor::CubeTensor;
-use burn_cubecl::{Cube, CubeBackend};
+use burn_cubecl::{Cube, CubeBackend, CubeDevice};
 use burn_fusion::NoOp;
 use burn_fusion::stream::StreamId;
 use burn_ir::{BackendIr, InitOperationIr, OperationIr};
@@ -22,12 +22,12 @@ const CUBE_UNITS: u32 = 256;
 /// kind.
 pub(super) fn mask<const D: usize>(input: &Tensor<D>, draw: Draw, kept: Kept) -> Option<Tensor<D>> {
     let beside = input.clone().inner().try_into_primitive::<Cube>().ok()?;
-    let device = beside.client.device().clone();
-    let (client, shape) = (device.client(), input.shape());
-    let len = shape.num_elements();
-    let handle = client.empty(len.max(1) * DType::F32.size());
-    let mask = CubeTensor::new_contiguous(client, device, shape.clone(), handle, DType::F32);
-    launch(&mask, len, draw, kept);
+    let shape = input.shape();
+    let launch = || launch(beside.client.device(), shape.clone(), draw, kept);
+    // On the thread that launches what burn fuses, in order with that: which kernels a step
+    // launches, and when, is recorded.
+    let mask = beside.client.run(launch);
+    let mask = mask.unwrap_or_else(|error| panic!("a mask could not be computed: {error:?}"));
     let handle = CubeBackend::float_tensor_handle(mask);
     let id = || beside.client.register_tensor_handle(handle);
     let made = OperationIr::Init(InitOperationIr::create(shape, DType::F32, id));
@@ -36,24 +36,27 @@ pub(super) fn mask<const D: usize>(input: &Tensor<D>, draw: Draw, kept: Kept) ->
     Some(Tensor::from_primitive::<Cube>(made))
 }
 
-fn launch(mask: &CubeTensor, len: usize, draw: Draw, kept: Kept) {
-    if len == 0 {
-        return;
-    }
+fn launch(device: &CubeDevice, shape: Shape, draw: Draw, kept: Kept) -> CubeTensor {
+    let (client, len) = (device.client(), shape.num_elements());
+    let handle = client.empty(len.max(1) * DType::F32.size());
+    let mask = CubeTensor::new_contiguous(client, device.clone(), shape, handle, DType::F32);
     let [key_low, key_high] = key(draw.seed);
     let cubes = len.div_ceil(WORDS).div_ceil(CUBE_UNITS as usize);
-    fill::launch(
-        &mask.client,
-        CubeCount::new_1d(cubes as u32),
-        CubeDim::new_1d(CUBE_UNITS),
-        mask.clone().into_buffer_arg(),
-        len,
-        key_low,
-        key_high,
-        draw.call,
-        kept.threshold,
-        kept.factor,
-    );
+    if cubes > 0 {
+        fill::launch(
+            &mask.client,
+            CubeCount::new_1d(cubes as u32),
+            CubeDim::new_1d(CUBE_UNITS),
+            mask.clone().into_buffer_arg(),
+            len,
+            key_low,
+            key_high,
+            draw.call,
+            kept.threshold,
+            kept.factor,
+        );
+    }
+    mask
 }
 
 /// Computes a block of four elements.

@@ -1,3 +1,5 @@
+//! What masks are, and that they are the same everywhere.
+
 use burn::module::Module;
 use burn::nn;
 use burn::tensor::{DType, Device, Tensor};
