@@ -4,6 +4,7 @@
 mod common;
 
 mod bad_input;
+mod batches;
 mod beacon;
 mod bit_flip;
 #[cfg(target_os = "linux")]

@@ -17,6 +17,7 @@
 
 mod column;
 mod columns;
+mod declared;
 mod file;
 mod idx;
 mod npy;
@@ -27,6 +28,7 @@ mod tokens;
 
 pub use column::{Column, Place};
 pub use columns::Columns;
+pub use declared::{OUTBOARDS, declared};
 pub use file::{CACHE_BYTES, PIECE_BYTES, VerifiedFile};
 pub use idx::{Idx, IdxHeader};
 pub use npy::{Npy, NpyHeader};
