@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 use reenact_core::data::{Batch, DataError, DataSet};
 use reenact_core::digest::Digest;
 use reenact_core::spec::Spec;
-use reenact_core::trainer::{Engine, Program, Setting, Trainer, TrainerError};
-use reenact_data::{Columns, Npy, declared};
+use reenact_core::trainer::{Platform, Program, Setting, Trainer, TrainerError};
+use reenact_data::{Column, Columns, Npy, Outboards, VerifiedFile};
 use reenact_toy::Toy;
 
 const NAME: &str = "large-plane";
@@ -69,13 +69,17 @@ impl Program for Large {
         "least squares on a file of any size".into()
     }
 
+    fn platform(&self) -> &dyn Platform {
+        Toy.platform()
+    }
+
     fn data(&self, spec: &Spec, setting: &Setting) -> Result<Arc<dyn DataSet>, TrainerError> {
-        let column = |file, name| Npy::open(declared(spec, setting, file)?)?.column(name);
-        let columns = || Ok(vec![column("rows.npy", "features")?, column("labels.npy", "labels")?]);
-        let columns = columns().map_err(|error: reenact_data::FileError| error.to_string());
-        let columns = columns.and_then(Columns::new);
-        let name = spec.data.name.clone();
-        Ok(Arc::new(Rows(columns.map_err(|problem| TrainerError::Data { name, problem })?)))
+        let columns = || {
+            let rows = column(spec, setting, "rows.npy", "features")?;
+            Columns::new(vec![rows, column(spec, setting, "labels.npy", "labels")?])
+        };
+        let refuse = |problem| TrainerError::Data { name: spec.data.name.clone(), problem };
+        Ok(Arc::new(Rows(columns().map_err(refuse)?)))
     }
 
     fn start(
@@ -86,10 +90,20 @@ impl Program for Large {
     ) -> Result<Box<dyn Trainer>, TrainerError> {
         Toy.start(spec, data, setting)
     }
+}
 
-    fn engine(&self, setting: &Setting) -> Result<Engine, TrainerError> {
-        Toy.engine(setting)
-    }
+/// Opens a declared array, which is verified as it is read.
+fn column(
+    spec: &Spec,
+    setting: &Setting,
+    file: &str,
+    name: &'static str,
+) -> Result<Column, String> {
+    let hash = spec.files.get(file).ok_or_else(|| format!("the spec declares no `{file}`"))?;
+    let outboards = Outboards::new(Vec::new(), Some(setting.data_dir.join(".outboards")));
+    let file = VerifiedFile::open(&setting.data_dir, file, *hash, &outboards);
+    let open = || Npy::open(Arc::new(file?))?.column(name);
+    open().map_err(|error| error.to_string())
 }
 
 fn main() -> ExitCode {

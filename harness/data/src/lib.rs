@@ -17,7 +17,6 @@
 
 mod column;
 mod columns;
-mod declared;
 mod file;
 mod idx;
 mod npy;
@@ -28,7 +27,6 @@ mod tokens;
 
 pub use column::{Column, Place};
 pub use columns::Columns;
-pub use declared::{OUTBOARDS, declared};
 pub use file::{CACHE_BYTES, PIECE_BYTES, VerifiedFile};
 pub use idx::{Idx, IdxHeader};
 pub use npy::{Npy, NpyHeader};
