@@ -226,6 +226,14 @@ fn learn(
     item: &Item,
     device: &Device,
 ) -> Result<Vec<TensorSpec>, String> {
+    // burn restores these states in the device's own type.
+    if item.spec.dtype != DType::F32 {
+        return Err(format!(
+            "the parameter `{}` is {}: of this type only `adamw` and `sgd` train",
+            item.path,
+            item.spec.dtype.name()
+        ));
+    }
     let kind = (device, burn_type(item.spec.dtype));
     let size = |place: usize| item.spec.shape[place] as usize;
     match item.spec.shape.len() {

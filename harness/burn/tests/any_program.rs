@@ -5,16 +5,17 @@ mod small;
 
 use std::collections::BTreeMap;
 
-use burn::module::Module;
+use burn::module::{Module, ModuleMapper, Param};
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::activation::tanh;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, FloatDType, Tensor};
 use reenact_burn::{BatchTensors, Burn};
 use reenact_core::attack::InRunAttack;
 use reenact_core::spec::{
     AverageSpec, BatchPhase, BatchSpec, Clipping, Combination, GroupSpec, Hyperparameter,
     LastBatch, OptimizerSpec, Spec,
 };
+use reenact_core::state::DType;
 use reenact_core::steering::rand_core::{Rng, SeedableRng};
 use reenact_core::steering::{ChaCha20Rng, LearningRate, Phase};
 use reenact_core::verify::{Grade, SegmentOutcome, Verdict};
@@ -173,5 +174,53 @@ fn one_planted_change_is_found_in_its_step() {
         });
         let step = found.and_then(|found| found.step.as_ref()).map(|step| step.step);
         assert_eq!(step, Some(5), "{context}\n{:?}", report.segments);
+    }
+}
+
+#[derive(Module, Debug)]
+struct Half {
+    first: Linear,
+    second: Linear,
+}
+
+/// The second layer is of half precision, as its author casts it.
+fn half(device: &Device) -> Half {
+    let Two { first, second } = model(device);
+    let mut cast = ToHalf;
+    Half { first, second: second.map(&mut cast) }
+}
+
+struct ToHalf;
+
+impl ModuleMapper for ToHalf {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        param.map(|tensor| {
+            let trained = tensor.is_require_grad();
+            let tensor = tensor.inner().cast(FloatDType::BF16);
+            Tensor::from_inner(tensor).set_require_grad(trained)
+        })
+    }
+}
+
+fn half_loss(model: &Half, batch: &BatchTensors) -> Tensor<1> {
+    let hidden = tanh(model.first.forward(batch.float::<2>("x"))).cast(FloatDType::BF16);
+    let output = model.second.forward(hidden).cast(FloatDType::F32);
+    (output - batch.float::<2>("y")).square().mean()
+}
+
+#[test]
+fn half_precision_keeps_its_own_type() {
+    let program = Burn::new(Small { model: half, loss: half_loss });
+    for clipping in [None, Some(Clipping::GlobalNorm { limit: 0.1 })] {
+        let mut spec = Spec { clipping, ..spec() };
+        spec.format = 2;
+        spec.average = Some(AverageSpec { decay: 0.9, step_start: 0 });
+        let run = record(&program, &spec, 1, Some(5));
+        let report = audit(&program, &run);
+        assert_eq!(report.verdict, Verdict::Match { grade: Grade::BitExact }, "{report:?}");
+        let layout = small::start(&program, &spec, 1).unwrap().layout();
+        let dtype = |name: &str| layout.tensors()[layout.position(name).unwrap()].dtype;
+        assert_eq!(dtype("model.second.weight"), DType::Bf16);
+        assert_eq!(dtype("average.second.weight"), DType::F32);
     }
 }

@@ -18,6 +18,14 @@ pub(super) fn show(report: &Report) -> Markup {
                     ", from " (expected.from)
                 }
             }
+            @if let Some(start) = report.claim.as_ref().and_then(|claim| claim.start.as_ref()) {
+                dt { "begins with" }
+                dd {
+                    "the final model of the recording " (start.recording) ", commitment "
+                    code { (start.commitment) }
+                    "; whether that run is honest, its own audit says"
+                }
+            }
             dt { "commitment" } dd { code { (commitment) } }
             @if let Some(state) = state { dt { "final state" } dd { code { (state) } } }
             @if let Some(model) = model { dt { "final model" } dd { code { (model) } } }

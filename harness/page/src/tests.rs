@@ -109,6 +109,7 @@ pub(super) fn report() -> Report {
         reach: None,
         segments: 4,
         checkpoint_every: 10,
+        start: None,
         resumed: vec![20],
         environments: vec![(0, environment(HOSTILE)), (20, environment("there"))],
         losses: (0..40).map(point).collect(),

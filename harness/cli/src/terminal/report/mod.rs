@@ -7,6 +7,7 @@ use anstyle::Style;
 use reenact_core::digest::Digest;
 use reenact_core::format::Environment;
 use reenact_core::plain::{count, percent};
+use reenact_core::spec::StartSpec;
 use reenact_core::state::TensorDifference;
 use reenact_core::verify::{
     Audited, Claim, Escape, Explanation, Grade, Independence, Report, SampledBy, SegmentOutcome,
@@ -165,6 +166,13 @@ fn show_claim(report: &Report, claim: &Claim) {
     }
     fact("recording", &report.run);
     fact("claims", format_args!("{} of {}", count(claim.steps, "step"), claim.program));
+    if let Some(start) = &claim.start {
+        let StartSpec { recording, commitment } = start;
+        fact(
+            "begins with",
+            format_args!("the final model of `{recording}`, commitment {commitment}"),
+        );
+    }
     if !claim.resumed.is_empty() {
         let steps: Vec<String> = claim.resumed.iter().map(u64::to_string).collect();
         fact("resumed", format_args!("at step {}", steps.join(", ")));

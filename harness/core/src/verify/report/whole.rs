@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::format::{Environment, tf32_kernels};
+use crate::spec::StartSpec;
 use crate::verify::advice::Advice;
 use crate::verify::audited::Audited;
 use crate::verify::batches::Batches;
@@ -153,6 +154,9 @@ pub struct Claim {
     /// Steps of a segment; the last may have fewer.
     #[serde(default)]
     pub checkpoint_every: u64,
+    /// The recording whose final model the run began with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<StartSpec>,
     /// Steps with which training went on after an interruption.
     pub resumed: Vec<u64>,
     /// Where it was trained, from which step on.
@@ -185,6 +189,7 @@ impl Claim {
             segments: recording.segment_count(),
             reach: Reach::of(recording),
             checkpoint_every: recording.spec.checkpoint_every,
+            start: recording.spec.start.clone(),
             resumed: recording.history.resumed().collect(),
             environments: recording.history.environments.clone(),
             losses: LossPoint::of_history(&recording.history),
