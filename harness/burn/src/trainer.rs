@@ -198,7 +198,7 @@ impl<T: Training> BurnTrainer<T> {
             let model = work.end(model);
             (model, work.prints, work.done)
         };
-        let taken = program::own("", own).map_err(|error| said(error, doing.get(), step))?;
+        let taken = program::own("", own).map_err(|error| doing.get().of(error, step))?;
         let (model, prints, done) = taken;
         self.model = Some(model);
         self.finish(step, prints, done, traced)
@@ -411,16 +411,6 @@ impl<T: Training> Trainer for BurnTrainer<T> {
         devices.train(EVALUATING, || {
             self.measure_here(samples.chunks(size).map(|samples| held_out.batch(samples)))
         })
-    }
-}
-
-/// Says of a mistake in the program's code what the step was doing.
-fn said(error: TrainerError, doing: Doing, step: u64) -> TrainerError {
-    match error {
-        TrainerError::Program { problem, .. } => {
-            TrainerError::Program { during: doing.said(step), problem }
-        }
-        other => other,
     }
 }
 

@@ -6,6 +6,7 @@ use std::ops::Range;
 use burn::module::Module;
 use burn::tensor::Tensor;
 use reenact_core::spec::Combination;
+use reenact_core::trainer::TrainerError;
 use reenact_core::variation::Variation;
 
 use crate::Loss;
@@ -47,8 +48,17 @@ pub(crate) enum Doing {
 }
 
 impl Doing {
-    /// Says it of a step.
-    pub(crate) fn said(self, step: u64) -> String {
+    /// Says of a mistake in the program's code what the step was doing.
+    pub(crate) fn of(self, error: TrainerError, step: u64) -> TrainerError {
+        match error {
+            TrainerError::Program { problem, .. } => {
+                TrainerError::Program { during: self.said(step), problem }
+            }
+            other => other,
+        }
+    }
+
+    fn said(self, step: u64) -> String {
         match self {
             Self::Step => format!("in step {step}"),
             Self::Loss => format!("in the loss of step {step}"),

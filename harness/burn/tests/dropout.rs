@@ -8,6 +8,7 @@ use burn::tensor::{Device, Tensor};
 use reenact_burn::{BatchTensors, Burn, Dropout, DropoutConfig};
 use reenact_core::spec::Spec;
 use reenact_core::state::State;
+use reenact_core::trainer::Request;
 use reenact_core::verify::{Grade, Verdict};
 use small::{Small, audit, record, spec, start};
 
@@ -65,7 +66,7 @@ fn of_format(format: u32) -> Spec {
 
 fn trained<M: Module + 'static>(program: &Burn<Small<M>>, format: u32) -> State {
     let mut trainer = start(program, &of_format(format), 1).unwrap();
-    (0..4).for_each(|step| drop(trainer.step(step).unwrap()));
+    (0..4).for_each(|step| drop(trainer.step(step, &Request::default()).unwrap()));
     trainer.capture(4).unwrap()
 }
 

@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::header::Header;
+use super::header::{Header, read_header};
 use super::pieces::{PIECE_BYTES, Pieces};
 use super::{ReadAt, StoreError};
 use crate::digest::Digest;
@@ -245,23 +245,6 @@ impl Checkpoint {
             self.layout.tensors().iter().zip(&self.offsets).map(load).collect();
         Ok(State::new(self.layout.clone(), tensors?)?)
     }
-}
-
-pub(super) fn read_header(source: &dyn ReadAt) -> Result<Vec<u8>, CheckpointError> {
-    let found = source.byte_len();
-    if found < 8 {
-        return Err(CheckpointError::Length { expected: 8, found });
-    }
-    let mut claimed = [0; 8];
-    source.read_exact_at(0, &mut claimed)?;
-    let claimed = u64::from_le_bytes(claimed);
-    let room = (found - 8).min(CHECKPOINT_HEADER_BYTES_MAX);
-    if claimed > room {
-        return Err(CheckpointError::HeaderLength { claimed, room });
-    }
-    let mut header = vec![0; claimed as usize];
-    source.read_exact_at(8, &mut header)?;
-    Ok(header)
 }
 
 fn parse_header(header: &[u8]) -> Result<Layout, CheckpointError> {

@@ -7,7 +7,26 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::{CHECKPOINT_HEADER_BYTES_MAX, CheckpointError, ReadAt};
 use crate::state::{DType, RANK_MAX, TENSORS_MAX, TensorSpec};
+
+/// Reads the bytes of a header, whose length stands before it.
+pub(super) fn read_header(source: &dyn ReadAt) -> Result<Vec<u8>, CheckpointError> {
+    let found = source.byte_len();
+    if found < 8 {
+        return Err(CheckpointError::Length { expected: 8, found });
+    }
+    let mut claimed = [0; 8];
+    source.read_exact_at(0, &mut claimed)?;
+    let claimed = u64::from_le_bytes(claimed);
+    let room = (found - 8).min(CHECKPOINT_HEADER_BYTES_MAX);
+    if claimed > room {
+        return Err(CheckpointError::HeaderLength { claimed, room });
+    }
+    let mut header = vec![0; claimed as usize];
+    source.read_exact_at(8, &mut header)?;
+    Ok(header)
+}
 
 /// Lists the tensors of a header, in its order, and where their elements lie.
 pub(super) struct Header(pub(super) Vec<(TensorSpec, [u64; 2])>);

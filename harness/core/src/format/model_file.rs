@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 
-use super::checkpoint::{file_order, header_with, read_header};
-use super::header::Header;
+use super::checkpoint::{file_order, header_with};
+use super::header::{Header, read_header};
 use super::pieces::{PIECE_BYTES, Pieces};
 use super::{Checkpoint, CheckpointError, ReadAt};
 use crate::plain::plain;
