@@ -15,6 +15,10 @@ use super::Kept;
 use super::philox::{MULTIPLIERS, ROUNDS, WEYL, WORDS, key};
 use crate::stream::Draw;
 
+const MULTIPLIER_0: u64 = MULTIPLIERS[0] as u64;
+const MULTIPLIER_1: u64 = MULTIPLIERS[1] as u64;
+const WEYL_0: u32 = WEYL[0];
+const WEYL_1: u32 = WEYL[1];
 /// Units of a cube; each computes a block.
 const CUBE_UNITS: u32 = 256;
 
@@ -72,21 +76,22 @@ fn fill(
 ) {
     let block = ABSOLUTE_POS;
     if block * WORDS < len {
-        let (mut key_0, mut key_1) = (key_low, key_high);
+        let mut key_0 = key_low;
+        let mut key_1 = key_high;
         let mut a = block as u32;
         let mut b = (block as u64 >> 32u64) as u32;
         let mut c = call;
         let mut d = 0u32;
         #[unroll]
-        for _ in 0..ROUNDS {
-            let first = a as u64 * MULTIPLIERS[0] as u64;
-            let third = c as u64 * MULTIPLIERS[1] as u64;
+        for _round in 0..ROUNDS {
+            let first = a as u64 * MULTIPLIER_0;
+            let third = c as u64 * MULTIPLIER_1;
             a = (third >> 32u64) as u32 ^ b ^ key_0;
             b = third as u32;
             c = (first >> 32u64) as u32 ^ d ^ key_1;
             d = first as u32;
-            key_0 += WEYL[0];
-            key_1 += WEYL[1];
+            key_0 += WEYL_0;
+            key_1 += WEYL_1;
         }
         write(mask, block * WORDS, len, a, threshold, factor);
         write(mask, block * WORDS + 1, len, b, threshold, factor);
