@@ -4,7 +4,7 @@
 //! the same without reenact, in one run and in turns ([`pairs`]), so that a
 //! busy machine slows both. `absolute.rs` gives times and rates by criterion.
 
-/// The command's own allocator: both sides of every comparison have it.
+/// Both sides of every comparison have it.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,8 +1,10 @@
 //! Running gates, of this build and of others.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -21,7 +23,16 @@ pub fn accept(spec: &Path, more: &[&str]) -> Ran {
 pub fn gate_of(build: &Path, spec: &Path, more: &[&str]) -> Ran {
     let mut command = Command::new(build);
     command.arg("gate").arg(spec).arg("--json").args(more).env_remove("GITHUB_ACTIONS");
-    Ran::from(&command.output().unwrap())
+    // Another test that starts a process just now holds the file open that was copied here.
+    for _ in 0..100 {
+        match command.output() {
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            output => return Ran::from(&output.unwrap()),
+        }
+    }
+    panic!("{} stays busy", build.display())
 }
 
 pub fn gate(spec: &Path, more: &[&str]) -> Ran {

@@ -2,12 +2,6 @@
 
 use std::process::ExitCode;
 
-/// A step of training takes and gives back the same few megabytes again and again. The
-/// system's allocator returns them to the system each time, and pages that come back have to be
-/// cleared: up to a sixth of a step.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const TOY: (&str, &str) = ("toy-plane", include_str!("../../../replay-specs/toy-plane.toml"));
 
 fn main() -> ExitCode {

@@ -38,8 +38,9 @@ fn a_sabotaged_training_is_caught_at_its_step() {
     let audited = example(&["audit", run, "--segment", "2", "--json"]);
     assert_eq!(audited.status.code(), Some(1), "{audited:?}");
     let outcome = &json(&audited)["segments"][0]["outcome"]["replay"];
+    // The generator is updated after the critic, whose weights went astray before.
     let step = &outcome["divergence"]["step"];
-    assert_eq!((&step["step"], &step["stage"]), (&65.into(), &"update".into()), "{outcome}");
+    assert_eq!((&step["step"], &step["stage"]), (&65.into(), &"loss".into()), "{outcome}");
 }
 
 #[test]
