@@ -2,7 +2,7 @@
 
 use reenact_burn::Training;
 use reenact_core::spec::Spec;
-use reenact_core::trainer::Trainer;
+use reenact_core::trainer::{Request, Trainer};
 use reenact_models::{CiceroGpt, DigitsCnn};
 
 use crate::pairs::Pair;
@@ -30,8 +30,9 @@ fn of<T: Training + Copy>(training: T, name: &str, threads: usize, blocks: usize
         let mut pair = Pair::default();
         for step in block * BLOCK..(block + 1) * BLOCK {
             let (mut a, mut b) = (0.0, 0.0);
-            let ours = || a = ours.step_untraced(step).expect("the step is taken");
-            let burns = || b = burns.step_untraced(step).expect("the step is taken");
+            let ours = || a = ours.step(step, &Request::loss()).expect("the step is taken").loss();
+            let burns =
+                || b = burns.step(step, &Request::loss()).expect("the step is taken").loss();
             pair.add(step, ours, burns);
             assert!(step > 0 || a != b, "both have the same masks: {a}");
         }
