@@ -3,10 +3,8 @@
 //! burn's backends draw other random numbers each, so a training with burn's dropout is another
 //! one on each kind of device. Here a mask is a function of the step's seed, the number of the
 //! mask within the step, and the place of the element: integers only, computed on the processor
-//! (`philox`) or by a kernel (`kernel`). See `replay-specs/README.md`, "Dropout".
+//! (`philox`) and moved to the device. See `replay-specs/README.md`, "Dropout".
 
-#[cfg(feature = "cubecl")]
-mod kernel;
 mod philox;
 #[cfg(test)]
 mod tests;
@@ -107,10 +105,6 @@ impl Kept {
 /// gradient.
 fn mask<const D: usize>(input: &Tensor<D>, draw: Draw, kept: Kept) -> Tensor<D> {
     let (shape, device) = (input.shape(), input.device().inner());
-    #[cfg(feature = "cubecl")]
-    if let Some(mask) = kernel::mask(input, draw, kept) {
-        return mask.cast(input.dtype());
-    }
     let mask = philox::mask(shape.num_elements(), draw, kept);
     let mask = Tensor::<D>::from_data(TensorData::new(mask, shape), (&device, DType::F32));
     mask.cast(input.dtype())

@@ -138,7 +138,7 @@ fn a_chance_of_one_is_refused() {
 
 #[cfg(feature = "cubecl-cpu")]
 #[test]
-fn kernel_and_processor_make_the_same_masks() {
+fn every_device_has_the_same_masks() {
     let (there, here) = (Device::cpu().autodiff(), training());
     let dropout = DropoutConfig::new(0.1).init();
     for shape in [[1, 1], [3, 5], [1, 1024], [64, 1025], [300, 257]] {
@@ -152,9 +152,4 @@ fn kernel_and_processor_make_the_same_masks() {
         let (there, here) = (of(&there), of(&here));
         assert!(there == here, "{shape:?}");
     }
-    // The kernel made it, and not the processor.
-    let draw = Draw { seed: SEED, call: 3 };
-    let input = numbers([64, 3], &there);
-    let mask = kernel::mask(&input, draw, Kept::of(0.1)).expect("the tensor lies on such a device");
-    assert_eq!(values(mask), philox::mask(64 * 3, draw, Kept::of(0.1)));
 }

@@ -3,9 +3,10 @@
 //! run by its commitment, so whoever audits both knows where every weight comes from.
 //!
 //!     cargo run --release -p supervised -- record digits --out runs/digits
-//!     cargo run --release -p fine-tune -- data digest harness/examples/fine-tune/digits-tuned.toml --data-dir runs --write
-//!     cargo run --release -p fine-tune -- record harness/examples/fine-tune/digits-tuned.toml --data-dir runs --out runs/tuned
-//!     cargo run --release -p fine-tune -- audit runs/tuned --data-dir runs
+//!     cd harness/examples/fine-tune
+//!     cargo run --release -- data digest digits-tuned.toml --data-dir ../../../runs --write
+//!     cargo run --release -- record digits-tuned.toml --data-dir ../../../runs --out runs/tuned
+//!     cargo run --release -- audit runs/tuned --data-dir ../../../runs
 
 #[path = "../../supervised/src/data.rs"]
 mod data;

@@ -151,6 +151,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::single_range_in_vec_init, reason = "one segment is drawn")]
     fn every_step_is_as_likely() {
         let mut counts = [0u32; 16];
         for nonce in 0..4000 {
