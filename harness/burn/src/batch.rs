@@ -71,7 +71,7 @@ impl BatchTensors {
     }
 
     fn data<const D: usize>(&self, name: &str) -> TensorData {
-        let names = || self.batch.tensors.iter().map(|tensor| &*tensor.name).collect::<Vec<_>>();
+        let names = || self.batch.tensors.iter().map(|tensor| tensor.name).collect::<Vec<_>>();
         let tensor = self.batch.tensors.iter().find(|tensor| tensor.name == name);
         let tensor = tensor
             .unwrap_or_else(|| panic!("the batch has no tensor `{name}`; it has {:?}", names()));

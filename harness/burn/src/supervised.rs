@@ -55,6 +55,8 @@ impl Measured for RegressionOutput {
     }
 }
 
+type Build<C, M> = Arc<dyn Fn(&C, &Device) -> M + Send + Sync>;
+
 type Open<I> = Arc<dyn Fn(&Path) -> Opened<Arc<dyn Dataset<I>>> + Send + Sync>;
 
 /// Trains a model that has burn's `TrainStep` and `InferenceStep`, from its data set, its
@@ -67,7 +69,7 @@ type Open<I> = Arc<dyn Fn(&Path) -> Opened<Arc<dyn Dataset<I>>> + Send + Sync>;
 pub struct Supervised<C, M, I, B> {
     name: &'static str,
     batcher: Arc<dyn Batcher<I, B>>,
-    build: Arc<dyn Fn(&C, &Device) -> M + Send + Sync>,
+    build: Build<C, M>,
     train: Option<Open<I>>,
     held_out: Option<Open<I>>,
     declares_inputs: bool,

@@ -209,7 +209,7 @@ impl Work<'_> {
         ends: bool,
         next: usize,
     ) -> M {
-        let end = ends.then(|| End {
+        let end = ends.then_some(End {
             step: self.step,
             groups: self.groups,
             averages: self.averages.as_deref_mut(),

@@ -56,6 +56,7 @@ fn fill(part: &mut [f32], first: u64, draw: Draw, kept: Kept) {
 #[inline(always)]
 fn elements(first: u64, draw: Draw, kept: Kept) -> [f32; WORDS * LANES] {
     let mut counter = [[0; LANES], [0; LANES], [draw.call; LANES], [0; LANES]];
+    #[allow(clippy::needless_range_loop, reason = "lanes of several arrays")]
     for lane in 0..LANES {
         let block = first + lane as u64;
         counter[0][lane] = block as u32;
