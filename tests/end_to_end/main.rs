@@ -39,6 +39,8 @@ mod ledger;
 mod machine_claims;
 #[cfg(target_os = "linux")]
 mod memory;
+#[cfg(unix)]
+mod model_file;
 mod nightly;
 mod nightly_killed;
 #[cfg(unix)]

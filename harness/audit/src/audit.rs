@@ -62,8 +62,7 @@ pub fn audit(
     }
     report.note_ledger(memory.problem());
     if let Some((file, given)) = given {
-        // Where the recording cannot be read, the verdict says so.
-        report.model_file = model::compare(&request.run, file, &given).ok();
+        report.model_file = Some(model::compare(recording.as_ref(), file, given));
     }
     Ok(report.finished())
 }

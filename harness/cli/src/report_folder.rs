@@ -67,7 +67,7 @@ impl ReportFolder {
 }
 
 /// Asks the part of the path that is there already, links followed.
-fn lies_inside(path: &Path, run: &Path) -> bool {
+pub(crate) fn lies_inside(path: &Path, run: &Path) -> bool {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
     let there = path.ancestors().find_map(|found| found.canonicalize().ok());
     match (there, run.canonicalize()) {

@@ -29,7 +29,6 @@ pub(super) fn show(report: &Report) -> Markup {
             dt { "commitment" } dd { code { (commitment) } }
             @if let Some(state) = state { dt { "final state" } dd { code { (state) } } }
             @if let Some(model) = model { dt { "final model" } dd { code { (model) } } }
-            @if let Some(file) = &report.model_file { dt { "model file" } dd { (file) } }
         }
     }
 }

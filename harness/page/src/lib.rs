@@ -19,6 +19,7 @@ mod heat;
 mod limits;
 mod map;
 mod mark;
+mod model_file;
 mod night;
 mod sample;
 mod tolerance;
@@ -72,6 +73,7 @@ fn body(report: &Report, name: &str) -> Markup {
             (audited::show(report))
         }
         (verdict::show(report))
+        (model_file::show(report))
         (map::show(report))
         (curve::show(report))
         (figures::show(report))

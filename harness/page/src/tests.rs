@@ -1,16 +1,16 @@
 //! The page of a report that a hostile recording had a hand in.
 
 use reenact_core::digest::Digest;
-use reenact_core::format::{Environment, FalseAlarms};
+use reenact_core::format::{Comparison, Environment, FalseAlarms};
 use reenact_core::state::{Difference, StateRoot, TensorDifference};
 use reenact_core::trainer::Engine;
 use reenact_core::verify::{
     Accumulated, Advice, Beacon, Challenge, Claim, Course, CourseStep, Divergence, Escape,
     FigureCurve, FigureDifference, FigurePoint, FigureValue, Finding, Grade, Independence,
-    Launched, LossPoint, NonceSource, Past, Place, REPORT_FORMAT, Replay, Report, Segment,
-    SegmentDeviation, SegmentOutcome, SegmentReport, SegmentSet, Stage, StepDivergence, StepValues,
-    TensorBound, Tolerance, ToleranceBasis, TrustedList, Unrecorded, UnrecordedKernel, Verdict,
-    Vouched, Weight,
+    Launched, LossPoint, ModelFile, NonceSource, Past, Place, REPORT_FORMAT, Replay, Report,
+    Segment, SegmentDeviation, SegmentOutcome, SegmentReport, SegmentSet, Stage, StepDivergence,
+    StepValues, TensorBound, Tolerance, ToleranceBasis, TrustedList, Unrecorded, UnrecordedKernel,
+    Verdict, Vouched, Weight,
 };
 
 use super::render;
@@ -150,7 +150,7 @@ pub(super) fn report() -> Report {
         trusted_builds: None,
         class_differences: Vec::new(),
         build_differences: Vec::new(),
-        model_file: None,
+        model_file: Some(model_file()),
         batches: None,
         doubt: None,
         advice: vec![Advice::Close { id: HOSTILE.into() }, Advice::Resume],
@@ -159,6 +159,30 @@ pub(super) fn report() -> Report {
         coverage: None,
         auditor: environment("here"),
     }
+}
+
+fn model_file() -> ModelFile {
+    let difference = Difference::OnlyReplayed;
+    let found = TensorDifference { name: HOSTILE.into(), difference };
+    let mut model = ModelFile::new(HOSTILE.into());
+    model.step_last = Some(40);
+    model.take(Comparison { differences: vec![found; 150], absolute_max: None });
+    model
+}
+
+#[test]
+fn a_model_file_has_its_own_words_beside_the_verdict() {
+    let mut report = report();
+    let page = render(&report);
+    assert!(page.contains("Not the model of this run.") && page.contains("and 138 tensors more"));
+    let model = report.model_file.as_mut().unwrap();
+    *model = ModelFile { step: Some(40), step_last: Some(40), ..ModelFile::new("m".into()) };
+    let page = render(&report);
+    assert!(
+        page.contains("The model of this run.") && page.contains("does not depend on this file")
+    );
+    report.model_file = None;
+    assert!(!render(&report).contains("Model file"));
 }
 
 #[test]

@@ -41,6 +41,16 @@ fuzz_target!(
         seeds::write(honest::checkpoints().map(<[u8]>::to_vec).chain([varied(), none]));
     },
     |data: &[u8]| {
+        // Anybody's model takes more forms than a checkpoint, and is only compared.
+        match Checkpoint::open_model(Box::new(MemoryFile::new(data.to_vec()))) {
+            Ok(model) => {
+                let again = Checkpoint::open_model(Box::new(MemoryFile::new(data.to_vec())));
+                let again = again.expect("it was read before").named_like(&model);
+                assert!(model.is_same(&again).expect("memory is read"));
+                assert!(model.compare(&again).expect("memory is read").differences.is_empty());
+            }
+            Err(error) => assert!(error.to_string().len() < MESSAGE_BYTES_MAX),
+        }
         let checkpoint = match Checkpoint::open(Box::new(MemoryFile::new(data.to_vec()))) {
             Ok(checkpoint) => checkpoint,
             Err(error) => return assert!(error.to_string().len() < MESSAGE_BYTES_MAX),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use reenact_audit::{Failure, Request, audit};
-use reenact_core::verify::Verdict;
+use reenact_core::verify::{ModelFile, Report, Verdict};
 use reenact_night::Bytes;
 
 use crate::app::App;
@@ -66,8 +66,8 @@ pub(crate) struct Arguments {
     device: DeviceOptions,
     #[command(flatten)]
     workers: Workers,
-    /// Say, besides, whether FILE (safetensors) is the model of this run, tensor by tensor; one
-    /// that is not the model of its end exits with 1
+    /// Say, besides, whether FILE (safetensors, as `export` writes it) is the model that this run
+    /// ends with, tensor by tensor. If not, the exit code is 1 though the run itself matches
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
     /// Build up to so many bytes of batches beside the replays, and compare them with the
@@ -105,13 +105,20 @@ pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
         let problem = Failure::inconclusive(problem);
         output::note(format_args!("{} {}", styled(BOLD, "note:"), problem.said()));
     }
-    let other_model = report.model_file.as_ref().is_some_and(|model| !model.is_final());
-    Ok(match report.verdict {
-        Verdict::Match { .. } if other_model => exit::DIVERGENT,
+    Ok(exit_code(&report))
+}
+
+/// A file that is not the run's model takes a match back from whoever asked for it, though not
+/// from the run: that verdict stays.
+fn exit_code(report: &Report) -> u8 {
+    let model = report.model_file.as_ref();
+    match report.verdict {
+        Verdict::Match { .. } if model.is_some_and(ModelFile::is_other) => exit::DIVERGENT,
+        Verdict::Match { .. } if model.is_some_and(|model| !model.is_final()) => exit::INCONCLUSIVE,
         Verdict::Match { .. } => exit::MATCH,
         Verdict::Divergent => exit::DIVERGENT,
         Verdict::Inconclusive => exit::INCONCLUSIVE,
-    })
+    }
 }
 
 impl Arguments {

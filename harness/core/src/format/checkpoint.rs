@@ -16,8 +16,8 @@ use super::{ReadAt, StoreError};
 use crate::digest::Digest;
 use crate::plain::plain;
 use crate::state::{
-    DType, Fingerprint, Fingerprinter, Layout, LayoutError, LayoutPair, LeafHasher, ModelRoot,
-    Scan, State, StateRoot, TensorDifference, TensorSpec, layout_pairs, merkle_root, model_root,
+    DType, Fingerprint, Fingerprinter, Layout, LayoutError, LeafHasher, ModelRoot, State,
+    StateRoot, TensorSpec, merkle_root, model_root,
 };
 
 /// Limits a checkpoint's header.
@@ -78,20 +78,23 @@ pub(super) fn file_order(layout: &Layout) -> Vec<usize> {
 }
 
 fn encode_header(layout: &Layout) -> Vec<u8> {
-    header_with(METADATA, layout)
+    let tensors = file_order(layout).into_iter().map(|index| &layout.tensors()[index]);
+    header_with(METADATA, tensors.map(|spec| (spec.name.as_str(), spec)))
 }
 
-/// Writes a header with this first entry.
-pub(super) fn header_with(metadata: &str, layout: &Layout) -> Vec<u8> {
+/// Writes a header with this first entry, and then these tensors under these names, which
+/// follow each other in the file.
+pub(super) fn header_with<'a>(
+    metadata: &str,
+    tensors: impl Iterator<Item = (&'a str, &'a TensorSpec)>,
+) -> Vec<u8> {
     let mut json = format!("{{{metadata}");
     let mut offset = 0;
-    for index in file_order(layout) {
-        let spec = &layout.tensors()[index];
+    for (name, spec) in tensors {
         let shape: Vec<String> = spec.shape.iter().map(u64::to_string).collect();
         let end = offset + spec.byte_len();
         json.push_str(&format!(
-            r#","{}":{{"dtype":"{}","shape":[{}],"data_offsets":[{offset},{end}]}}"#,
-            spec.name,
+            r#","{name}":{{"dtype":"{}","shape":[{}],"data_offsets":[{offset},{end}]}}"#,
             spec.dtype.name(),
             shape.join(","),
         ));
@@ -190,7 +193,10 @@ impl Checkpoint {
         Ok(Some(u64::from_le_bytes(bytes)))
     }
 
-    fn leaves(&self, mut also: impl FnMut(usize, &[u8])) -> Result<Vec<Digest>, CheckpointError> {
+    pub(super) fn leaves(
+        &self,
+        mut also: impl FnMut(usize, &[u8]),
+    ) -> Result<Vec<Digest>, CheckpointError> {
         let specs = self.layout.tensors();
         let mut leaves = vec![Default::default(); specs.len()];
         let mut pieces = Pieces::new(self.source.as_ref());
@@ -208,26 +214,6 @@ impl Checkpoint {
     pub(super) fn range(&self, index: usize) -> Range<u64> {
         let start = self.offsets[index];
         start..start + self.layout.tensors()[index].byte_len()
-    }
-
-    /// Compares two checkpoints tensor by tensor, in pieces. Memory does not
-    /// grow with their size.
-    pub fn differences(&self, replayed: &Self) -> Result<Vec<TensorDifference>, CheckpointError> {
-        let mut a = Pieces::new(self.source.as_ref());
-        let mut b = Pieces::new(replayed.source.as_ref());
-        let mut found = Vec::new();
-        for pair in layout_pairs(&self.layout, &replayed.layout) {
-            found.extend(match pair {
-                LayoutPair::Comparable(spec, index, other) => {
-                    let starts = (self.offsets[index], replayed.offsets[other]);
-                    let mut scan = Scan::new(spec.dtype);
-                    a.zip(&mut b, starts, spec.byte_len(), |a, b| scan.update(a, b))?;
-                    scan.finish(spec).map(|difference| TensorDifference::new(spec, difference))
-                }
-                LayoutPair::Different(difference) => Some(difference),
-            });
-        }
-        Ok(found)
     }
 
     /// Loads the whole state, if it has at most `limit` bytes.

@@ -22,6 +22,7 @@
 mod calibration;
 mod checkpoint;
 mod commitment;
+mod comparison;
 mod conversion;
 mod environment;
 mod event;
@@ -48,6 +49,7 @@ pub use checkpoint::{
     CHECKPOINT_HEADER_BYTES_MAX, Checkpoint, CheckpointError, checkpoint_bytes, write_checkpoint,
 };
 pub use commitment::{COMMITMENT_BYTES_MAX, Commitment, CommitmentError};
+pub use comparison::Comparison;
 pub use conversion::Unconverted;
 pub use environment::Environment;
 pub use event::{Event, StepLayouts};

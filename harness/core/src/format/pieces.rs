@@ -5,7 +5,7 @@
 //! the work on it: hashing then runs about as fast as over bytes in memory, and
 //! a second thread that reads ahead would bring nothing.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use super::{ReadAt, StoreError};
 
@@ -54,21 +54,24 @@ impl<'a> Pieces<'a> {
     }
 
     /// Hands `bytes` of two objects, from an offset in each, to `work` in pairs
-    /// of equally long pieces, which hold whole elements.
+    /// of equally long pieces, which hold whole elements, until it breaks off.
     pub(super) fn zip(
         &mut self,
         other: &mut Self,
         (start, other_start): (u64, u64),
         bytes: u64,
-        mut work: impl FnMut(&[u8], &[u8]),
-    ) -> Result<(), StoreError> {
+        mut work: impl FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, StoreError> {
         let mut done = 0;
         while done < bytes {
             let now = (bytes - done).min(PIECE_BYTES);
-            work(self.fill(start + done, now)?, other.fill(other_start + done, now)?);
+            let pair = (self.fill(start + done, now)?, other.fill(other_start + done, now)?);
+            if work(pair.0, pair.1).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
             done += now;
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 
     fn fill(&mut self, offset: u64, bytes: u64) -> Result<&[u8], StoreError> {
@@ -116,9 +119,17 @@ mod tests {
             assert_eq!(left.len(), right.len());
             a.extend_from_slice(left);
             b.extend_from_slice(right);
+            ControlFlow::Continue(())
         };
         let mut other = Pieces::new(&file);
-        Pieces::new(&file).zip(&mut other, (5, 2), LEN - 5, take).unwrap();
+        let end = Pieces::new(&file).zip(&mut other, (5, 2), LEN - 5, take).unwrap();
         assert_eq!((&a[..], &b[..]), (&bytes[5..], &bytes[2..bytes.len() - 3]));
+        let mut pairs = 0;
+        let first = |_: &[u8], _: &[u8]| {
+            pairs += 1;
+            ControlFlow::Break(())
+        };
+        let broken = Pieces::new(&file).zip(&mut other, (5, 2), LEN - 5, first).unwrap();
+        assert!(end.is_continue() && broken.is_break() && pairs == 1);
     }
 }

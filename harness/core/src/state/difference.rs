@@ -165,6 +165,12 @@ impl Scan {
         Some((self.position + index as u64, self.dtype.show(a), self.dtype.show(b)))
     }
 
+    /// Returns the largest absolute difference: 0 if there is none, a NaN where one of two
+    /// elements that differ is one.
+    pub(crate) fn absolute_max(&self) -> f64 {
+        self.lengths.absolute_max()
+    }
+
     pub(crate) fn finish(self, spec: &TensorSpec) -> Option<Difference> {
         let (index_first, recorded, replayed) = self.first?;
         Some(Difference::Elements {

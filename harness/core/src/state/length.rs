@@ -8,6 +8,7 @@ use super::dtype::element_bits;
 pub(super) struct Lengths {
     difference: f64,
     replayed: f64,
+    absolute_max: f64,
 }
 
 impl Lengths {
@@ -20,14 +21,25 @@ impl Lengths {
             if a != b {
                 let apart = number(dtype, a) - ours;
                 self.difference += apart * apart;
+                self.absolute_max = wider(self.absolute_max, apart.abs());
             }
         }
+    }
+
+    /// Returns the largest absolute difference of two elements.
+    pub(super) fn absolute_max(&self) -> f64 {
+        self.absolute_max
     }
 
     /// Returns the quotient of the two L2 norms; none if it is no number.
     pub(super) fn relative(&self) -> Option<f64> {
         Some((self.difference / self.replayed).sqrt()).filter(|relative| relative.is_finite())
     }
+}
+
+/// Returns the larger number, or the NaN of two.
+pub(crate) fn wider(a: f64, b: f64) -> f64 {
+    if a.is_nan() || b <= a { a } else { b }
 }
 
 fn number(dtype: DType, bytes: &[u8]) -> f64 {
@@ -61,6 +73,21 @@ mod tests {
         for (recorded, replayed) in [(1.0, 0.0), (f32::NAN, 1.0), (1.0, f32::INFINITY)] {
             assert_eq!(relative(recorded, replayed), None);
         }
+    }
+
+    #[test]
+    fn the_largest_difference_is_kept_and_no_nan_is_lost() {
+        let of = |pairs: &[(f32, f32)]| {
+            let mut lengths = Lengths::default();
+            for (a, b) in pairs {
+                lengths.add(DType::F32, &a.to_le_bytes(), &b.to_le_bytes());
+            }
+            lengths.absolute_max()
+        };
+        assert_eq!(of(&[(1.0, 1.0)]), 0.0);
+        assert_eq!(of(&[(1.0, 1.5), (-2.0, 1.0), (4.0, 4.25)]), 3.0);
+        assert!(of(&[(1.0, 1.5), (f32::NAN, 1.0), (4.0, 4.25)]).is_nan());
+        assert_eq!(of(&[(f32::INFINITY, 1.0), (2.0, 1.0)]), f64::INFINITY);
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub use fingerprint::{
 };
 pub(crate) use layout::RANK_MAX;
 pub use layout::{Layout, LayoutError, TENSORS_MAX, TensorSpec};
+pub(crate) use length::wider;
 pub use root::{LeafHasher, ModelRoot, StateRoot, merkle_root, model_root};
 
 use std::num::NonZero;

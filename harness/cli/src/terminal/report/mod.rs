@@ -10,8 +10,8 @@ use reenact_core::plain::{count, percent};
 use reenact_core::spec::StartSpec;
 use reenact_core::state::TensorDifference;
 use reenact_core::verify::{
-    Audited, Claim, Escape, Explanation, Grade, Independence, Report, SampledBy, SegmentOutcome,
-    SegmentReport, TrustedList, Verdict, Weight,
+    Audited, Claim, Escape, Explanation, Grade, Independence, ModelFile, Report, SampledBy,
+    SegmentOutcome, SegmentReport, TrustedList, Verdict, Weight,
 };
 
 use crate::terminal::output::{BAD, BOLD, DIM, GOOD, UNSURE, WITHIN, line, lines, styled};
@@ -35,7 +35,7 @@ pub(crate) fn show(report: &Report) {
     }
     show_expected(report);
     if let Some(model) = &report.model_file {
-        fact("model file", model);
+        show_model_file(model);
     }
     show_reasons(report);
     if let Some(claim) = &report.claim {
@@ -74,6 +74,19 @@ fn show_expected(report: &Report) {
         Some(spec) if spec == expected.digest => fact("", "the recorded spec is this one"),
         Some(_) => fact("", "the recorded spec is another; what differs stands below"),
         None => fact("", "the recorded spec could not be compared with it"),
+    }
+}
+
+/// Says whether a file is the run's model, and which of its tensors are not.
+fn show_model_file(model: &ModelFile) {
+    let style = match (model.is_final(), model.is_other()) {
+        (true, _) => GOOD,
+        (_, true) => BAD,
+        _ => UNSURE,
+    };
+    fact("model file", styled(style, model));
+    for difference in model.differences.iter().take(TENSORS_MAX) {
+        fact("", format_args!("{}: {}", difference.name, difference.in_model_file()));
     }
 }
 

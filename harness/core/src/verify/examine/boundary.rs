@@ -47,9 +47,12 @@ fn check_checkpoint(
 ) -> Checked<Vec<Fingerprint>> {
     let place = || Place::object_at(Object::Checkpoint(root), step);
     let checkpoint = recording.checkpoint(step).map_err(|error| broken(place(), error))?;
-    // Before its content is read: a sparse file may claim terabytes.
-    check_layout(recording, &checkpoint, step)
-        .map_err(|problem| Finding::divergent(place(), problem))?;
+    if let (Some(false), Some(before)) =
+        (recording.has_layout_of(step, &checkpoint), step.checked_sub(1))
+    {
+        let problem = format!("its tensors are not those that step {before} left");
+        return Err(Box::new(Finding::divergent(place(), problem)));
+    }
     let (found, fingerprints) =
         checkpoint.root_and_fingerprints().map_err(|error| broken(place(), error))?;
     if found != root {
@@ -84,21 +87,6 @@ fn check_step_counter(checkpoint: &Checkpoint, step: u64) -> Result<(), String> 
         Ok(Some(found)) => Err(format!("its `run.step` is {found}; the journal says {step}")),
         Ok(None) => Err("it has no `run.step`".into()),
         Err(error) => Err(error.to_string()),
-    }
-}
-
-/// A state has the tensors that the step before it declared.
-fn check_layout(
-    recording: &Recording<'_>,
-    checkpoint: &Checkpoint,
-    step: u64,
-) -> Result<(), String> {
-    let Some(before) = step.checked_sub(1) else { return Ok(()) };
-    match recording.history.layouts(before) {
-        Some(layouts) if layouts.state != **checkpoint.layout() => {
-            Err(format!("its tensors are not those that step {before} left"))
-        }
-        _ => Ok(()),
     }
 }
 

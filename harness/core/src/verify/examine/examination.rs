@@ -118,6 +118,11 @@ pub fn open_recording(run: &dyn ReadRun) -> Result<Recording<'_>, Box<Finding>> 
     open(run, false).read.map(|(recording, _)| recording)
 }
 
+/// Reads the same of a recording that may still be trained: as far as it is committed to.
+pub fn open_committed(run: &dyn ReadRun) -> Result<Recording<'_>, Box<Finding>> {
+    open(run, true).read.map(|(recording, _)| recording)
+}
+
 pub(in crate::verify) type Checked<T> = Result<T, Box<Finding>>;
 
 /// Reads spec, journal and commitment, which a recorder may be writing.

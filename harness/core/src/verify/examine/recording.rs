@@ -57,10 +57,16 @@ impl Recording<'_> {
     /// Says whether a checkpoint that is too large to be loaded is the committed one.
     /// Nobody hashes terabytes for that: which tensors a step left is in the journal.
     pub(in crate::verify) fn is_as_committed(&self, step: u64, found: &Checkpoint) -> bool {
-        match step.checked_sub(1).and_then(|before| self.history.layouts(before)) {
-            Some(layouts) => layouts.state == **found.layout(),
-            None => found.root().ok().as_ref() == self.history.checkpoints.get(&step),
-        }
+        self.has_layout_of(step, found)
+            .unwrap_or_else(|| found.root().ok().as_ref() == self.history.checkpoints.get(&step))
+    }
+
+    /// Says whether a checkpoint has the tensors that the step before `step` left, by the
+    /// journal; none where no step came before. It is asked before the content is read: a
+    /// sparse file may claim terabytes.
+    pub fn has_layout_of(&self, step: u64, found: &Checkpoint) -> Option<bool> {
+        let layouts = self.history.layouts(step.checked_sub(1)?)?;
+        Some(layouts.state == **found.layout())
     }
 
     /// Opens the checkpoint that opens `step`.

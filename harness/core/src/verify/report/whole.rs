@@ -40,8 +40,8 @@ use crate::verify::vouched::Vouched;
 /// the draw (a report without one was drawn by rule 1), who decided on the sample, what was
 /// audited, the outcome `changed` of a segment, segments that were due from earlier
 /// audits, controls, what audits before had covered, the spec that was ordered, the list of
-/// trusted builds, how far a run has come that still trains or has ended early, and of how many
-/// steps the batches were compared. A report
+/// trusted builds, how far a run has come that still trains or has ended early, of how many
+/// steps the batches were compared, and whether a file is the run's model. A report
 /// without such a list that says `independent` may be an older one, and means another binary.
 pub const REPORT_FORMAT: u32 = 1;
 
