@@ -17,7 +17,7 @@ use crate::so_far::grow;
 /// What a hostile name has to command a terminal.
 const CLEAR_SCREEN: &str = "\u{1b}[2J";
 
-/// Limits the address space of an audit of hostile files, in KiB.
+/// Limits the address space of an audit of hostile files, beside the binary's own size, in KiB.
 const MEMORY_KIB_MAX: u64 = 256 << 10;
 
 struct Exported {
@@ -409,9 +409,12 @@ fn malformed() -> Vec<(&'static str, Vec<u8>)> {
 
 /// Audits with a file in an address space that is bounded.
 fn limited(run: &Path, file: &Path) -> Ran {
-    let line = format!("ulimit -v {MEMORY_KIB_MAX} && exec \"$0\" \"$@\"");
+    let program = binary().get_program().to_owned();
+    // It maps itself to hash itself, and is large where it was built for debugging.
+    let limit = MEMORY_KIB_MAX + (fs::metadata(&program).unwrap().len() >> 10);
+    let line = format!("ulimit -v {limit} && exec \"$0\" \"$@\"");
     let mut command = Command::new("sh");
-    command.arg("-c").arg(line).arg(binary().get_program()).env("REENACT_LEDGER", "");
+    command.arg("-c").arg(line).arg(program).env("REENACT_LEDGER", "");
     command.env("CLICOLOR_FORCE", "1").arg("audit").arg(run).args(["--jobs", "1", "--model"]);
     Ran::from(&command.arg(file).output().unwrap())
 }
