@@ -7,7 +7,9 @@ use std::path::Path;
 
 use tempfile::tempdir;
 
-use crate::common::{DIVERGENT, INCONCLUSIVE, MATCH, Ran, audit, copy, record, roots, toy_spec};
+use crate::common::{
+    DIVERGENT, INCONCLUSIVE, MATCH, Ran, audit, copy, record, reenact, roots, toy_spec,
+};
 use crate::workers::{next_worker, run_of, signal, start_audit_with};
 
 /// What is done to a recording, or to a file of it.
@@ -119,4 +121,30 @@ fn a_segment_whose_state_was_taken_away_is_due_first() {
     let report = report.expect(INCONCLUSIVE).json();
     assert!(report["reasons"][0].as_str().unwrap().contains("due: 1"), "{report}");
     audit(&run, &[&remembered[..], &["--sample", "1"]].concat()).expect(DIVERGENT);
+}
+
+#[test]
+fn a_final_state_that_changed_says_nothing_of_a_model_file() {
+    let (folder, honest) = run_of(10_000);
+    let file = folder.path().join("model.safetensors");
+    let exported = ["export".as_ref(), honest.as_os_str(), "--out".as_ref(), file.as_os_str()];
+    reenact(&exported).expect(MATCH);
+    let model = ["--model", file.to_str().unwrap()];
+    let run = folder.path().join("changed");
+    copy(&honest, &run);
+    let last = roots(&run).len() - 1;
+    let deed = |run: &Path| {
+        let path = checkpoint(run, last);
+        let mut bytes = fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(path, bytes).unwrap();
+    };
+    let ran = meddled_with(&run, &model, &deed);
+    let report = ran.expect(INCONCLUSIVE).json();
+    let found = &report["model_file"];
+    assert!(
+        found["problem"].as_str().unwrap().contains("not the one that the run is committed to")
+    );
+    assert_eq!((&found["step"], found["differing"].as_u64()), (&serde_json::Value::Null, Some(0)));
+    audit(&honest, &model).expect(MATCH);
 }

@@ -41,6 +41,8 @@ mod machine_claims;
 mod memory;
 #[cfg(unix)]
 mod model_file;
+#[cfg(unix)]
+mod model_hostile;
 mod nightly;
 mod nightly_killed;
 #[cfg(unix)]
