@@ -250,10 +250,13 @@ fn the_model_of_another_run_is_not_this_ones() {
     );
 }
 
+/// What is done to a recording.
+type Deed<'a> = &'a dyn Fn(&Path);
+
 #[test]
 fn a_damaged_recording_gives_no_model() {
     let place = Exported::new();
-    let deeds: [(&str, &dyn Fn(&Path)); 5] = [
+    let deeds: [(&str, Deed<'_>); 5] = [
         ("an altered weight", &|run| {
             let path = checkpoint(run, 6);
             let mut bytes = fs::read(&path).unwrap();
