@@ -5,6 +5,9 @@
 //! files. A recording under audit may be hostile: every object has a fixed
 //! path, symbolic links are not followed, and only plain files are opened.
 //!
+//! [`Objects`] holds results and recordings under names, each created once, in a folder or a
+//! bucket.
+//!
 //! [`Ledger`] remembers what audits saw, in an SQLite file of the auditor's.
 
 mod alarm;
@@ -14,14 +17,18 @@ mod directory;
 mod disk;
 mod entry;
 mod ledger;
+mod objects;
 mod plain_file;
 mod queue;
 mod space;
 
 pub use alarm::{Alarm, AlarmKind};
-pub use covered::{BuildSummary, Covered, Device, DeviceSummary, Disowned};
+pub use covered::{BuildSummary, Covered, DeviceSummary, Disowned};
 pub use directory::Directory;
 pub use entry::{BEGUN, Closing, Divergent, Entry, Owed, Paid};
 pub use ledger::{Alarmed, Disowning, LEDGER_FORMAT, Ledger, LedgerError, Proof, Summary};
+pub use objects::{
+    Creation, Folder, Memory, NAME_BYTES_MAX, Objects, ObjectsError, check_name, open_objects,
+};
 pub use plain_file::open_file;
 pub use space::free_bytes;

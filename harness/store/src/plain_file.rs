@@ -35,7 +35,7 @@ pub(crate) fn open_object(
 }
 
 #[cfg(unix)]
-fn never_follow_nor_wait(options: &mut OpenOptions) {
+pub(crate) fn never_follow_nor_wait(options: &mut OpenOptions) {
     use std::os::unix::fs::OpenOptionsExt;
     options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
 }
@@ -47,7 +47,7 @@ fn never_wait(options: &mut OpenOptions) {
 }
 
 #[cfg(not(unix))]
-fn never_follow_nor_wait(_: &mut OpenOptions) {}
+pub(crate) fn never_follow_nor_wait(_: &mut OpenOptions) {}
 
 #[cfg(not(unix))]
 fn never_wait(_: &mut OpenOptions) {}
