@@ -156,6 +156,7 @@ fn dependencies_point_one_way() {
     assert_eq!(ours("harness/toy"), ["reenact-core"]);
     assert_eq!(ours("harness/page"), ["reenact-core"]);
     assert_eq!(ours("harness/audit"), ["reenact-core", "reenact-store"]);
+    assert_eq!(ours("harness/fleet"), ["reenact-audit", "reenact-core", "reenact-store"]);
     assert_eq!(ours("harness/gate"), ["reenact-audit", "reenact-core", "reenact-store"]);
     assert_eq!(ours("harness/night"), ["reenact-audit", "reenact-core", "reenact-store"]);
     assert_eq!(ours("harness/burn"), ["reenact-core", "reenact-data"]);

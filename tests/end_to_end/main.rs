@@ -17,6 +17,8 @@ mod doctor;
 mod drill;
 #[cfg(unix)]
 mod evasion;
+#[cfg(unix)]
+mod fleet;
 #[cfg(target_os = "linux")]
 mod full_disk;
 #[cfg(unix)]

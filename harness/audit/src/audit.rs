@@ -37,9 +37,14 @@ pub fn audit(
     let open = |file| Ok::<_, Failure>((file, model::open(file)?));
     let given = request.model.as_deref().map(open).transpose()?;
     let mut memory = request.remembering.open(&request.run, request.at_seconds, observer)?;
-    let mut examination = examined(&store, request.so_far, request.signers.as_ref(), observer);
+    let planned = request.planned.as_ref();
+    let as_of = planned.and_then(|planned| planned.as_of(&store));
+    let run: &dyn ReadRun = as_of.as_ref().map_or(&store, |as_of| as_of);
+    let so_far = request.so_far || as_of.is_some();
+    let mut examination = examined(run, so_far, request.signers.as_ref(), observer);
     request.expected.iter().for_each(|expected| examination.expect(expected));
     let Examination { mut findings, recording, vouched, .. } = examination;
+    planned.map(|planned| memory.go_on_with(planned)).transpose()?;
     memory.ask(&store, recording.as_ref())?;
     findings.extend(memory.recall().into_iter().flat_map(Recall::findings));
     let bench = Bench { programs, request, executor, observer };
@@ -156,7 +161,7 @@ impl Bench<'_> {
     ) -> Result<Judged, Failure> {
         let request = self.request;
         memory.witness(recording);
-        let mut drawn = match request.selection.draw(recording, memory.covered(), fresh_nonce) {
+        let drawn = match self.draw(recording, memory) {
             Ok(drawn) => drawn,
             // A run that was cut short has fewer segments than somebody counts on:
             // what already speaks against it is not lost for that.
@@ -165,7 +170,6 @@ impl Bench<'_> {
             }
             Err(failure) => return Err(failure),
         };
-        drawn.owe(memory.debts());
         findings.extend(drawn.note.clone());
         let (auditor, batches) = match self.derive(recording, &drawn, &mut findings) {
             Ok(derived) => derived,
@@ -193,6 +197,21 @@ impl Bench<'_> {
             Err(failure) if !failure.is_usage() => Judged::prevented(findings, failure),
             Err(failure) => Err(failure),
         }
+    }
+
+    /// Draws what is replayed, or takes what a plan has drawn.
+    fn draw(&self, recording: &Recording<'_>, memory: &Memory<'_>) -> Result<Drawn, Failure> {
+        let Some(planned) = &self.request.planned else {
+            let covered = memory.covered();
+            let mut drawn = self.request.selection.draw(recording, covered, fresh_nonce)?;
+            drawn.owe(memory.debts());
+            return Ok(drawn);
+        };
+        planned.check(recording)?;
+        let selection = planned.selection(memory.knows_plan());
+        let mut drawn = selection.draw(recording, &planned.covered, fresh_nonce)?;
+        planned.take(&mut drawn)?;
+        Ok(drawn)
     }
 
     /// Compares samples and batches with what the spec derives, and says what it is

@@ -7,6 +7,8 @@ use reenact_core::verify::{
     SegmentSet, sample_size,
 };
 
+use serde::{Deserialize, Serialize};
+
 use crate::failure::Failure;
 
 /// Says which segments are chosen, and by what nonce.
@@ -21,7 +23,8 @@ pub struct Selection {
 }
 
 /// Says who chooses the segments.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Choice {
     /// The policy that the spec declares, which is the trainer's.
     #[default]

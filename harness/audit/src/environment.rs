@@ -32,7 +32,7 @@ fn lock_digest(lock: &[u8]) -> Digest {
 }
 
 /// Returns the digest of the running binary.
-fn binary_digest() -> Result<Digest, Failure> {
+pub fn binary_digest() -> Result<Digest, Failure> {
     static DIGEST: OnceLock<Digest> = OnceLock::new();
     if let Some(digest) = DIGEST.get() {
         return Ok(*digest);

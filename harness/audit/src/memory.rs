@@ -5,21 +5,18 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use reenact_core::digest::Digest;
 use reenact_core::format::{Object, ReadRun};
-use reenact_core::plain::plain;
 use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
 use reenact_core::verify::{
-    Advice, CoveredSegment, Debt, DrawRule, Finding, Recall, Recording, Remembered, Report,
-    SegmentSet, Verdict, Weight, recall,
+    Debt, DrawRule, Recall, Recording, Remembered, Report, SegmentSet, Verdict, recall,
 };
-use reenact_store::{
-    Alarm, AlarmKind, BEGUN, Covered, Directory, Divergent, Entry, Ledger, Owed, Paid,
-};
+use reenact_store::{BEGUN, Directory, Divergent, Entry, Ledger, Owed, Paid};
 
 use crate::draw::{Drawn, fresh_nonce};
 use crate::event::{Event, Observer};
 use crate::failure::Failure;
+use crate::left::{alarms, covered};
 use crate::place::names;
-use crate::witness::witness;
+use crate::planned::PlannedAudit;
 
 /// Why a segment is due that was drawn by an audit of which nothing more is known.
 const UNENDED: &str = "the audit began and never ended";
@@ -56,6 +53,8 @@ pub(crate) struct Memory<'a> {
     /// What was drawn, as long as nothing of it is replayed.
     drawn: Vec<Owed>,
     nothing: SegmentSet,
+    /// Whether the ledger knows of the plan that is gone on with.
+    knows_plan: bool,
     problem: Option<String>,
     observer: &'a dyn Observer,
 }
@@ -96,6 +95,7 @@ impl Remembering {
             at_seconds,
             drawn: Vec::new(),
             nothing: SegmentSet::default(),
+            knows_plan: false,
             problem,
             observer,
         })
@@ -108,6 +108,38 @@ fn is_there(path: &Path) -> bool {
 }
 
 impl Memory<'_> {
+    /// Takes up the audit that a plan has begun. What it drew is then no debt of another's.
+    pub(crate) fn go_on_with(&mut self, planned: &PlannedAudit) -> Result<(), Failure> {
+        let Some(ledger) = &self.ledger else { return Ok(()) };
+        let entries = ledger.of_place(&self.names)?;
+        let begun = entries.iter().find(|entry| entry.key == planned.audit);
+        let Some(begun) = begun.filter(|entry| entry.verdict == BEGUN) else { return Ok(()) };
+        let nonce = planned.nonce.as_ref().map(|given| &given.nonce);
+        if begun.nonce.as_ref() != nonce || begun.commitment != Some(planned.commitment) {
+            let problem = format!("{}: the ledger knows another draw of this plan", planned.run);
+            return Err(Failure::usage(problem).hint("make a new plan: this one was altered"));
+        }
+        self.key.clone_from(&planned.audit);
+        self.drawn_at_seconds = begun.drawn_at_seconds;
+        self.knows_plan = true;
+        Ok(())
+    }
+
+    /// Says whether the ledger knows of the plan that is gone on with.
+    pub(crate) fn knows_plan(&self) -> bool {
+        self.knows_plan
+    }
+
+    /// Returns what names the audit in the ledger.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Returns when the segments were drawn; none if nobody drew them.
+    pub(crate) fn drawn_at_seconds(&self) -> Option<u64> {
+        self.drawn_at_seconds
+    }
+
     /// Asks what earlier audits saw of this recording.
     pub(crate) fn ask(
         &mut self,
@@ -117,8 +149,9 @@ impl Memory<'_> {
         let Some(ledger) = &self.ledger else { return Ok(()) };
         self.spec = spec(store, recording);
         let entries = ledger.of_run(&self.names, self.spec.as_ref().map(|(_, digest)| *digest))?;
+        let others = entries.iter().filter(|entry| entry.key != self.key);
         let remembered: Vec<Remembered> =
-            entries.iter().map(|entry| entry.remembered(&self.names)).collect();
+            others.map(|entry| entry.remembered(&self.names)).collect();
         let mut recall = recall(store, recording, &remembered);
         // A finished recording has waited for the disk; an unfinished one may
         // still lose its end to a power failure, and is none the worse for it.
@@ -169,7 +202,7 @@ impl Memory<'_> {
         entry.debts.clone_from(&self.drawn);
         entry.total = recording.segment_count();
         if let Some(challenge) = &drawn.challenge {
-            self.drawn_at_seconds = Some(entry.audited_at_seconds);
+            self.drawn_at_seconds.get_or_insert(entry.audited_at_seconds);
             entry.nonce = Some(challenge.nonce.clone());
             entry.sampled = challenge.count;
             entry.rule = challenge.rule;
@@ -334,58 +367,6 @@ impl Memory<'_> {
             ..entry
         }
     }
-}
-
-/// Returns what was found without a replay. What audits before have proven is kept with them.
-/// Whatever a recording is called divergent for is kept: else nobody would be told of it.
-fn alarms(place: &str, report: &Report) -> Vec<Alarm> {
-    let kind = |found: &Finding| match found.advice {
-        Some(Advice::Close { .. }) => None,
-        Some(Advice::Order) => Some(AlarmKind::Expected),
-        Some(Advice::Forget) => Some(AlarmKind::Contradiction),
-        _ => Some(AlarmKind::Files),
-    };
-    let found = report.findings.iter().filter(|found| found.weight == Weight::Divergent);
-    let alarm = |found: &Finding| {
-        let (object, words) = (plain(&found.place.object), plain(&found.problem));
-        Some(Alarm::of(kind(found)?, place, &object, found.place.step, &words))
-    };
-    let mut alarms: Vec<Alarm> = found.filter_map(alarm).collect();
-    let held = report.findings.iter().any(|found| kind(found).is_none());
-    let untold = alarms.is_empty() && !held && report.proven().is_empty();
-    if report.verdict == Verdict::Divergent && untold {
-        let words = report.reasons.first().map(|reason| plain(reason)).unwrap_or_default();
-        alarms.push(Alarm::of(AlarmKind::Other, place, "segments", None, &words));
-    }
-    alarms
-}
-
-/// Returns what a report says of each segment that agreed bit for bit, bound to the states
-/// between which it was replayed.
-fn covered(
-    report: &Report,
-    recording: &Recording<'_>,
-    device: &str,
-    at_seconds: u64,
-) -> Vec<Covered> {
-    let by = witness(&report.auditor, device);
-    let drawing = report.challenge.as_ref().map(|challenge| challenge.drawing());
-    let sampled = drawing.map_or(Vec::new(), |drawing| drawing.sampled);
-    let root = |step| recording.history.checkpoints.get(&step).copied();
-    let agreed = report.agreed().filter_map(|replayed| {
-        let segment = replayed.segment;
-        let found = CoveredSegment {
-            segment,
-            opening: root(segment.step_start)?,
-            closing: root(segment.step_end)?,
-            sampled: sampled.binary_search(&segment.index).is_ok(),
-            at_seconds,
-            disowned_at_seconds: None,
-        };
-        let seconds = replayed.seconds.unwrap_or_default();
-        Some(Covered { found, by: by.clone(), seconds, disowned_because: None })
-    });
-    agreed.collect()
 }
 
 /// Returns name and digest of the spec, if it can be read: a run that is not finished has

@@ -17,7 +17,7 @@ use reenact_core::verify::{Cause, Segment, SegmentOutcome, SegmentReport};
 
 use crate::device::Device;
 use crate::event::{Event, Observer, Silent};
-use crate::executor::Executor;
+use crate::executor::{Done, Executor};
 use crate::within::Within;
 use crate::worker::{Message, Replay, Seek, Task};
 
@@ -61,6 +61,9 @@ pub(crate) struct Replays<'a> {
 impl Replays<'_> {
     /// Replays the segments and returns their reports in the same order.
     pub(crate) fn of(&self, segments: &[Segment], observer: &dyn Observer) -> Vec<SegmentReport> {
+        let attack = self.sabotage.as_ref().map(|sabotage| &sabotage.attack);
+        let first = segments.iter().map(|segment| Task::Replay(self.task(*segment, attack)));
+        self.executor.prepare(&first.collect::<Vec<_>>());
         let queue = Mutex::new(segments.iter().copied().enumerate().collect::<VecDeque<_>>());
         let done = Mutex::new(Vec::with_capacity(segments.len()));
         std::thread::scope(|scope| {
@@ -158,9 +161,10 @@ impl Replays<'_> {
         for attempt in ["first", "second"] {
             let steps = AtomicU64::new(0);
             match self.once(segment, attack, &steps, observer) {
-                Ok(outcome) => {
-                    let (explanation, seconds) = (None, taken());
-                    return SegmentReport { segment, outcome, explanation, incidents, seconds };
+                Ok((outcome, Done { by, seconds, note, .. })) => {
+                    incidents.extend(note);
+                    let (explanation, seconds) = (None, seconds.or_else(taken));
+                    return SegmentReport { segment, outcome, explanation, incidents, seconds, by };
                 }
                 Err(problem) => incidents.push(format!("{attempt} worker: {problem}")),
             }
@@ -177,7 +181,8 @@ impl Replays<'_> {
             let problem = format!("two workers failed; {}", incidents.join("; "));
             SegmentOutcome::Failed { problem }
         };
-        SegmentReport { segment, outcome, explanation: None, incidents, seconds: taken() }
+        let (explanation, seconds, by) = (None, taken(), None);
+        SegmentReport { segment, outcome, explanation, incidents, seconds, by }
     }
 
     /// Asks, after two workers have failed, whether it is for the recorded kernels:
@@ -197,18 +202,18 @@ impl Replays<'_> {
         attack: Option<&InRunAttack>,
         steps: &AtomicU64,
         observer: &dyn Observer,
-    ) -> Result<SegmentOutcome, String> {
+    ) -> Result<(SegmentOutcome, Done), String> {
         let step = || {
             steps.fetch_add(1, Ordering::Relaxed);
             observer.hear(Event::Step);
         };
-        match self.executor.execute(&Task::Replay(self.task(segment, attack)), &step)? {
-            Message::Outcome(mut outcome) => {
-                self.within.iter().for_each(|within| within.judge(&mut outcome));
-                Ok(outcome)
-            }
-            _ => Err("it wrote nonsense".into()),
-        }
+        let done = self.executor.done(&Task::Replay(self.task(segment, attack)), &step)?;
+        let Message::Outcome(outcome) = &done.message else {
+            return Err("it wrote nonsense".into());
+        };
+        let mut outcome = outcome.clone();
+        self.within.iter().for_each(|within| within.judge(&mut outcome));
+        Ok((outcome, done))
     }
 
     fn task(&self, segment: Segment, attack: Option<&InRunAttack>) -> Replay {

@@ -8,6 +8,7 @@ use crate::calibrated::Calibrated;
 use crate::device::Device;
 use crate::draw::Selection;
 use crate::memory::Remembering;
+use crate::planned::PlannedAudit;
 use crate::replays::Sabotage;
 
 /// Names a recording and says how it is audited.
@@ -18,6 +19,8 @@ pub struct Request {
     pub so_far: bool,
     /// Which segments are replayed.
     pub selection: Selection,
+    /// An audit that was begun before and is gone on with, instead of a new draw.
+    pub planned: Option<PlannedAudit>,
     /// Who may vouch for recordings; none if nobody has to.
     pub signers: Option<AllowedSigners>,
     /// The spec that was ordered; none if it is not known.
@@ -52,6 +55,7 @@ impl Request {
             run: run.into(),
             so_far: false,
             selection: Selection::all(),
+            planned: None,
             signers: None,
             expected: None,
             calibrated: None,

@@ -3,13 +3,13 @@
 use reenact_core::format::Environment;
 use reenact_core::plain::plain;
 use reenact_core::trainer::Engine;
-use reenact_store::Device;
+use reenact_core::verify::Witness;
 
 /// Names the device that replays on this machine. None of it decides anything: it is for
 /// finding again what a device vouched for, should it turn out to be a bad one.
-pub fn witness(auditor: &Environment, device: &str) -> Device {
+pub fn witness(auditor: &Environment, device: &str) -> Witness {
     let Engine { class, notes } = &auditor.engine;
-    Device {
+    Witness {
         host: host(),
         device: plain(device),
         device_serial: notes.get(Engine::SERIAL).map(|text| plain(text)),

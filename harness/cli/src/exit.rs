@@ -16,6 +16,9 @@ pub const INCONCLUSIVE: u8 = 2;
 /// The command line or a spec is wrong.
 pub const USAGE: u8 = 64;
 
+/// `work` alone: another try may do better. So sysexits(3) calls a temporary failure.
+pub const AGAIN: u8 = 75;
+
 /// A bug of reenact.
 pub const BUG: u8 = 70;
 

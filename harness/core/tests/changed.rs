@@ -137,6 +137,7 @@ fn concluded(run: &MemoryRun, recording: &Recording<'_>, outcome: SegmentOutcome
         explanation: None,
         incidents: Vec::new(),
         seconds: None,
+        by: None,
     }];
     Report::conclude(Evidence {
         recording: Some(recording),

@@ -190,6 +190,7 @@ fn another_class_of_machine_cannot_tell() {
             explanation: None,
             incidents: Vec::new(),
             seconds: None,
+            by: None,
         };
         let mut auditor = common::environment();
         auditor.engine.class.insert("engine".into(), "toy 2".into());

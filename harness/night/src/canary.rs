@@ -61,6 +61,8 @@ pub(crate) struct Aviary<'a> {
     pub(crate) observer: &'a dyn Observer,
     /// By which the attacks are chosen.
     pub(crate) nonce: String,
+    /// Folder for copies; none for the system's for temporary files.
+    pub(crate) scratch: Option<&'a Path>,
 }
 
 impl Aviary<'_> {
@@ -127,7 +129,9 @@ impl Aviary<'_> {
         kind: PostHocKind,
         segment: u64,
     ) -> Result<Canary, String> {
-        let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let scratch = self.scratch.map_or_else(std::env::temp_dir, Path::to_owned);
+        let folder = tempfile::Builder::new().prefix("canary-").tempdir_in(scratch);
+        let folder = folder.map_err(|error| error.to_string())?;
         let copy = folder.path().join("copy");
         // The end of the last segment may be no multiple.
         let step = (segment + 1) * ground.every;

@@ -8,6 +8,8 @@ use reenact_core::digest::{Digest, Hasher};
 use reenact_core::verify::Independence;
 use serde::{Deserialize, Deserializer};
 
+use crate::engine::Engine;
+
 /// Limits the file.
 pub const CONFIG_BYTES_MAX: u64 = 1 << 20;
 
@@ -35,6 +37,8 @@ pub struct Config {
     /// What is to be reached.
     #[serde(default)]
     pub goal: Goal,
+    /// Where segments are replayed; none for processes of this machine.
+    pub executor: Option<Engine>,
     /// What is watched.
     pub runs: Vec<Runs>,
     /// Who is told.
@@ -192,6 +196,7 @@ impl Config {
         if runs.is_empty() {
             return Err("no [[runs]]: nothing would be watched".into());
         }
+        self.executor.iter().try_for_each(Engine::check)?;
         runs.iter().try_for_each(Runs::check)
     }
 
@@ -201,6 +206,7 @@ impl Config {
         let named = named.chain(&mut self.allowed_signers).chain(&mut self.trusted_builds);
         let named = named.chain(&mut tell.metrics).chain(&mut tell.junit);
         named.for_each(|path| *path = folder.join(&*path));
+        self.executor.iter_mut().for_each(|engine| engine.resolve(folder));
         for runs in &mut self.runs {
             let paths = runs.expect.iter_mut().chain(&mut runs.allowed_signers);
             paths.chain(&mut runs.data).for_each(|path| *path = folder.join(&*path));

@@ -11,6 +11,7 @@
 
 mod canary;
 mod config;
+mod engine;
 mod forecast;
 mod found;
 mod incident;
@@ -33,6 +34,7 @@ pub use canary::{Canary, Caught};
 pub use config::{
     Budget, Bytes, CONFIG_BYTES_MAX, Config, ConfigError, Goal, Patterns, Period, Runs, Tell,
 };
+pub use engine::{Engine, EngineKind, Volume};
 pub use forecast::{Forecast, Prospect, Question};
 pub use found::{Found, Head, Peek, State, look};
 pub use incident::{Acknowledged, Incident, Kind, divergences, incidents};

@@ -66,6 +66,7 @@ fn replay(index: u64, divergence: Option<Divergence>) -> SegmentReport {
         explanation: None,
         incidents: vec![HOSTILE.into()],
         seconds: None,
+        by: None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Segments that audits have covered, and what vouches for them.
 
 use reenact_core::digest::Digest;
-use reenact_core::verify::CoveredSegment;
+use reenact_core::verify::{CoveredSegment, Witness};
 use serde::{Deserialize, Serialize};
 
 /// Holds a segment that an audit replayed and that agreed bit for bit.
@@ -12,7 +12,7 @@ pub struct Covered {
     pub found: CoveredSegment,
     /// What computed it.
     #[serde(flatten)]
-    pub by: Device,
+    pub by: Witness,
     /// How long its replay took there.
     pub seconds: f64,
     /// Why it was taken back, if it was.
@@ -20,25 +20,10 @@ pub struct Covered {
     pub disowned_because: Option<String>,
 }
 
-/// Names a device, and the binary that used it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Device {
-    /// Name of the machine.
-    pub host: String,
-    /// Name of the device there: `cpu`, `cuda:0`.
-    pub device: String,
-    /// Its serial number, if the engine knows one.
-    pub device_serial: Option<String>,
-    /// Its driver, if it has one.
-    pub driver: Option<String>,
-    /// Digest of the auditing binary.
-    pub binary: Digest,
-}
-
 /// Counts what a device vouches for.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DeviceSummary {
-    /// Names it, as [`Device::id`] does.
+    /// Names it, as [`Witness::id`] does.
     pub id: String,
     /// Segments that it has replayed and that agreed.
     pub covered: u64,
@@ -70,14 +55,6 @@ pub struct Disowned {
     pub name: Option<String>,
     /// How many segments.
     pub segments: u64,
-}
-
-impl Device {
-    /// Names it to people: by its serial number, else by its place.
-    pub fn id(&self) -> String {
-        let place = || format!("{}:{}", self.host, self.device);
-        self.device_serial.clone().unwrap_or_else(place)
-    }
 }
 
 impl Covered {

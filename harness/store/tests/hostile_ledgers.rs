@@ -8,8 +8,10 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use reenact_core::digest::Digest;
 use reenact_core::state::StateRoot;
-use reenact_core::verify::{CoveredSegment, DrawRule, Grade, Proven, Seen, Segment, Stage};
-use reenact_store::{Alarm, AlarmKind, Covered, Device, Disowning, Divergent, Entry, Ledger, Owed};
+use reenact_core::verify::{
+    CoveredSegment, DrawRule, Grade, Proven, Seen, Segment, Stage, Witness,
+};
+use reenact_store::{Alarm, AlarmKind, Covered, Disowning, Divergent, Entry, Ledger, Owed};
 use tempfile::tempdir;
 
 /// Edits of each run of the tests; the ignored one tries 10,000.
@@ -23,7 +25,7 @@ fn covered(at_seconds: u64) -> Covered {
     let found =
         CoveredSegment { segment, opening, closing, sampled, at_seconds, disowned_at_seconds };
     let (host, device, binary) = ("node7".into(), "cpu".into(), Digest([9; 32]));
-    let by = Device { host, device, device_serial: None, driver: None, binary };
+    let by = Witness { host, device, device_serial: None, driver: None, binary };
     Covered { found, by, seconds: 0.5, disowned_because: None }
 }
 

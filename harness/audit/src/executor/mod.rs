@@ -6,6 +6,8 @@ mod processes;
 pub use in_process::InProcess;
 pub use processes::{Processes, STALL};
 
+use reenact_core::verify::Witness;
+
 use crate::worker::{Message, Task};
 
 /// Does tasks somewhere: in processes of this machine, on other machines.
@@ -17,4 +19,32 @@ pub trait Executor: Sync {
 
     /// Returns how many tasks are done at a time.
     fn width(&self) -> usize;
+
+    /// Hears which tasks are going to come first, before any of them does: who hands them to
+    /// a queue elsewhere hands in all at once.
+    fn prepare(&self, _tasks: &[Task]) {}
+
+    /// Does the same as [`Executor::execute`], and says what did it, where that is not this
+    /// process and its device.
+    fn done(&self, task: &Task, step: &dyn Fn()) -> Result<Done, String> {
+        self.execute(task, step).map(Done::from)
+    }
+}
+
+/// Holds what came of a task, and what did it.
+pub struct Done {
+    /// What came of it.
+    pub message: Message,
+    /// What did it; none for this process and its device.
+    pub by: Option<Witness>,
+    /// How long it took there; none if that is as long as it was waited for.
+    pub seconds: Option<f64>,
+    /// What else is to be known of it, if anything.
+    pub note: Option<String>,
+}
+
+impl From<Message> for Done {
+    fn from(message: Message) -> Self {
+        Self { message, by: None, seconds: None, note: None }
+    }
 }

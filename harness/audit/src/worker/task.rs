@@ -59,7 +59,7 @@ pub struct Replay {
 }
 
 /// Says where a divergence begins and how long its cause is sought.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Seek {
     /// Step that diverges first.

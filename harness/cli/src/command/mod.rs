@@ -2,6 +2,7 @@
 
 mod audit;
 mod calibrate;
+mod collect;
 mod data;
 mod demo;
 mod diff;
@@ -16,6 +17,7 @@ mod ledger;
 mod nightly;
 mod plan;
 mod record;
+mod work;
 mod worker;
 
 use clap::Subcommand;
@@ -33,7 +35,9 @@ pub(crate) enum Command {
     Gate(Box<gate::Arguments>),
     Nightly(Box<nightly::Arguments>),
     Incident(incident::Arguments),
-    Plan(plan::Arguments),
+    Plan(Box<plan::Arguments>),
+    Work(work::Arguments),
+    Collect(Box<collect::Arguments>),
     Calibrate(calibrate::Arguments),
     Data(data::Arguments),
     Inspect(inspect::Arguments),
@@ -58,6 +62,8 @@ impl Command {
             Self::Nightly(arguments) => nightly::run(app, &arguments),
             Self::Incident(arguments) => incident::run(&arguments),
             Self::Plan(arguments) => plan::run(app, &arguments),
+            Self::Work(arguments) => work::run(app, &arguments),
+            Self::Collect(arguments) => collect::run(app, &arguments),
             Self::Calibrate(arguments) => calibrate::run(app, &arguments),
             Self::Data(arguments) => data::run(app, &arguments),
             Self::Inspect(arguments) => inspect::run(&arguments),

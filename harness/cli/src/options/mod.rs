@@ -2,6 +2,7 @@
 
 mod calibration_file;
 mod device;
+mod drawing;
 mod ledger_file;
 mod moment;
 mod remembering;
@@ -13,6 +14,7 @@ mod workers;
 
 pub(crate) use calibration_file::{CalibrationFile, check_free, store};
 pub(crate) use device::DeviceOptions;
+pub(crate) use drawing::Drawing;
 pub(crate) use ledger_file::LedgerFile;
 pub(crate) use moment::Moment;
 pub(crate) use remembering::RememberingOptions;

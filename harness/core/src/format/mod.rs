@@ -66,5 +66,6 @@ pub use selection::{
 };
 pub use signature::{
     CALIBRATION_NAMESPACE, SIGNATURE_BYTES_MAX, SIGNATURE_NAMESPACE, Signature, SignatureError,
+    WORK_NAMESPACE,
 };
 pub use so_far::{SO_FAR_BYTES_MAX, SoFar, SoFarError};

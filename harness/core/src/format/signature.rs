@@ -20,6 +20,10 @@ pub const SIGNATURE_NAMESPACE: &str = "reenact-commitment@v1";
 /// not, for that alone, say how much they may deviate.
 pub const CALIBRATION_NAMESPACE: &str = "reenact-calibration@v1";
 
+/// Keeps signatures of what workers answer apart: a machine that replays may not, for that
+/// alone, vouch for recordings.
+pub const WORK_NAMESPACE: &str = "reenact-work@v1";
+
 /// Holds who stands for a commitment or a calibration. It verified over the commitment when it
 /// was made or read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,7 +125,11 @@ impl Signature {
 }
 
 fn signed_thing(namespace: &str) -> &'static str {
-    if namespace == CALIBRATION_NAMESPACE { "calibration" } else { "commitment" }
+    match namespace {
+        CALIBRATION_NAMESPACE => "calibration",
+        WORK_NAMESPACE => "answer",
+        _ => "commitment",
+    }
 }
 
 fn signed_data(namespace: &str, data: &[u8]) -> Vec<u8> {

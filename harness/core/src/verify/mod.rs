@@ -42,7 +42,7 @@ use memory::{coverage, debt, proven, recall, remembered};
 use replay::{course, curve, launched, rehearsal, replaying, unrecorded};
 use report::{audited, evidence, model_file, reach, weighing, whole};
 use sample::{batch_draw, challenge, draw_rule, nonce_source, power, sampled_by, segment_set};
-use segment::{note, segment_report};
+use segment::{note, segment_report, witness};
 use trust::{allowed_signers, independence, trusted_builds, vouched};
 
 pub use advice::Advice;
@@ -96,3 +96,4 @@ pub use verdict::{Grade, Verdict};
 pub use vouched::Vouched;
 pub use weighing::{controls, is_shown_to_be_here};
 pub use whole::{Claim, Escape, REPORT_FORMAT, Report};
+pub use witness::Witness;

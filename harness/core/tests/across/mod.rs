@@ -42,7 +42,14 @@ pub(crate) fn replays(recording: &Recording<'_>, segments: &[u64]) -> Vec<Segmen
         let segment = recording.segment(index);
         let replay = replay_within(recording, trainer.as_mut(), segment, key, &mut |_| ());
         let outcome = SegmentOutcome::Replayed { replay: Box::new(replay.unwrap()) };
-        SegmentReport { segment, outcome, explanation: None, incidents: Vec::new(), seconds: None }
+        SegmentReport {
+            segment,
+            outcome,
+            explanation: None,
+            incidents: Vec::new(),
+            seconds: None,
+            by: None,
+        }
     };
     segments.iter().map(replayed).collect()
 }

@@ -68,6 +68,7 @@ pub(crate) fn with_night<T>(
         clock: &clock,
         host: "bench".into(),
         data_dir: ".".into(),
+        scratch: None,
     })
 }
 

@@ -88,16 +88,19 @@ impl Night<'_> {
         report: &Report,
     ) -> Result<(), NightError> {
         let alone = report.segments.iter().chain(&report.controls);
-        let alone =
-            alone.filter(|of| matches!(of.outcome, SegmentOutcome::Unstable { .. })).count();
-        if alone == 0 {
+        let mut alone =
+            alone.filter(|of| matches!(of.outcome, SegmentOutcome::Unstable { .. })).peekable();
+        if alone.peek().is_none() {
             return Ok(());
         }
         let group = bench.places.get(&unit.run).and_then(|group| self.config.runs.get(*group));
         let device = group.and_then(|runs| runs.device.as_deref()).unwrap_or(USUAL_DEVICE);
-        let id = witness(&report.auditor, device).id();
-        let before: u64 = ledger.kept_as(STOOD_ALONE, &id)?.unwrap_or_default();
-        Ok(ledger.keep(STOOD_ALONE, &id, &(before + alone as u64))?)
+        let here = witness(&report.auditor, device);
+        for id in alone.map(|of| of.by.as_ref().unwrap_or(&here).id()) {
+            let before: u64 = ledger.kept_as(STOOD_ALONE, &id)?.unwrap_or_default();
+            ledger.keep(STOOD_ALONE, &id, &(before + 1))?;
+        }
+        Ok(())
     }
 
     fn audit(&self, unit: &Unit, bench: &Bench) -> (Done, Option<Report>) {

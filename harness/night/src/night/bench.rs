@@ -82,6 +82,7 @@ impl Night<'_> {
             executor: self.executor,
             observer: self.observer,
             nonce: fresh_nonce()?.to_string(),
+            scratch: self.scratch.as_deref(),
         };
         Ok(aviary.plant(self.config.goal.canaries, &grounds))
     }

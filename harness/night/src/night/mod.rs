@@ -133,6 +133,8 @@ pub struct Night<'a> {
     pub host: String,
     /// Folder with the files of data sets, where the config names none.
     pub data_dir: PathBuf,
+    /// Folder for copies in which attacks are planted, where others than this machine replay.
+    pub scratch: Option<PathBuf>,
 }
 
 impl Night<'_> {

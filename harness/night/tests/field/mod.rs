@@ -218,6 +218,7 @@ impl Field {
             clock: &|| self.seconds.load(Ordering::Relaxed),
             host: "tester".into(),
             data_dir: ".".into(),
+            scratch: None,
         };
         act(&night)
     }

@@ -12,13 +12,13 @@ use crate::covered::{BuildSummary, Covered, DeviceSummary, Disowned};
 const PACE_REPLAYS_MAX: u64 = 1000;
 /// How many of the latest audits these are sought in: a spec may have been audited for years.
 const PACE_AUDITS_MAX: u64 = 100;
-/// Names a device as [`crate::Device::id`] does.
+/// Names a device as [`reenact_core::verify::Witness::id`] does.
 const ID: &str = "coalesce(device_serial, host || ':' || device)";
 
 /// Says what of a device is taken back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Disowning<'a> {
-    /// Its [`crate::Device::id`].
+    /// Its [`reenact_core::verify::Witness::id`].
     pub id: &'a str,
     /// From when on, in seconds since 1970.
     pub since_seconds: u64,

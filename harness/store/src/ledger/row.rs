@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use reenact_core::digest::Digest;
 use reenact_core::state::StateRoot;
-use reenact_core::verify::{CoveredSegment, DrawRule, Grade, Proven, Seen, Segment};
+use reenact_core::verify::{CoveredSegment, DrawRule, Grade, Proven, Seen, Segment, Witness};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Params, Row, Statement, Transaction, named_params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::alarm::Alarm;
-use crate::covered::{Covered, Device};
+use crate::covered::Covered;
 use crate::entry::{BEGUN, Closing, Divergent, Entry, Owed};
 
 const INSERT: &str = "
@@ -263,7 +263,7 @@ pub(super) fn covered(row: &Row<'_>) -> rusqlite::Result<Covered> {
         at_seconds: natural(row, "at_seconds")?,
         disowned_at_seconds: optional(row, "disowned_at_seconds")?,
     };
-    let by = Device {
+    let by = Witness {
         host: row.get("host")?,
         device: row.get("device")?,
         device_serial: row.get("device_serial")?,

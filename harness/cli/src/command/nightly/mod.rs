@@ -2,6 +2,7 @@
 
 mod diary;
 mod folder;
+mod machines;
 mod page;
 mod show;
 mod units;
@@ -9,7 +10,7 @@ mod units;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use reenact_audit::{Failure, Processes, Silent, now_seconds};
+use reenact_audit::{Executor, Failure, Processes, Silent, now_seconds};
 use reenact_core::digest::Digest;
 use reenact_night::{
     CONFIG_BYTES_MAX, Config, Night, NightError, Outcome, Status, junit, metrics, replace, tell,
@@ -26,6 +27,7 @@ pub(crate) use show::show_incident;
 
 use diary::Notebook;
 use folder::NightFolder;
+use machines::Machines;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -127,9 +129,10 @@ fn night(app: &App, arguments: &NightArguments) -> Result<u8, Failure> {
         folder.check(&config.ledger)?;
     }
     let notebook = Notebook::new(&folder, arguments.json);
-    let processes = arguments.workers.processes();
-    let watch = Watch::new(arguments.json);
-    let night = Night { observer: &watch, ..night_of(app, &config, digest, &processes, &notebook) };
+    let machines = Machines::of(&config, arguments.workers.processes())?;
+    let (executor, watch) = (machines.executor(app)?, Watch::new(arguments.json));
+    let night = night_of(app, &config, digest, executor.as_ref(), &notebook);
+    let night = Night { observer: &watch, scratch: machines.scratch(), ..night };
     if arguments.dry_run {
         show_plan(&night, arguments.json)?;
         return Ok(exit::MATCH);
@@ -151,19 +154,20 @@ fn night_of<'a>(
     app: &'a App,
     config: &'a Config,
     digest: Digest,
-    processes: &'a Processes,
+    executor: &'a dyn Executor,
     notebook: &'a Notebook<'a>,
 ) -> Night<'a> {
     Night {
         config,
         digest,
         programs: app.known(),
-        executor: processes,
+        executor,
         observer: &Silent,
         diary: notebook,
         clock: &now_seconds,
         host: reenact_audit::host(),
         data_dir: ".".into(),
+        scratch: None,
     }
 }
 

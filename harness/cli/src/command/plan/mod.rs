@@ -1,12 +1,13 @@
 //! `reenact plan`: cost against certainty, before anything is spent.
 
+mod out;
 mod pace;
 mod show;
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use reenact_audit::Failure;
+use reenact_audit::{Device, Failure, Remembering, Request};
 use reenact_core::verify::Coverage;
 use reenact_night::{Forecast, Peek, Question, State};
 use reenact_store::Ledger;
@@ -15,9 +16,10 @@ use serde::Serialize;
 use super::nightly;
 use crate::app::App;
 use crate::exit;
-use crate::options::{DeviceOptions, LedgerFile};
+use crate::options::{DeviceOptions, Drawing, LedgerFile};
 use crate::terminal::output;
 
+use out::Out;
 use pace::Pace;
 
 const EXAMPLES: &str = "\
@@ -27,6 +29,11 @@ Examples:
   reenact plan runs/* --goal 0.95                several runs, and what they cost together
   reenact plan runs/cnn --seconds-per-segment 90 nothing is measured
   reenact plan night.toml                        what tonight would be looked at, and why
+  reenact plan runs/* --sample 4 --out plan.json --shards 8
+                                                 draw, and write what `work` is to replay
+  reenact plan runs/cnn --goal 0.95 --out jobs --emit slurm --option=--gres=gpu:1
+                                                 the same, with scripts for Slurm
+  reenact plan night.toml --out plan.json        what tonight would replay, elsewhere
 
 Seconds are those of earlier replays of the same spec on the same class of device; of none,
 some steps are taken and timed. What lies in a recording is believed here: `reenact audit`
@@ -48,6 +55,10 @@ pub(crate) struct Arguments {
     /// Device seconds that a segment takes, instead of what the ledger knows or a measurement
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     seconds_per_segment: Option<f64>,
+    #[command(flatten)]
+    out: Out,
+    #[command(flatten)]
+    drawing: Drawing,
     #[command(flatten)]
     device: DeviceOptions,
     #[command(flatten)]
@@ -90,8 +101,14 @@ fn is_config(path: &Path) -> bool {
 }
 
 fn runs(arguments: &Arguments) -> Result<u8, Failure> {
-    let ledger = arguments.file.path()?.map(|path| Ledger::open_existing(&path)).transpose()?;
-    let ledger = ledger.flatten();
+    let path = arguments.file.path()?;
+    let ledger = path.as_deref().map(Ledger::open_existing).transpose()?.flatten();
+    if let Some(out) = &arguments.out.out {
+        let runs = arguments.of.iter();
+        let requests = runs.map(|run| arguments.request(run, path.as_deref()));
+        let requests = requests.collect::<Result<Vec<_>, _>>()?;
+        return arguments.out.write(out, &requests, ledger.as_ref());
+    }
     let each = arguments.of.iter().map(|run| arguments.planned(run, ledger.as_ref()));
     let all: Vec<Planned> = each.collect::<Result<_, _>>()?;
     if arguments.json {
@@ -103,6 +120,22 @@ fn runs(arguments: &Arguments) -> Result<u8, Failure> {
 }
 
 impl Arguments {
+    /// Asks for the audit that a plan begins.
+    fn request(&self, run: &Path, ledger: Option<&Path>) -> Result<Request, Failure> {
+        let remembering =
+            |path: &Path| Remembering::In { path: path.into(), named: self.file.is_named() };
+        let tampered = self.tampered.unwrap_or(1);
+        let device = self.device.device();
+        let data_dir = out::absolute(Path::new(&device.data_dir))?.into();
+        let run = out::absolute(run)?;
+        Ok(Request {
+            so_far: self.drawing.so_far,
+            selection: self.drawing.selection(self.goal, tampered),
+            remembering: ledger.map_or(Remembering::Nothing, remembering),
+            ..Request::of_all(Path::new(&run), Device { data_dir, ..device })
+        })
+    }
+
     fn planned(&self, run: &Path, ledger: Option<&Ledger>) -> Result<Planned, Failure> {
         let peek = Peek::at(run).map_err(|problem| {
             Failure::usage(format!("{}: {problem}", run.display()))

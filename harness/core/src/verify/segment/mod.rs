@@ -3,3 +3,4 @@
 pub(in crate::verify) mod note;
 mod outcome;
 pub(in crate::verify) mod segment_report;
+pub(in crate::verify) mod witness;

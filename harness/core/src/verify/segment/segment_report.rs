@@ -7,6 +7,7 @@ use crate::verify::explanation::Explanation;
 use crate::verify::finding::Weight;
 use crate::verify::recording::Segment;
 use crate::verify::replaying::Replay;
+use crate::verify::witness::Witness;
 
 /// Holds one drawn segment.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -26,6 +27,10 @@ pub struct SegmentReport {
     /// No report holds it, as those of two auditors say the same.
     #[serde(skip)]
     pub seconds: Option<f64>,
+    /// What replayed it, for whoever called for the audit, if it was not this process and its
+    /// device. No report holds it either.
+    #[serde(skip)]
+    pub by: Option<Witness>,
 }
 
 /// Says what the replay of a segment gave.

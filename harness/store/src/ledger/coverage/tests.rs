@@ -4,8 +4,8 @@ use tempfile::{TempDir, tempdir};
 
 use super::super::tests::{begun, covered, entry, named};
 use super::*;
-use crate::covered::Device;
 use crate::entry::Entry;
+use reenact_core::verify::Witness;
 
 fn ledger() -> (TempDir, Ledger) {
     let folder = tempdir().unwrap();
@@ -18,7 +18,7 @@ fn by(place: &str, at: u64, device: &str, serial: Option<&str>) -> Entry {
     let mut entry = entry(place, at);
     for covered in &mut entry.covered {
         let (device, device_serial) = (device.into(), serial.map(Into::into));
-        covered.by = Device { device, device_serial, ..covered.by.clone() };
+        covered.by = Witness { device, device_serial, ..covered.by.clone() };
     }
     entry
 }
