@@ -4,9 +4,7 @@ use super::*;
 use crate::covered::Covered;
 use crate::entry::{BEGUN, Divergent, Owed, Paid};
 use reenact_core::state::StateRoot;
-use reenact_core::verify::{
-    CoveredSegment, DrawRule, Grade, Proven, Seen, Segment, Stage, Witness,
-};
+use reenact_core::verify::{CoveredSegment, DrawRule, Grade, Proven, Seen, Segment, Stage};
 use tempfile::tempdir;
 
 pub(super) fn named(place: &str) -> Vec<String> {
@@ -57,7 +55,7 @@ pub(super) fn covered(index: u64, sampled: bool, at_seconds: u64) -> Covered {
         at_seconds,
         disowned_at_seconds: None,
     };
-    let by = Witness {
+    let by = reenact_core::verify::Witness {
         host: "node7".into(),
         device: "cuda:0".into(),
         device_serial: None,
