@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
 
 use crate::common::{DIVERGENT, INCONCLUSIVE, MATCH, Ran, USAGE, audit, binary, record, toy_spec};
+use crate::nightly::Lab;
 use crate::so_far::grow;
 
 /// Another try may do better.
@@ -359,4 +360,26 @@ fn scripts_for_engines_are_written_beside_the_plan_and_never_over_another() {
     assert_eq!(job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"], "verify");
     let container = &job["spec"]["template"]["spec"]["containers"][0];
     assert_eq!(container["resources"]["limits"]["nvidia.com/gpu"], "1");
+}
+
+#[test]
+fn a_night_is_planned_for_elsewhere_and_judged_by_its_config() {
+    let lab = Lab::new("");
+    lab.record("honest", &[]);
+    lab.record("bad", &["--attack", "lr-tamper@22..24"]);
+    let call = |words: &[&str]| {
+        let mut command = binary();
+        Ran::from(&command.current_dir(lab.folder.path()).args(words).output().unwrap())
+    };
+    call(&["plan", "night.toml", "--out", "jobs", "--emit", "slurm"]).expect(MATCH);
+    let collect = fs::read_to_string(lab.path("jobs/collect.sbatch")).unwrap();
+    assert!(collect.contains("--config "), "{collect}");
+    call(&["work", "jobs/plan.json", "--results", "jobs/results", "--slice", "1/1"]).expect(MATCH);
+    let collect = ["collect", "jobs/plan.json", "--results", "jobs/results", "--json"];
+    let reports = call(&[&collect[..], &["--config", "night.toml"]].concat());
+    let reports = reports.expect(DIVERGENT).json();
+    assert_eq!(reports.as_array().unwrap().len(), 2, "{reports}");
+    // The next night knows of it, and tells what was found meanwhile.
+    let night = lab.nightly(&[], &["--json"]).expect(DIVERGENT).json();
+    assert!(night["incidents"].to_string().contains("divergence"), "{night}");
 }

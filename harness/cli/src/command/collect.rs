@@ -10,7 +10,7 @@ use reenact_core::verify::{ALLOWED_SIGNERS_BYTES_MAX, AllowedSigners, Report, Ve
 use reenact_fleet::{Collected, Gathered, Planned, WorkError};
 use reenact_store::open_objects;
 
-use super::work;
+use super::{nightly, work};
 use crate::app::App;
 use crate::evidence;
 use crate::exit;
@@ -40,6 +40,9 @@ pub(crate) struct Arguments {
     /// Where workers have left results
     #[arg(long, value_name = "PLACE")]
     results: String,
+    /// Judge by what a night's config says of signers, orders, builds, device and ledger
+    #[arg(long, value_name = "CONFIG", conflicts_with_all = ["allowed_signers", "expect", "require", "trusted_builds", "ledger", "no_ledger"])]
+    config: Option<PathBuf>,
     /// Count only what one of these workers has signed: OpenSSH's allowed_signers
     #[arg(long, value_name = "FILE")]
     allowed_workers: Option<PathBuf>,
@@ -133,6 +136,16 @@ impl Arguments {
     }
 
     fn request(&self, app: &App, planned: &Planned) -> Result<Request, Failure> {
+        if let Some(config) = &self.config {
+            let run = &planned.audit.run;
+            let found = nightly::with_night(app, config, |_, night| night.request_of(run))?;
+            let request = found.ok_or_else(|| {
+                let config = config.display();
+                Failure::usage(format!("{run}: {config} names no such run"))
+            })?;
+            let (planned, on) = (Some(planned.audit.clone()), planned.on());
+            return Ok(Request { planned, device: on, ..request });
+        }
         let expected =
             self.expect.as_deref().map(|name| inputs::expected(app, name)).transpose()?;
         Ok(Request {

@@ -19,6 +19,17 @@ const KEPT_EVERY_SECONDS: u64 = 5;
 /// How far what is used may go beyond what was planned before nothing more is begun.
 const OVERSPENT: f64 = 1.5;
 
+/// Returns what a unit has replayed.
+pub(super) fn selection(unit: &Unit) -> Selection {
+    match unit.listed.as_slice() {
+        [] => Selection {
+            choice: Choice::Policy(Sampling::Count { segments: unit.count.max(1) }),
+            ..Selection::default()
+        },
+        listed => Selection::listed(listed),
+    }
+}
+
 impl Night<'_> {
     pub(super) fn audits(
         &self,
@@ -110,14 +121,8 @@ impl Night<'_> {
         let Some(&group) = bench.places.get(&unit.run) else {
             return unjudged("it is not there any more".into());
         };
-        let selection = match unit.listed.as_slice() {
-            [] => Selection {
-                choice: Choice::Policy(Sampling::Count { segments: unit.count.max(1) }),
-                ..Selection::default()
-            },
-            listed => Selection::listed(listed),
-        };
-        let request = Request { selection, ..self.request(Path::new(&unit.run), group, bench) };
+        let request = self.request(Path::new(&unit.run), group, bench);
+        let request = Request { selection: selection(unit), ..request };
         match audit(self.programs, &request, self.executor, self.observer) {
             Err(failure) => unjudged(failure.said()),
             Ok(report) => {
@@ -134,7 +139,7 @@ impl Night<'_> {
         }
     }
 
-    fn request(&self, place: &Path, group: usize, bench: &Bench) -> Request {
+    pub(super) fn request(&self, place: &Path, group: usize, bench: &Bench) -> Request {
         Request {
             so_far: true,
             signers: bench.groups[group].signers.clone(),

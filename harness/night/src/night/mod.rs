@@ -3,6 +3,7 @@
 mod audits;
 mod bench;
 mod close;
+mod elsewhere;
 mod morning;
 
 use std::path::PathBuf;

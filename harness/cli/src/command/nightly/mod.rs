@@ -13,7 +13,8 @@ use clap::{Args, Subcommand};
 use reenact_audit::{Executor, Failure, Processes, Silent, now_seconds};
 use reenact_core::digest::Digest;
 use reenact_night::{
-    CONFIG_BYTES_MAX, Config, Night, NightError, Outcome, Status, junit, metrics, replace, tell,
+    CONFIG_BYTES_MAX, Config, Night, NightError, Outcome, Plan, Status, junit, metrics, replace,
+    tell,
 };
 use reenact_store::Ledger;
 
@@ -134,7 +135,7 @@ fn night(app: &App, arguments: &NightArguments) -> Result<u8, Failure> {
     let night = night_of(app, &config, digest, executor.as_ref(), &notebook);
     let night = Night { observer: &watch, scratch: machines.scratch(), ..night };
     if arguments.dry_run {
-        show_plan(&night, arguments.json)?;
+        show_plan(&night.plan().map_err(failure)?, arguments.json);
         return Ok(exit::MATCH);
     }
     let outcome = night.run(arguments.resume).map_err(failure)?;
@@ -171,23 +172,31 @@ fn night_of<'a>(
     }
 }
 
-/// Shows what tonight would be looked at, and why. Nothing is written.
-pub(crate) fn tonight(app: &App, path: &Path, as_json: bool) -> Result<u8, Failure> {
+/// Does something with the night of a config, which is not begun.
+pub(crate) fn with_night<T>(
+    app: &App,
+    path: &Path,
+    act: impl FnOnce(&Config, &Night<'_>) -> Result<T, NightError>,
+) -> Result<T, Failure> {
     let (config, digest) = read(path)?;
     let folder = NightFolder::in_reports(&config.reports);
     let (notebook, processes) = (Notebook::new(&folder, true), Processes::new(1));
-    show_plan(&night_of(app, &config, digest, &processes, &notebook), as_json)?;
+    act(&config, &night_of(app, &config, digest, &processes, &notebook)).map_err(failure)
+}
+
+/// Shows what tonight would be looked at, and why. Nothing is written.
+pub(crate) fn tonight(app: &App, path: &Path, as_json: bool) -> Result<u8, Failure> {
+    let plan = with_night(app, path, |_, night| night.plan())?;
+    show_plan(&plan, as_json);
     Ok(exit::MATCH)
 }
 
-fn show_plan(night: &Night<'_>, as_json: bool) -> Result<(), Failure> {
-    let plan = night.plan().map_err(failure)?;
+fn show_plan(plan: &Plan, as_json: bool) {
     if as_json {
-        output::json(&plan);
+        output::json(plan);
     } else {
-        show::plan(&plan);
+        show::plan(plan);
     }
-    Ok(())
 }
 
 /// The page is there already. What is kept comes before what is said; what cannot be said

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use reenact_audit::{Device, Failure, Remembering, Request};
 use reenact_core::verify::Coverage;
-use reenact_night::{Forecast, Peek, Question, State};
+use reenact_night::{Config, Forecast, Night, Peek, Question, State};
 use reenact_store::Ledger;
 use serde::Serialize;
 
@@ -107,7 +107,7 @@ fn runs(arguments: &Arguments) -> Result<u8, Failure> {
         let runs = arguments.of.iter();
         let requests = runs.map(|run| arguments.request(run, path.as_deref()));
         let requests = requests.collect::<Result<Vec<_>, _>>()?;
-        return arguments.out.write(out, &requests, ledger.as_ref());
+        return arguments.out.write(out, None, &requests, ledger.as_ref());
     }
     let each = arguments.of.iter().map(|run| arguments.planned(run, ledger.as_ref()));
     let all: Vec<Planned> = each.collect::<Result<_, _>>()?;
@@ -195,7 +195,14 @@ fn tonight(app: &App, arguments: &Arguments, path: &Path) -> Result<u8, Failure>
         return Err(Failure::usage(problem)
             .hint("leave out --goal, --tampered, --seconds-per-segment, --device and --ledger"));
     }
-    nightly::tonight(app, path, arguments.json)
+    let Some(out) = &arguments.out.out else {
+        return nightly::tonight(app, path, arguments.json);
+    };
+    let tonight =
+        |config: &Config, night: &Night<'_>| Ok((config.ledger.clone(), night.requests()?));
+    let (ledger, requests) = nightly::with_night(app, path, tonight)?;
+    let ledger = Ledger::open_existing(&ledger)?;
+    arguments.out.write(out, Some(path), &requests, ledger.as_ref())
 }
 
 fn probability(text: &str) -> Result<f64, String> {

@@ -63,10 +63,11 @@ enum Emit {
 }
 
 impl Out {
-    /// Draws for these requests and writes the plan.
+    /// Draws for these requests, of a night's config if there is one, and writes the plan.
     pub(super) fn write(
         &self,
         out: &Path,
+        config: Option<&Path>,
         requests: &[Request],
         ledger: Option<&Ledger>,
     ) -> Result<u8, Failure> {
@@ -99,7 +100,7 @@ impl Out {
                     "next: reenact work {file} --results results --slice 1/{shards}"
                 ));
             }
-            Some(engine) => self.emit(engine, out, &file, &plan)?,
+            Some(engine) => self.emit(engine, out, &file, &plan, config)?,
         }
         Ok(exit::MATCH)
     }
@@ -118,7 +119,14 @@ impl Out {
         Plan::of(binary_digest()?, audits, self.shards)
     }
 
-    fn emit(&self, engine: Emit, out: &Path, file: &Path, plan: &Plan) -> Result<(), Failure> {
+    fn emit(
+        &self,
+        engine: Emit,
+        out: &Path,
+        file: &Path,
+        plan: &Plan,
+        config: Option<&Path>,
+    ) -> Result<(), Failure> {
         let beside = || absolute(&out.join(RESULTS));
         let results = self.results.clone().map_or_else(beside, Ok)?;
         let job = Job {
@@ -136,7 +144,10 @@ impl Out {
         };
         let (reenact, logs) = (reenact.display().to_string(), absolute(out)?.into());
         let collect = ["collect", &job.plan, "--results", &results].map(str::to_owned);
-        let collect: Vec<String> = [reenact.clone()].into_iter().chain(collect).collect();
+        let config = config.map(absolute).transpose()?;
+        let config = config.into_iter().flat_map(|config| ["--config".to_owned(), config]);
+        let collect: Vec<String> =
+            [reenact.clone()].into_iter().chain(collect).chain(config).collect();
         let launch = Launch { reenact, options: self.options.clone(), logs };
         match engine {
             Emit::Slurm => self.slurm(out, launch, &job, &collect),
