@@ -7,9 +7,9 @@ use reenact_core::trainer::{Engine, Program};
 use reenact_core::verify::{
     AllowedSigners, BatchDraw, Batches, Builds, Debt, Evidence, Examination, Finding, Nonce, Place,
     Recall, Recording, Report, Segment, SegmentReport, Tolerance, Weight, examine, examine_batches,
-    examine_so_far,
+    examine_far, examine_so_far,
 };
-use reenact_store::Directory;
+use reenact_store::open_run;
 
 use crate::calibrated::Calibrated;
 use crate::controls::Subject;
@@ -33,19 +33,20 @@ pub fn audit(
     executor: &dyn Executor,
     observer: &dyn Observer,
 ) -> Result<Report, Failure> {
-    let store = Directory::open(&request.run)?;
+    let store = open_run(&request.run)?;
+    let store = store.as_ref();
     let open = |file| Ok::<_, Failure>((file, model::open(file)?));
     let given = request.model.as_deref().map(open).transpose()?;
     let mut memory = request.remembering.open(&request.run, request.at_seconds, observer)?;
     let planned = request.planned.as_ref();
-    let as_of = planned.and_then(|planned| planned.as_of(&store));
-    let run: &dyn ReadRun = as_of.as_ref().map_or(&store, |as_of| as_of);
+    let as_of = planned.and_then(|planned| planned.as_of(store));
+    let run: &dyn ReadRun = as_of.as_ref().map_or(store, |as_of| as_of);
     let so_far = request.so_far || as_of.is_some();
     let mut examination = examined(run, so_far, request.signers.as_ref(), observer);
     request.expected.iter().for_each(|expected| examination.expect(expected));
     let Examination { mut findings, recording, vouched, .. } = examination;
     planned.map(|planned| memory.go_on_with(planned)).transpose()?;
-    memory.ask(&store, recording.as_ref())?;
+    memory.ask(store, recording.as_ref())?;
     findings.extend(memory.recall().into_iter().flat_map(Recall::findings));
     let bench = Bench { programs, request, executor, observer };
     let judged = match &recording {
@@ -171,6 +172,7 @@ impl Bench<'_> {
             Err(failure) => return Err(failure),
         };
         findings.extend(drawn.note.clone());
+        findings.extend(self.read_far(recording, &drawn));
         let (auditor, batches) = match self.derive(recording, &drawn, &mut findings) {
             Ok(derived) => derived,
             Err(failure) => return Judged::prevented(findings, failure),
@@ -197,6 +199,17 @@ impl Bench<'_> {
             Err(failure) if !failure.is_usage() => Judged::prevented(findings, failure),
             Err(failure) => Err(failure),
         }
+    }
+
+    /// Reads the checkpoints that drawn segments need of a recording that is far away.
+    fn read_far(&self, recording: &Recording<'_>, drawn: &Drawn) -> Vec<Finding> {
+        let segments = drawn.segments.iter().map(|&index| recording.segment(index));
+        let segments: Vec<Segment> = segments.collect();
+        self.observer.hear(Event::Begun { phase: Phase::Examining, total: 0, segments: None });
+        let mut at = |done, total| self.observer.hear(Event::At { done, total });
+        let findings = examine_far(recording, &segments, &mut at);
+        self.observer.hear(Event::Ended);
+        findings
     }
 
     /// Draws what is replayed, or takes what a plan has drawn.

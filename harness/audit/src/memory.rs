@@ -9,7 +9,7 @@ use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
 use reenact_core::verify::{
     Debt, DrawRule, Recall, Recording, Remembered, Report, SegmentSet, Verdict, recall,
 };
-use reenact_store::{BEGUN, Directory, Divergent, Entry, Ledger, Owed, Paid};
+use reenact_store::{BEGUN, Divergent, Entry, Ledger, Owed, Paid};
 
 use crate::draw::{Drawn, fresh_nonce};
 use crate::event::{Event, Observer};
@@ -143,7 +143,7 @@ impl Memory<'_> {
     /// Asks what earlier audits saw of this recording.
     pub(crate) fn ask(
         &mut self,
-        store: &Directory,
+        store: &dyn ReadRun,
         recording: Option<&Recording<'_>>,
     ) -> Result<(), Failure> {
         let Some(ledger) = &self.ledger else { return Ok(()) };
@@ -155,7 +155,7 @@ impl Memory<'_> {
         let mut recall = recall(store, recording, &remembered);
         // A finished recording has waited for the disk; an unfinished one may
         // still lose its end to a power failure, and is none the worse for it.
-        if recording.is_none() && store.sync_journal().is_err() {
+        if recording.is_none() && store.settle().is_err() {
             recall.seen = None;
         }
         self.recall = Some(recall);
@@ -371,7 +371,7 @@ impl Memory<'_> {
 
 /// Returns name and digest of the spec, if it can be read: a run that is not finished has
 /// one, too.
-fn spec(store: &Directory, recording: Option<&Recording<'_>>) -> Option<(String, Digest)> {
+fn spec(store: &dyn ReadRun, recording: Option<&Recording<'_>>) -> Option<(String, Digest)> {
     if let Some(recording) = recording {
         return Some((recording.spec.name.clone(), recording.history.spec));
     }

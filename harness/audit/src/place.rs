@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
+use reenact_store::is_bucket;
+
 /// Links that are followed on one way; as many as the system follows.
 const LINKS_MAX: usize = 40;
 
@@ -13,6 +15,9 @@ const LINKS_MAX: usize = 40;
 /// Only the last would be a place that can be exchanged without a trace: by a link that is
 /// put where the folder was, or by another link on the way.
 pub fn names(run: &Path) -> Vec<String> {
+    if let Some(bucket) = run.to_str().filter(|place| is_bucket(place)) {
+        return vec![bucket.trim_end_matches('/').into()];
+    }
     let mut paths = Vec::new();
     let mut path = straight(&absolute(run));
     while paths.len() < LINKS_MAX {

@@ -10,7 +10,7 @@ use reenact_core::memory::MemoryFile;
 use reenact_core::verify::{
     Nonce, NonceSource, Recording, SegmentSet, open_committed, open_recording,
 };
-use reenact_store::Directory;
+use reenact_store::open_run;
 use serde::{Deserialize, Serialize};
 
 use crate::device::Device;
@@ -67,22 +67,23 @@ pub struct Given {
 /// # Errors
 /// If the recording cannot be opened: an audit says what is wrong with it.
 pub fn plan(request: &Request, observer: &dyn Observer) -> Result<PlannedAudit, Failure> {
-    let store = Directory::open(&request.run)?;
+    let store = open_run(&request.run)?;
+    let store = store.as_ref();
     let run = request.run.to_str().ok_or_else(|| {
         Failure::usage(format!("{}: the path is no text", request.run.display()))
             .hint("other machines are told it: give the folder a name in UTF-8")
     })?;
     let mut memory = request.remembering.open(&request.run, request.at_seconds, observer)?;
-    let as_of = request.so_far.then(|| AsOf::now(&store)).transpose()?.flatten();
+    let as_of = request.so_far.then(|| AsOf::now(store)).transpose()?.flatten();
     let opened = match &as_of {
         Some(as_of) => open_committed(as_of),
-        None => open_recording(&store),
+        None => open_recording(store),
     };
     let recording = opened.map_err(|found| {
         Failure::inconclusive(format!("{run}: {found}"))
             .hint(format!("`reenact audit {run}` says what that means"))
     })?;
-    memory.ask(&store, Some(&recording))?;
+    memory.ask(store, Some(&recording))?;
     memory.witness(&recording);
     let mut drawn = request.selection.draw(&recording, memory.covered(), fresh_nonce)?;
     drawn.owe(memory.debts());

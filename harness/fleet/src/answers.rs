@@ -137,7 +137,8 @@ pub(crate) fn names(
     results: &dyn Objects,
 ) -> Result<Vec<String>, ObjectsError> {
     let limit = plan.units.len().saturating_mul(ANSWERS_MAX);
-    results.list(&folder_of(digest), limit)
+    let listed = results.list(&folder_of(digest), limit)?;
+    Ok(listed.into_iter().map(|found| found.name).collect())
 }
 
 fn answered(answer: &Answer, nth: usize, note: Option<String>) -> Option<Done> {

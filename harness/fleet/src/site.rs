@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use reenact_audit::{Failure, Programs, engine, environment_of};
 use reenact_core::digest::Digest;
-use reenact_core::format::{Environment, SoFar};
+use reenact_core::format::{Environment, ReadRun, SoFar};
 use reenact_core::verify::{Recording, Witness, open_recording, open_so_far};
-use reenact_store::Directory;
+use reenact_store::open_run;
 
 use crate::unit::Unit;
 
@@ -51,8 +51,8 @@ impl Site {
     /// # Errors
     /// [`Failure::usage`] if the recording is not the one that the plan was made for.
     fn of(programs: &Programs, unit: &Unit) -> Result<Self, Failure> {
-        let store = Directory::open(Path::new(&unit.run))?;
-        let recording = opened(&store, unit)?;
+        let store = open_run(Path::new(&unit.run))?;
+        let recording = opened(store.as_ref(), unit)?;
         let program = programs.find(&recording.spec.program.name)?;
         let setting = unit.on().setting(&recording.spec, 1);
         let environment = environment_of(engine(program, &recording.spec, &setting)?)?;
@@ -61,7 +61,7 @@ impl Site {
     }
 }
 
-fn opened<'a>(store: &'a Directory, unit: &Unit) -> Result<Recording<'a>, Failure> {
+fn opened<'a>(store: &'a dyn ReadRun, unit: &Unit) -> Result<Recording<'a>, Failure> {
     let so_far = unit.so_far.as_ref().map(|text| SoFar::parse(text.as_bytes())).transpose();
     let so_far = so_far.map_err(Failure::usage)?;
     let opened = match so_far {

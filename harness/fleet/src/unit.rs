@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 
 use reenact_audit::{Device, Replay, Seek, Task};
 use reenact_core::digest::Digest;
+use reenact_store::is_bucket;
 use serde::{Deserialize, Serialize};
 
 /// Names a segment to replay, or a divergence whose cause is sought.
@@ -96,7 +97,7 @@ impl Unit {
 /// Names a place so that another machine, which works in another folder, finds it.
 fn everywhere(place: &OsStr) -> Option<String> {
     let text = place.to_str()?;
-    if text.contains("://") {
+    if is_bucket(text) {
         return Some(text.to_owned());
     }
     std::path::absolute(text).ok()?.to_str().map(str::to_owned)

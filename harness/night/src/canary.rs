@@ -7,7 +7,7 @@ use reenact_audit::{Device, Executor, Observer, Programs, Request, Sabotage, Sel
 use reenact_core::attack::{InRunAttack, InRunKind, PostHocAttack, PostHocKind, plant};
 use reenact_core::digest::Hasher;
 use reenact_core::verify::Verdict;
-use reenact_store::Directory;
+use reenact_store::{Directory, open_run};
 use serde::{Deserialize, Serialize};
 
 /// Edits of a finished recording that a replay of one segment has to see.
@@ -136,9 +136,9 @@ impl Aviary<'_> {
         // The end of the last segment may be no multiple.
         let step = (segment + 1) * ground.every;
         let attack = PostHocAttack::new(kind, Some(step));
-        let source = Directory::open(ground.place).map_err(|error| error.to_string())?;
+        let source = open_run(ground.place).map_err(|error| error.to_string())?;
         let mut into = Directory::create(&copy).map_err(|error| error.to_string())?;
-        let planted = plant(&attack, &source, None, &mut into);
+        let planted = plant(&attack, source.as_ref(), None, &mut into);
         drop(into);
         let planted = planted.map_err(|error| error.to_string())?;
         let request = Request {

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 use reenact_core::digest::{Digest, Hasher};
 use reenact_core::verify::Independence;
+use reenact_store::is_bucket;
 use serde::{Deserialize, Deserializer};
 
 use crate::engine::Engine;
@@ -213,7 +214,7 @@ impl Config {
             let resolve = |pattern: &mut String| {
                 // What a pattern stands for is no text of the folder's own.
                 let folder = glob::Pattern::escape(&folder.to_string_lossy());
-                if !Path::new(&*pattern).is_absolute() {
+                if !is_bucket(pattern) && !Path::new(&*pattern).is_absolute() {
                     *pattern = format!("{folder}/{pattern}");
                 }
             };
@@ -243,8 +244,10 @@ impl Runs {
             ));
         }
         for pattern in self.patterns().iter().chain(&self.exclude) {
-            if pattern.starts_with("s3://") {
-                return Err(format!("runs `{name}`: {pattern}: this version reads folders only"));
+            let before = pattern.rsplit_once('/').map_or("", |(before, _)| before);
+            if is_bucket(pattern) && before.contains(['*', '?', '[']) {
+                let problem = "in a bucket, only the last part stands for many";
+                return Err(format!("runs `{name}`: {pattern}: {problem}"));
             }
             glob::Pattern::new(pattern)
                 .map_err(|error| format!("runs `{name}`: {pattern}: {error}"))?;
@@ -384,7 +387,7 @@ again_after = "7 days"
             ("tampered = 2", "tampered = 0", "goal.tampered"),
             ("weight = 10", "weight = -1", "weight"),
             ("\"runs/*\"", "\"runs/[\"", "runs/["),
-            ("\"runs/*\"", "\"s3://a/*\"", "folders only"),
+            ("\"runs/*\"", "\"s3://*/a\"", "the last part"),
             ("[[runs]]", "[[run]]", "run"),
             ("within = \"14 days\"", "within = \"0s\"", "longer than 0"),
         ] {

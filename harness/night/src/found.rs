@@ -1,7 +1,7 @@
 //! Which runs there are, and how far each has come. Nothing is verified here: a plan may be
 //! wrong about a hostile run, the audit is not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -10,10 +10,13 @@ use reenact_core::format::{
     COMMITMENT_BYTES_MAX, Commitment, Object, ReadRun, SO_FAR_BYTES_MAX, SoFar, StoreError,
 };
 use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
-use reenact_store::Directory;
+use reenact_store::{Objects, ObjectsError, is_bucket, open_objects, open_run};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
+
+/// Limits what is listed of a bucket.
+const OBJECTS_MAX: usize = 1_000_000;
 
 /// Holds a run that a pattern of the config names.
 #[derive(Clone, Debug)]
@@ -88,24 +91,65 @@ impl Peek {
 /// belongs to the first group that names it.
 pub fn look(config: &Config) -> Vec<Found> {
     let mut groups: BTreeMap<PathBuf, usize> = BTreeMap::new();
+    let mut unlisted = Vec::new();
     for (group, runs) in config.runs.iter().enumerate() {
         let excluded: Vec<glob::Pattern> =
             runs.exclude.iter().filter_map(|pattern| glob::Pattern::new(pattern).ok()).collect();
         for pattern in runs.patterns() {
-            for folder in glob::glob(pattern).into_iter().flatten().flatten() {
+            let folders: Vec<PathBuf> = match is_bucket(pattern) {
+                true => in_bucket(pattern).unwrap_or_else(|problem| {
+                    unlisted.push(Found { place: pattern.into(), group, peek: Err(problem) });
+                    Vec::new()
+                }),
+                false => glob::glob(pattern).into_iter().flatten().flatten().collect(),
+            };
+            for folder in folders {
                 let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 let leaves_out = |pattern: &glob::Pattern| {
                     pattern.matches(&name) || pattern.matches_path(&folder)
                 };
-                if excluded.iter().any(leaves_out) || !is_recording(&folder) {
+                let is_far = folder.to_str().is_some_and(is_bucket);
+                if excluded.iter().any(leaves_out) || !(is_far || is_recording(&folder)) {
                     continue;
                 }
-                let place = folder.canonicalize().unwrap_or(folder);
+                let place = if is_far { folder } else { folder.canonicalize().unwrap_or(folder) };
                 groups.entry(place).or_insert(group);
             }
         }
     }
-    groups.into_iter().map(|(place, group)| Found { peek: peek(&place), place, group }).collect()
+    let found = groups.into_iter().map(|(place, group)| (peek(&place), place, group));
+    let found = found.map(|(peek, place, group)| Found { place, group, peek });
+    found.chain(unlisted).collect()
+}
+
+/// Returns the recordings of a bucket whose names fit the last part of a pattern. A bucket that
+/// cannot be listed is one that cannot be read: its runs have not vanished for that.
+fn in_bucket(pattern: &str) -> Result<Vec<PathBuf>, String> {
+    let (place, names) = pattern.rsplit_once('/').unwrap_or((pattern, "*"));
+    let listed = open_objects(place).and_then(|objects| runs_in(objects.as_ref()));
+    let runs = listed.map_err(|error| reenact_core::plain::plain(&error.to_string()))?;
+    let names = glob::Pattern::new(names).map_err(|error| error.to_string())?;
+    let fits = runs.into_iter().filter(|name| names.matches(name));
+    Ok(fits.map(|name| PathBuf::from(format!("{place}/{name}"))).collect())
+}
+
+/// Returns the folders that hold a journal or a commitment.
+fn runs_in(objects: &dyn Objects) -> Result<BTreeSet<String>, ObjectsError> {
+    let listed = objects.list("", OBJECTS_MAX)?;
+    let run = |name: &str| {
+        let (run, object) = name.split_once('/')?;
+        (object == "journal/00000000" || object == "commitment").then(|| run.to_owned())
+    };
+    Ok(listed.iter().filter_map(|found| run(&found.name)).collect())
+}
+
+/// Says whether a run of a bucket is one of a pattern that could not be listed.
+pub(crate) fn is_unlisted(place: &str, found: &[Found]) -> bool {
+    is_bucket(place)
+        && found.iter().filter(|found| found.peek.is_err()).any(|found| {
+            let pattern = found.place.display().to_string();
+            glob::Pattern::new(&pattern).is_ok_and(|pattern| pattern.matches(place))
+        })
 }
 
 /// A folder without a journal is no recording, or not one yet.
@@ -115,7 +159,8 @@ fn is_recording(folder: &Path) -> bool {
 
 fn peek(place: &Path) -> Result<Peek, String> {
     let read = || -> Result<Peek, StoreError> {
-        let run = Directory::open(place)?;
+        let run = open_run(place)?;
+        let run = run.as_ref();
         let text = run.read(Object::Spec, SPEC_BYTES_MAX as u64)?;
         let unreadable = |problem: String| StoreError::NoRecording {
             path: place.display().to_string(),
@@ -123,7 +168,7 @@ fn peek(place: &Path) -> Result<Peek, String> {
         };
         let spec = Spec::parse(&String::from_utf8_lossy(&text));
         let spec = spec.map_err(|error| unreadable(format!("spec.toml: {error}")))?;
-        let (steps, state, head) = reached(&run, &spec).map_err(unreadable)?;
+        let (steps, state, head) = reached(run, &spec).map_err(unreadable)?;
         Ok(Peek {
             name: spec.name.clone(),
             spec: Spec::digest_of_text(&text),
@@ -139,7 +184,7 @@ fn peek(place: &Path) -> Result<Peek, String> {
     read().map_err(|error| reenact_core::plain::plain(&error.to_string()))
 }
 
-fn reached(run: &Directory, spec: &Spec) -> Result<(u64, State, Option<Head>), String> {
+fn reached(run: &dyn ReadRun, spec: &Spec) -> Result<(u64, State, Option<Head>), String> {
     match run.read(Object::Commitment, COMMITMENT_BYTES_MAX) {
         Ok(text) => {
             let commitment = Commitment::parse(&text).map_err(|error| error.to_string())?;
@@ -165,6 +210,10 @@ fn reached(run: &Directory, spec: &Spec) -> Result<(u64, State, Option<Head>), S
 
 /// Estimates the bytes of a run: its states are about alike, and a fleet has millions of them.
 fn bytes(place: &Path, boundaries: u64) -> u64 {
+    if let Some(bucket) = place.to_str().filter(|place| is_bucket(place)) {
+        let listed = open_objects(bucket).and_then(|objects| objects.list("", OBJECTS_MAX));
+        return listed.map_or(0, |found| found.iter().map(|object| object.bytes).sum());
+    }
     let size = |path: PathBuf| fs::metadata(path).map_or(0, |found| found.len());
     let first = fs::read_dir(place.join("checkpoints")).ok().and_then(|mut all| all.next());
     let state = first.and_then(Result::ok).map_or(0, |entry| size(entry.path()));

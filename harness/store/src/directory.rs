@@ -99,14 +99,6 @@ impl Directory {
         &self.root
     }
 
-    /// Waits until what was read of an unfinished journal is on the disk. A
-    /// power failure must not take back what an audit remembers to have seen.
-    pub fn sync_journal(&self) -> Result<(), StoreError> {
-        let object = Object::Journal;
-        let journal = open_object(&self.root, object, OpenOptions::new().read(true))?;
-        journal.sync_data().map_err(|problem| StoreError::Io { object, problem })
-    }
-
     fn behind(&mut self) -> Result<&mut Behind, StoreError> {
         let closed = || io::Error::other("the recording was opened for reading only");
         let refuse = |problem| StoreError::Io { object: Object::Journal, problem };
@@ -148,6 +140,12 @@ impl ReadRun for Directory {
 
     fn place(&self) -> String {
         self.root.display().to_string()
+    }
+
+    fn settle(&self) -> Result<(), StoreError> {
+        let object = Object::Journal;
+        let journal = open_object(&self.root, object, OpenOptions::new().read(true))?;
+        journal.sync_data().map_err(|problem| StoreError::Io { object, problem })
     }
 }
 

@@ -12,6 +12,8 @@
 
 mod alarm;
 mod behind;
+mod blocks;
+mod bucket;
 mod covered;
 mod directory;
 mod disk;
@@ -19,16 +21,24 @@ mod entry;
 mod ledger;
 mod objects;
 mod plain_file;
+mod push;
 mod queue;
+mod run;
 mod space;
 
 pub use alarm::{Alarm, AlarmKind};
+pub use bucket::Bucket;
 pub use covered::{BuildSummary, Covered, DeviceSummary, Disowned};
 pub use directory::Directory;
 pub use entry::{BEGUN, Closing, Divergent, Entry, Owed, Paid};
 pub use ledger::{Alarmed, Disowning, LEDGER_FORMAT, Ledger, LedgerError, Proof, Summary};
+#[cfg(feature = "s3")]
+pub use objects::S3;
 pub use objects::{
-    Creation, Folder, Memory, NAME_BYTES_MAX, Objects, ObjectsError, check_name, open_objects,
+    Creation, Folder, Listed, Memory, NAME_BYTES_MAX, Objects, ObjectsError, check_name, is_bucket,
+    open_objects,
 };
 pub use plain_file::open_file;
+pub use push::{Push, PushError, Pushed};
+pub use run::open_run;
 pub use space::free_bytes;

@@ -11,7 +11,7 @@ use reenact_core::verify::{
     Recording, ReplayError, Search, Segment, SegmentOutcome, explain, open_recording, open_so_far,
     replay_within,
 };
-use reenact_store::Directory;
+use reenact_store::open_run;
 
 use super::message::Message;
 use super::selections;
@@ -93,13 +93,13 @@ fn with_trainer(
         Segment,
     ) -> Result<Message, Failure>,
 ) -> Result<Message, Failure> {
-    let store = match Directory::open(Path::new(&task.run)) {
+    let store = match open_run(Path::new(&task.run)) {
         Ok(store) => store,
         Err(error) => return Ok(changed(&error)),
     };
     let opened = match task.so_far()? {
-        Some(so_far) => open_so_far(&store, so_far),
-        None => open_recording(&store),
+        Some(so_far) => open_so_far(store.as_ref(), so_far),
+        None => open_recording(store.as_ref()),
     };
     let recording = match opened {
         Ok(recording) => recording,

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use comfy_table::{Table, presets};
-use reenact_core::format::{Checkpoint, History, Object, ReadRun};
+use reenact_core::format::{Checkpoint, History, Object};
 use reenact_core::state::{Difference, TensorDifference};
-use reenact_store::{Directory, open_file};
+use reenact_store::{open_file, open_run};
 use serde::Serialize;
 
 use crate::exit;
@@ -83,7 +83,7 @@ fn open(name: &str) -> Result<Checkpoint, Failure> {
 }
 
 fn open_step(run: &Path, step: u64) -> Result<Checkpoint, Failure> {
-    let store = Directory::open(run)?;
+    let store = open_run(run)?;
     let refuse = |error: &dyn std::fmt::Display| {
         Failure::inconclusive(format!("{}@{step}: {error}", run.display()))
     };

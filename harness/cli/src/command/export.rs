@@ -11,7 +11,7 @@ use reenact_core::format::{Checkpoint, CheckpointError, write_model};
 use reenact_core::plain::{count, quoted};
 use reenact_core::state::StateRoot;
 use reenact_core::verify::{Recording, open_committed};
-use reenact_store::Directory;
+use reenact_store::open_run;
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
@@ -71,12 +71,12 @@ struct Exported {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<u8, Failure> {
     refuse_place(arguments)?;
-    let store = Directory::open(&arguments.run)?;
+    let store = open_run(&arguments.run)?;
     let damaged = |problem: &dyn Display| {
         Failure::inconclusive(format!("{}: {problem}", arguments.run.display()))
             .hint("nothing was written; `reenact audit` says what is wrong with the recording")
     };
-    let recording = open_committed(&store).map_err(|finding| damaged(&finding))?;
+    let recording = open_committed(store.as_ref()).map_err(|finding| damaged(&finding))?;
     let (step, root) = chosen(&recording, arguments)?;
     let state = recording.checkpoint(step).map_err(|error| damaged(&error))?;
     let other = format!("the stored state of step {step} is not the one that the journal names");

@@ -13,8 +13,10 @@ use reenact_core::format::{
 };
 use reenact_core::plain::{count, plain};
 use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
-use reenact_core::verify::{Audited, FigureCurve, FigurePoint, Finding, Vouched, Weight};
-use reenact_store::Directory;
+use reenact_core::verify::{
+    Audited, FigureCurve, FigurePoint, Finding, Vouched, Weight, examine_far,
+};
+use reenact_store::open_run;
 use serde::Serialize;
 
 use crate::exit;
@@ -105,11 +107,18 @@ impl From<&KernelSelection> for Selection {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<u8, Failure> {
     let signers = arguments.trust.read()?;
-    let store = Directory::open(&arguments.run)?;
+    let store = open_run(&arguments.run)?;
+    let store = store.as_ref();
     let watch = Watch::new(arguments.json);
-    let examination = examined(&store, false, signers.as_ref(), &watch);
+    let mut examination = examined(store, false, signers.as_ref(), &watch);
+    if let Some(recording) = &examination.recording {
+        // Whoever inspects a recording wants to know of all of it, wherever it lies.
+        let all: Vec<_> =
+            (0..recording.segment_count()).map(|index| recording.segment(index)).collect();
+        examination.findings.extend(examine_far(recording, &all, &mut |_, _| ()));
+    }
     let audited = examination.recording.as_ref().map(Audited::of);
-    let mut inspection = inspect(&store, examination.findings, examination.vouched);
+    let mut inspection = inspect(store, examination.findings, examination.vouched);
     inspection.audited = audited;
     if arguments.json {
         json(&inspection);
@@ -127,7 +136,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Failure> {
 }
 
 /// Reads what can be read, also of a recording that is unfinished or broken.
-fn inspect(store: &Directory, findings: Vec<Finding>, vouched: Vouched) -> Inspection {
+fn inspect(store: &dyn ReadRun, findings: Vec<Finding>, vouched: Vouched) -> Inspection {
     let history = store.open(Object::Journal).ok().and_then(|source| History::read(source).ok());
     let text = store.read(Object::Spec, SPEC_BYTES_MAX as u64).unwrap_or_default();
     let spec = std::str::from_utf8(&text).ok().and_then(|text| Spec::parse(text).ok());
@@ -158,7 +167,7 @@ fn inspect(store: &Directory, findings: Vec<Finding>, vouched: Vouched) -> Inspe
     inspection
 }
 
-fn fill(inspection: &mut Inspection, history: &History, store: &Directory) {
+fn fill(inspection: &mut Inspection, history: &History, store: &dyn ReadRun) {
     inspection.steps = history.step_count();
     inspection.finished = history.finished;
     inspection.ended_early = history.ended_early;
@@ -192,7 +201,7 @@ fn fill(inspection: &mut Inspection, history: &History, store: &Directory) {
 }
 
 /// Returns the step that a run that still trains is committed to.
-fn so_far(store: &Directory) -> Option<u64> {
+fn so_far(store: &dyn ReadRun) -> Option<u64> {
     let file = store.read(Object::SoFar, SO_FAR_BYTES_MAX).ok()?;
     SoFar::parse(SoFar::parts(&file).0).ok().map(|so_far| so_far.step)
 }

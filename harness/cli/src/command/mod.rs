@@ -16,6 +16,7 @@ mod keygen;
 mod ledger;
 mod nightly;
 mod plan;
+mod push;
 mod record;
 mod work;
 mod worker;
@@ -41,6 +42,7 @@ pub(crate) enum Command {
     Calibrate(calibrate::Arguments),
     Data(data::Arguments),
     Inspect(inspect::Arguments),
+    Push(push::Arguments),
     Diff(diff::Arguments),
     Export(export::Arguments),
     Keygen(keygen::Arguments),
@@ -67,6 +69,7 @@ impl Command {
             Self::Calibrate(arguments) => calibrate::run(app, &arguments),
             Self::Data(arguments) => data::run(app, &arguments),
             Self::Inspect(arguments) => inspect::run(&arguments),
+            Self::Push(arguments) => push::run(&arguments),
             Self::Export(arguments) => export::run(&arguments),
             Self::Diff(arguments) => diff::run(&arguments),
             Self::Keygen(arguments) => keygen::run(&arguments),

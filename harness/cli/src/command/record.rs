@@ -19,7 +19,8 @@ use reenact_store::Directory;
 use crate::app::App;
 use crate::options::DeviceOptions;
 use crate::recording::{
-    RECORDING_THREADS, Recorded, Rehearsed, Space, Trained, Watchdog, say_symptom, train_or_stop,
+    Pushing, RECORDING_THREADS, Recorded, Rehearsed, Space, Trained, Watchdog, say_symptom,
+    train_or_stop,
 };
 use crate::terminal::output::{self, BAD, UNSURE, note, styled};
 use crate::{exit, inputs, key_file};
@@ -30,7 +31,8 @@ Examples:
   reenact record digits-mlp --out runs/mlp       a spec that comes with reenact
   reenact record --resume --out runs/cnn         go on after an interruption
   reenact record digits-mlp --out runs/mlp --key trainer.key    and sign it
-  reenact record --finish --out runs/cnn         end it early, at its last checkpoint";
+  reenact record --finish --out runs/cnn         end it early, at its last checkpoint
+  reenact record digits-cnn --out runs/cnn --push s3://runs/cnn    and bring it to a bucket";
 
 /// Train as a spec says, and record the training
 #[derive(Args)]
@@ -72,6 +74,10 @@ pub(crate) struct Arguments {
     /// hanging, and the recording ends; it can be gone on with
     #[arg(long, value_name = "SECONDS", default_value_t = 1800, value_parser = clap::value_parser!(u64).range(1..))]
     stall_seconds: u64,
+    /// Bring the recording to PLACE behind the training: s3://BUCKET/PREFIX, or a folder of
+    /// objects. An outage there stops nothing
+    #[arg(long, value_name = "PLACE")]
+    push: Option<String>,
     /// Plant an attack into the training and record it as honest, to try an
     /// audit: ID[@STEP[..STEP]][*STRENGTH]
     #[arg(long, value_name = "ATTACK", hide_short_help = true)]
@@ -97,6 +103,15 @@ struct Ready {
 }
 
 pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
+    let (run, quiet) = (&arguments.out, arguments.json);
+    let push = arguments.push.as_deref().map(|place| Pushing::start(run, place, quiet));
+    let push = push.transpose()?;
+    let ended = recorded(app, arguments);
+    push.into_iter().for_each(Pushing::finish);
+    ended
+}
+
+fn recorded(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
     let key = arguments.key.as_deref().map(key_file::read).transpose()?;
     if arguments.finish {
         return finish(arguments, key.as_ref());

@@ -1,12 +1,14 @@
 //! Recording a training: the rehearsal before, the room that it takes, the steps, and what is
 //! said of it.
 
+mod pushing;
 mod recorded;
 mod rehearsal;
 mod space;
 mod training;
 mod watchdog;
 
+pub(crate) use pushing::Pushing;
 pub(crate) use recorded::{Recorded, say_symptom};
 pub(crate) use rehearsal::Rehearsed;
 pub(crate) use space::Space;

@@ -146,6 +146,18 @@ pub trait ReadRun: Send + Sync {
 
     /// Returns where the recording lies, for messages.
     fn place(&self) -> String;
+
+    /// Waits until what was read of an unfinished journal would survive a power failure: it
+    /// must not take back what an audit remembers to have seen.
+    fn settle(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Says whether reading it is dear, as it lies on other machines: nobody reads then what is
+    /// not needed.
+    fn is_far(&self) -> bool {
+        false
+    }
 }
 
 /// Writes what an object holds.

@@ -62,7 +62,9 @@ pub use deviation::{Beyond, Excess, SegmentDeviation, TensorDeviation, Usual};
 pub use divergence::{Divergence, Stage, StepDivergence, StepValues};
 pub use draw_rule::{DrawRule, DrawRuleError};
 pub use evidence::Evidence;
-pub use examination::{Examination, examine, examine_so_far, open_committed, open_recording};
+pub use examination::{
+    Examination, examine, examine_far, examine_so_far, open_committed, open_recording,
+};
 pub use expected::{Expected, ExpectedSpec};
 pub use explanation::{Cause, Explained, Explanation};
 pub use figure::{FigureDifference, FigureValue};

@@ -8,7 +8,7 @@ use reenact_core::verify::Coverage;
 use reenact_store::{Ledger, LedgerError};
 
 use super::{Night, WATCHED, place_of};
-use crate::found::{Found, Peek};
+use crate::found::{Found, Peek, is_unlisted};
 use crate::incident::{Incident, divergences};
 use crate::plan::Candidate;
 use crate::watched::Watched;
@@ -43,7 +43,8 @@ impl Night<'_> {
         }
         let there: BTreeSet<String> = found.iter().map(place_of).collect();
         for (place, watched) in &mut watched {
-            if !there.contains(place) && watched.vanished_at_seconds.is_none() {
+            let is_gone = !there.contains(place) && !is_unlisted(place, &found);
+            if is_gone && watched.vanished_at_seconds.is_none() {
                 watched.vanished_at_seconds = Some(now);
             }
         }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile};
 
-use super::{Creation, Objects, ObjectsError, check_name};
+use super::{Creation, Listed, Objects, ObjectsError, check_name};
 use crate::plain_file::never_follow_nor_wait;
 
 /// Folders in folders that are listed.
@@ -85,7 +85,7 @@ impl Folder {
                 continue;
             }
             if kind.is_file() {
-                list.found.push(name);
+                list.found.push(Listed { name, bytes: entry.metadata()?.len() });
             } else if kind.is_dir() && depth < DEPTH_MAX {
                 self.collect(&entry.path(), &format!("{name}/"), list, depth + 1)?;
             }
@@ -95,7 +95,7 @@ impl Folder {
 }
 
 struct List<'a> {
-    found: &'a mut Vec<String>,
+    found: &'a mut Vec<Listed>,
     limit: usize,
 }
 
@@ -154,7 +154,7 @@ impl Objects for Folder {
         read_exact_at(&file, buffer, offset).map_err(refuse)
     }
 
-    fn list(&self, prefix: &str, limit: usize) -> Result<Vec<String>, ObjectsError> {
+    fn list(&self, prefix: &str, limit: usize) -> Result<Vec<Listed>, ObjectsError> {
         let mut found = Vec::new();
         let mut list = List { found: &mut found, limit };
         let folder = self.root.join(prefix);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Creation, Objects, ObjectsError, check_name};
+use super::{Creation, Listed, Objects, ObjectsError, check_name};
 
 /// Holds objects in memory.
 #[derive(Debug, Default)]
@@ -57,10 +57,14 @@ impl Objects for Memory {
         Ok(())
     }
 
-    fn list(&self, prefix: &str, limit: usize) -> Result<Vec<String>, ObjectsError> {
+    fn list(&self, prefix: &str, limit: usize) -> Result<Vec<Listed>, ObjectsError> {
         let objects = self.objects();
-        let found = objects.keys().filter(|name| name.starts_with(prefix));
-        let found: Vec<String> = found.take(limit.saturating_add(1)).cloned().collect();
+        let found = objects.iter().filter(|(name, _)| name.starts_with(prefix));
+        let listed = |(name, bytes): (&String, &Vec<u8>)| Listed {
+            name: name.clone(),
+            bytes: bytes.len() as u64,
+        };
+        let found: Vec<Listed> = found.take(limit.saturating_add(1)).map(listed).collect();
         if found.len() > limit {
             return Err(ObjectsError::TooMany { prefix: prefix.into(), limit });
         }

@@ -7,10 +7,14 @@
 mod folder;
 mod memory;
 mod name;
+#[cfg(feature = "s3")]
+mod s3;
 
 pub use folder::Folder;
 pub use memory::Memory;
 pub use name::{NAME_BYTES_MAX, check as check_name};
+#[cfg(feature = "s3")]
+pub use s3::S3;
 
 /// Holds objects under names.
 pub trait Objects: Send + Sync {
@@ -37,15 +41,24 @@ pub trait Objects: Send + Sync {
         Ok(Some(content))
     }
 
-    /// Returns the names that begin with `prefix`, which is empty or ends with `/`, in order.
-    /// More than `limit` are an error: nobody is made to list without end.
-    fn list(&self, prefix: &str, limit: usize) -> Result<Vec<String>, ObjectsError>;
+    /// Returns what has a name that begins with `prefix`, which is empty or ends with `/`, by
+    /// name. More than `limit` are an error: nobody is made to list without end.
+    fn list(&self, prefix: &str, limit: usize) -> Result<Vec<Listed>, ObjectsError>;
 
     /// Removes an object, if it is there.
     fn remove(&self, name: &str) -> Result<(), ObjectsError>;
 
     /// Returns where this is, for messages.
     fn place(&self) -> String;
+}
+
+/// Names an object that is there.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Listed {
+    /// Its name.
+    pub name: String,
+    /// Its size.
+    pub bytes: u64,
 }
 
 /// Says what became of an object that was to be created.
@@ -112,11 +125,26 @@ pub enum ObjectsError {
     },
 }
 
-/// Opens a place: a folder, which is made if it is not there.
+/// Says whether a place is a bucket, and no folder.
+pub fn is_bucket(place: &str) -> bool {
+    place.starts_with("s3://")
+}
+
+/// Opens a place: `s3://BUCKET/PREFIX`, or a folder, which is made if it is not there.
 pub fn open_objects(place: &str) -> Result<Box<dyn Objects>, ObjectsError> {
-    if place.starts_with("s3://") {
-        let problem = "this build has no S3; build it with `--features s3`".into();
-        return Err(ObjectsError::Place { place: place.into(), problem });
+    match is_bucket(place) {
+        true => open_bucket(place),
+        false => Ok(Box::new(Folder::open(std::path::Path::new(place))?)),
     }
-    Ok(Box::new(Folder::open(std::path::Path::new(place))?))
+}
+
+#[cfg(feature = "s3")]
+fn open_bucket(place: &str) -> Result<Box<dyn Objects>, ObjectsError> {
+    Ok(Box::new(S3::open(place)?))
+}
+
+#[cfg(not(feature = "s3"))]
+fn open_bucket(place: &str) -> Result<Box<dyn Objects>, ObjectsError> {
+    let problem = "this build has no S3; build it with `--features s3`".into();
+    Err(ObjectsError::Place { place: place.into(), problem })
 }

@@ -47,11 +47,16 @@ fn lists_in_order(place: &dyn Objects) {
     for name in ["list/b/2", "list/a", "list/b/10", "listed"] {
         place.create(name, b"x").unwrap();
     }
-    assert_eq!(place.list("list/", 3).unwrap(), ["list/a", "list/b/10", "list/b/2"]);
-    assert_eq!(place.list("list/b/", 9).unwrap(), ["list/b/10", "list/b/2"]);
+    let names = |prefix: &str, limit| -> Vec<String> {
+        place.list(prefix, limit).unwrap().into_iter().map(|found| found.name).collect()
+    };
+    let sizes: Vec<u64> = place.list("list/", 3).unwrap().iter().map(|found| found.bytes).collect();
+    assert_eq!(sizes, [1, 1, 1]);
+    assert_eq!(names("list/", 3), ["list/a", "list/b/10", "list/b/2"]);
+    assert_eq!(names("list/b/", 9), ["list/b/10", "list/b/2"]);
     assert!(matches!(place.list("list/", 2), Err(ObjectsError::TooMany { limit: 2, .. })));
-    assert_eq!(place.list("nothing/", 9).unwrap(), Vec::<String>::new());
-    assert!(place.list("", 99).unwrap().contains(&"listed".to_owned()));
+    assert_eq!(names("nothing/", 9), Vec::<String>::new());
+    assert!(names("", 99).contains(&"listed".to_owned()));
 }
 
 fn replaces_and_removes(place: &dyn Objects) {

@@ -2,7 +2,7 @@
 
 mod conformance;
 
-use reenact_store::{Creation, Folder, Memory, Objects, ObjectsError};
+use reenact_store::{Creation, Folder, Listed, Memory, Objects, ObjectsError};
 
 #[test]
 fn memory_conforms() {
@@ -13,6 +13,18 @@ fn memory_conforms() {
 fn a_folder_conforms() {
     let folder = tempfile::tempdir().unwrap();
     conformance::check(&Folder::open(&folder.path().join("new/place")).unwrap());
+}
+
+/// A server is there where `scripts/with-s3` runs this.
+#[cfg(feature = "s3")]
+#[test]
+fn a_bucket_conforms() {
+    if std::env::var("AWS_ENDPOINT_URL").is_err() {
+        eprintln!("there is no server, so nothing is tried: use scripts/with-s3");
+        return;
+    }
+    let place = format!("s3://runs/conformance-{}", std::process::id());
+    conformance::check(reenact_store::open_objects(&place).unwrap().as_ref());
 }
 
 #[test]
@@ -28,7 +40,8 @@ fn two_processes_that_create_the_same_object_agree() {
     });
     let count = |wanted| made.iter().filter(|found| **found == wanted).count();
     assert_eq!((count(Creation::New), count(Creation::Same)), (1, 3), "{made:?}");
-    assert_eq!(Folder::open(folder.path()).unwrap().list("", 9).unwrap(), ["a/result"]);
+    let listed = Folder::open(folder.path()).unwrap().list("", 9).unwrap();
+    assert_eq!(listed, [Listed { name: "a/result".into(), bytes: 100_000 }]);
 }
 
 #[cfg(unix)]
@@ -41,7 +54,7 @@ fn nothing_leads_out_of_a_folder() {
     let root = folder.path().join("place");
     std::os::unix::fs::symlink(folder.path().join("secret"), root.join("link")).unwrap();
     std::os::unix::fs::symlink(folder.path(), root.join("folder")).unwrap();
-    assert_eq!(place.list("", 9).unwrap(), ["inside"]);
+    assert_eq!(place.list("", 9).unwrap(), [Listed { name: "inside".into(), bytes: 1 }]);
     assert!(place.read("link", 9).is_err());
     assert!(matches!(place.read("../secret", 9), Err(ObjectsError::Name { .. })));
 }

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use reenact_audit::{Device, Failure, Request, Silent, binary_digest, plan};
 use reenact_core::plain::{count, plain};
 use reenact_fleet::{Job, Kubernetes, Launch, Plan, Planned, Slurm};
-use reenact_store::Ledger;
+use reenact_store::{Ledger, is_bucket};
 
 use crate::exit;
 use crate::terminal::output::{self, BOLD, note, styled};
@@ -203,6 +203,9 @@ impl Out {
 
 /// Other machines have other working directories.
 pub(super) fn absolute(path: &Path) -> Result<String, Failure> {
+    if let Some(bucket) = path.to_str().filter(|place| is_bucket(place)) {
+        return Ok(bucket.into());
+    }
     let whole = std::path::absolute(path).map_err(|error| trouble(path, &error))?;
     let text = whole.to_str().map(str::to_owned);
     text.ok_or_else(|| Failure::usage(format!("{}: the path is no text", path.display())))

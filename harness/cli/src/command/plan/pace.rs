@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use reenact_audit::{Device, Executor, Failure, Message, Processes, Rehearse, Task};
-use reenact_core::format::{Object, ReadRun};
+use reenact_core::format::Object;
 use reenact_core::plain::plain;
 use reenact_core::spec::SPEC_BYTES_MAX;
 use reenact_night::Peek;
-use reenact_store::{Directory, Ledger};
+use reenact_store::{Ledger, open_run};
 use serde::Serialize;
 
 /// Steps of each round of a measurement.
@@ -62,7 +62,7 @@ impl Pace {
 /// Returns how long a step takes, and the digests of the state at the end, in seconds. One
 /// thread, in a process of its own, as a replay has.
 fn measured(run: &Path, device: &Device) -> Result<(f64, f64), String> {
-    let text = Directory::open(run)
+    let text = open_run(run)
         .and_then(|run| run.read(Object::Spec, SPEC_BYTES_MAX as u64))
         .map_err(|error| error.to_string())?;
     let task = Task::Cost(Rehearse {

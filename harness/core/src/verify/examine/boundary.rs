@@ -7,16 +7,18 @@ use crate::verify::explain::list;
 use crate::verify::finding::{Finding, Place};
 use crate::verify::recording::Recording;
 
-/// Checks every checkpoint that counts: its form, its root, its number, and
+/// Checks every checkpoint that counts and is wanted: its form, its root, its number, and
 /// that it is what the step before it left.
 pub(in crate::verify) fn check_checkpoints(
     recording: &Recording<'_>,
+    is_wanted: &dyn Fn(u64) -> bool,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Vec<Finding> {
-    let total = recording.history.checkpoints.len() as u64;
+    let wanted = recording.history.checkpoints.iter().filter(|(step, _)| is_wanted(**step));
+    let total = wanted.clone().count() as u64;
     let mut findings = Vec::new();
     let mut before: Option<(u64, Vec<Fingerprint>)> = None;
-    for (done, (&step, &root)) in recording.history.checkpoints.iter().enumerate() {
+    for (done, (&step, &root)) in wanted.enumerate() {
         match check_checkpoint(recording, step, root) {
             Ok(parameters) => {
                 let still = before.filter(|(_, earlier)| *earlier == parameters);

@@ -1,0 +1,100 @@
+//! Bringing a recording to where objects are, behind the training.
+//!
+//! The training goes on whatever happens there: an outage is said once, and caught up.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use reenact_audit::Failure;
+use reenact_core::plain::plain;
+use reenact_store::{Directory, Objects, Push, PushError, Pushed, open_objects};
+
+use crate::terminal::output::{UNSURE, note, styled};
+
+/// How often it is looked whether there is something new.
+const EVERY: Duration = Duration::from_secs(1);
+/// How long it is waited for the place when the training has ended.
+const WAIT: Duration = Duration::from_secs(60);
+
+/// Brings a recording behind the training.
+pub(crate) struct Pushing {
+    /// Dropped when the training has ended.
+    trains: Sender<()>,
+    thread: JoinHandle<Result<Pushed, PushError>>,
+    run: PathBuf,
+    place: String,
+    quiet: bool,
+}
+
+impl Pushing {
+    /// Begins to bring what is recorded into `run` to a place.
+    pub(crate) fn start(run: &Path, place: &str, quiet: bool) -> Result<Self, Failure> {
+        let objects = open_objects(place).map_err(Failure::usage)?;
+        let (trains, ended) = channel();
+        let folder = run.to_owned();
+        let thread = std::thread::spawn(move || {
+            let objects = objects.as_ref();
+            while ended.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
+                // The recorder has not begun yet.
+                let Ok(store) = Directory::open(&folder) else { continue };
+                let mut push = Push::new(&store, objects);
+                let mut said = false;
+                while ended.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
+                    if let Err(error) = push.push_so_far()
+                        && !std::mem::replace(&mut said, true)
+                    {
+                        warn(&error);
+                    }
+                }
+                break;
+            }
+            until_whole(&folder, objects)
+        });
+        Ok(Self { trains, thread, run: run.into(), place: place.into(), quiet })
+    }
+
+    /// Waits a while for the rest, and says what is there and what is not. It changes nothing of
+    /// what was recorded.
+    pub(crate) fn finish(self) {
+        let Self { trains, thread, run, place, quiet } = self;
+        drop(trains);
+        let (run, place) = (plain(&run.display().to_string()), plain(&place));
+        match thread.join() {
+            Ok(Ok(_)) if quiet => {}
+            Ok(Ok(Pushed::Whole)) => note(format_args!("all of it is in {place}")),
+            Ok(Ok(Pushed::SoFar)) => {
+                note(format_args!("what is committed to so far is in {place}"));
+            }
+            Ok(Err(error)) => {
+                let warning = styled(UNSURE, "warning:");
+                let error = plain(&error.to_string());
+                note(format_args!("{warning} {place} lacks a part of it: {error}"));
+                note(format_args!("next: reenact push {run} {place}"));
+            }
+            Err(_) => note(format_args!("next: reenact push {run} {place}")),
+        }
+    }
+}
+
+fn warn(error: &PushError) {
+    let (warning, error) = (styled(UNSURE, "warning:"), plain(&error.to_string()));
+    note(format_args!(
+        "{warning} cannot push: {error}; the training goes on, and it is tried again"
+    ));
+}
+
+fn until_whole(run: &Path, objects: &dyn Objects) -> Result<Pushed, PushError> {
+    let started = Instant::now();
+    let store = Directory::open(run)?;
+    let mut push = Push::new(&store, objects);
+    loop {
+        match push.push() {
+            Err(error) if error.may_pass() && started.elapsed() < WAIT => {
+                std::thread::sleep(EVERY);
+            }
+            ended => return ended,
+        }
+    }
+}
