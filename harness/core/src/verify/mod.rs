@@ -36,7 +36,7 @@ mod verdict;
 use cause::explanation;
 use compare::{delta, deviation, divergence, explain, figure, sketch};
 use examine::{
-    agreed, batches, boundary, derivation, examination, expected, recording, so_far, tally,
+    agreed, batches, boundary, derivation, examination, expected, far, recording, so_far, tally,
 };
 use memory::{coverage, debt, proven, recall, remembered};
 use replay::{course, curve, launched, rehearsal, replaying, unrecorded};
@@ -62,11 +62,10 @@ pub use deviation::{Beyond, Excess, SegmentDeviation, TensorDeviation, Usual};
 pub use divergence::{Divergence, Stage, StepDivergence, StepValues};
 pub use draw_rule::{DrawRule, DrawRuleError};
 pub use evidence::Evidence;
-pub use examination::{
-    Examination, examine, examine_far, examine_so_far, open_committed, open_recording,
-};
+pub use examination::{Examination, examine, examine_so_far, open_committed, open_recording};
 pub use expected::{Expected, ExpectedSpec};
 pub use explanation::{Cause, Explained, Explanation};
+pub use far::examine_far;
 pub use figure::{FigureDifference, FigureValue};
 pub use finding::{Finding, Place, Weight};
 pub use independence::{Builds, Independence};

@@ -1,7 +1,5 @@
 //! Checking a recording without replaying anything.
 
-use std::collections::BTreeSet;
-
 use crate::data::samples_digest;
 use crate::digest::Digest;
 use crate::format::{
@@ -19,7 +17,7 @@ use crate::verify::allowed_signers::AllowedSigners;
 use crate::verify::boundary::check_checkpoints;
 use crate::verify::expected::Expected;
 use crate::verify::finding::{Finding, Place, Weight};
-use crate::verify::recording::{Recording, Segment};
+use crate::verify::recording::Recording;
 use crate::verify::so_far::{open_so_far, read_so_far};
 use crate::verify::tally::Tally;
 use crate::verify::vouched::{Vouched, check_signature, check_signature_so_far};
@@ -114,31 +112,6 @@ fn examine_recording<'a>(
         findings.extend(check_checkpoints(&recording, &|_| true, progress));
     }
     (findings, Some(recording))
-}
-
-/// Checks the checkpoints of a recording that is far away: those that these segments begin and end
-/// with. Of one that lies here, [`examine`] has checked all of them.
-pub fn examine_far(
-    recording: &Recording<'_>,
-    segments: &[Segment],
-    progress: &mut dyn FnMut(u64, u64),
-) -> Vec<Finding> {
-    if !recording.run.is_far() {
-        return Vec::new();
-    }
-    let ends = segments.iter().flat_map(|segment| [segment.step_start, segment.step_end]);
-    let ends: BTreeSet<u64> = ends.collect();
-    let mut findings = check_checkpoints(recording, &|step| ends.contains(&step), progress);
-    let all = recording.history.checkpoints.len();
-    let unread = recording.history.checkpoints.keys().filter(|step| !ends.contains(step)).count();
-    if unread > 0 {
-        let problem = format!(
-            "{unread} of {all} checkpoints were not read: no segment that is replayed begins or \
-             ends with them, and the recording lies in a bucket"
-        );
-        findings.push(Finding::note(Place::object(Object::Journal), problem));
-    }
-    findings
 }
 
 /// Reads a recording as far as a replay needs it: spec, journal and commitment,
