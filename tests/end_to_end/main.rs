@@ -56,6 +56,8 @@ mod plain_text;
 mod plan;
 #[cfg(unix)]
 mod proven;
+#[cfg(unix)]
+mod prune;
 mod recording;
 mod rehearsal;
 #[cfg(unix)]

@@ -6,8 +6,8 @@ use reenact_core::format::{Environment, Object, ReadRun};
 use reenact_core::trainer::{Engine, Program};
 use reenact_core::verify::{
     AllowedSigners, BatchDraw, Batches, Builds, Debt, Evidence, Examination, Finding, Nonce, Place,
-    Recall, Recording, Report, Segment, SegmentReport, Tolerance, Weight, examine, examine_batches,
-    examine_far, examine_so_far,
+    Recall, Recording, Report, Segment, SegmentReport, SegmentSet, Tolerance, Weight, examine,
+    examine_batches, examine_far, examine_so_far,
 };
 use reenact_store::open_run;
 
@@ -44,11 +44,16 @@ pub fn audit(
     let so_far = request.so_far || as_of.is_some();
     let mut examination = examined(run, so_far, request.signers.as_ref(), observer);
     request.expected.iter().for_each(|expected| examination.expect(expected));
+    let known = memory.pruned();
+    let allows = |key| request.pruners.as_ref().is_some_and(|all| all.principal_of(key).is_some());
+    examination.excuse(&|found| known.contains(&found.tombstone.root) || allows(found.key));
+    let pruned = examination.unreplayable();
     let Examination { mut findings, recording, vouched, .. } = examination;
     planned.map(|planned| memory.go_on_with(planned)).transpose()?;
     memory.ask(store, recording.as_ref())?;
+    memory.release(&pruned);
     findings.extend(memory.recall().into_iter().flat_map(Recall::findings));
-    let bench = Bench { programs, request, executor, observer };
+    let bench = Bench { programs, request, executor, observer, pruned };
     let judged = match &recording {
         Some(recording) => bench.judge(recording, findings, &mut memory)?,
         None => Judged::without_replay(findings, environment_of(no_engine())?),
@@ -150,6 +155,8 @@ struct Bench<'a> {
     request: &'a Request,
     executor: &'a dyn Executor,
     observer: &'a dyn Observer,
+    /// Segments beside states that were pruned.
+    pruned: SegmentSet,
 }
 
 impl Bench<'_> {
@@ -171,6 +178,7 @@ impl Bench<'_> {
             }
             Err(failure) => return Err(failure),
         };
+        drawn.check(&self.pruned)?;
         findings.extend(drawn.note.clone());
         findings.extend(self.read_far(recording, &drawn));
         let (auditor, batches) = match self.derive(recording, &drawn, &mut findings) {
@@ -216,13 +224,16 @@ impl Bench<'_> {
     fn draw(&self, recording: &Recording<'_>, memory: &Memory<'_>) -> Result<Drawn, Failure> {
         let Some(planned) = &self.request.planned else {
             let covered = memory.covered();
-            let mut drawn = self.request.selection.draw(recording, covered, fresh_nonce)?;
+            let selection = &self.request.selection;
+            let mut drawn = selection.draw(recording, covered, &self.pruned, fresh_nonce)?;
             drawn.owe(memory.debts());
             return Ok(drawn);
         };
         planned.check(recording)?;
         let selection = planned.selection(memory.knows_plan());
-        let mut drawn = selection.draw(recording, &planned.covered, fresh_nonce)?;
+        // A plan knows nothing of what was pruned since: that is not judged.
+        let none = SegmentSet::default();
+        let mut drawn = selection.draw(recording, &planned.covered, &none, fresh_nonce)?;
         planned.take(&mut drawn)?;
         Ok(drawn)
     }

@@ -56,6 +56,16 @@ impl Drawn {
     }
 }
 
+impl Drawn {
+    /// Objects to a list of segments that names one that was pruned. Due ones never are.
+    pub(crate) fn check(&self, pruned: &SegmentSet) -> Result<(), Failure> {
+        let gone = self.segments.iter().find(|segment| pruned.contains(**segment));
+        let Some(gone) = gone.filter(|_| self.challenge.is_none()) else { return Ok(()) };
+        let problem = format!("segment {gone} cannot be replayed again: it was pruned");
+        Err(Failure::usage(problem).hint("the tombstones in `pruned/` say after which audits"))
+    }
+}
+
 impl Selection {
     /// Selects every segment.
     pub fn all() -> Self {
@@ -68,13 +78,14 @@ impl Selection {
         Self { choice: Choice::Listed(ranges), ..Self::default() }
     }
 
-    /// Draws from what is not `covered` of a recording. A fresh nonce is drawn here and nowhere else: it
+    /// Draws from what is not `covered` of a recording, and never what was `pruned`. A fresh nonce is drawn here and nowhere else: it
     /// takes a recording whose commitment has been read, so nobody can still
     /// choose a commitment by it.
     pub(crate) fn draw(
         &self,
         recording: &Recording<'_>,
         covered: &SegmentSet,
+        pruned: &SegmentSet,
         fresh: impl FnOnce() -> Result<Nonce, Failure>,
     ) -> Result<Drawn, Failure> {
         let total = recording.segment_count();
@@ -99,7 +110,8 @@ impl Selection {
         let grows = recording.so_far.is_some();
         let covered = self.covered.as_ref().unwrap_or(covered);
         let challenge = Challenge::new(recording.commitment, nonce, total, count);
-        let challenge = Challenge { covered: covered.clone(), grows, ..challenge };
+        let (covered, pruned) = (covered.clone(), pruned.clone());
+        let challenge = Challenge { covered, grows, pruned, ..challenge };
         let (segments, nonce_source) = (challenge.draw(), Some(source));
         Ok(Drawn { segments, challenge: Some(challenge), nonce_source, sampled_by, note })
     }
@@ -156,6 +168,10 @@ mod tests {
         assert_eq!(listed(&[(2, 4), (3, 5)], 10).unwrap().segments, [2, 3, 4]);
     }
 
+    fn none() -> SegmentSet {
+        SegmentSet::default()
+    }
+
     fn policy(policy: Sampling) -> Selection {
         Selection { choice: Choice::Policy(policy), ..Selection::default() }
     }
@@ -165,7 +181,7 @@ mod tests {
         let run = recorded();
         let mut recording = examine(&run, &mut |_, _| ()).recording.unwrap();
         let draw = |selection: &Selection, recording: &Recording<'_>| {
-            selection.draw(recording, &SegmentSet::default(), || Ok("fresh".parse().unwrap()))
+            selection.draw(recording, &none(), &none(), || Ok("fresh".parse().unwrap()))
         };
         let sample = |segments| policy(Sampling::Count { segments });
         assert_eq!(draw(&sample(6), &recording).unwrap().segments.len(), 6);
@@ -191,7 +207,7 @@ mod tests {
                 asked += 1;
                 Ok("fresh".parse().unwrap())
             };
-            let drawn = selection.draw(&recording, &SegmentSet::default(), fresh).unwrap();
+            let drawn = selection.draw(&recording, &none(), &none(), fresh).unwrap();
             (asked, drawn.challenge.map(|found| (found.commitment, found.nonce.to_string())))
         };
         let with = |nonce: &str| Some((recording.commitment, nonce.to_owned()));
@@ -210,7 +226,8 @@ mod tests {
         let recording = examine(&run, &mut |_, _| ()).recording.unwrap();
         let covered: SegmentSet = [0, 1, 5].into_iter().collect();
         let draw = |selection: &Selection, covered: &SegmentSet| {
-            let drawn = selection.draw(&recording, covered, || Ok("fresh".parse().unwrap()));
+            let drawn =
+                selection.draw(&recording, covered, &none(), || Ok("fresh".parse().unwrap()));
             let Drawn { segments, challenge, .. } = drawn.unwrap();
             (segments, challenge.unwrap())
         };

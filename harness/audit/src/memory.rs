@@ -1,11 +1,13 @@
 //! What an audit asks of the ledger, and what it leaves there.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use reenact_core::digest::Digest;
 use reenact_core::format::{Object, ReadRun};
 use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
+use reenact_core::state::StateRoot;
 use reenact_core::verify::{
     Debt, DrawRule, Recall, Recording, Remembered, Report, SegmentSet, Verdict, recall,
 };
@@ -17,6 +19,7 @@ use crate::failure::Failure;
 use crate::left::{alarms, covered};
 use crate::place::names;
 use crate::planned::PlannedAudit;
+use crate::prune::pruned_roots;
 
 /// Why a segment is due that was drawn by an audit of which nothing more is known.
 const UNENDED: &str = "the audit began and never ended";
@@ -53,6 +56,8 @@ pub(crate) struct Memory<'a> {
     /// What was drawn, as long as nothing of it is replayed.
     drawn: Vec<Owed>,
     nothing: SegmentSet,
+    /// Debts that nobody can pay any more.
+    released: Vec<Paid>,
     /// Whether the ledger knows of the plan that is gone on with.
     knows_plan: bool,
     problem: Option<String>,
@@ -95,6 +100,7 @@ impl Remembering {
             at_seconds,
             drawn: Vec::new(),
             nothing: SegmentSet::default(),
+            released: Vec::new(),
             knows_plan: false,
             problem,
             observer,
@@ -165,6 +171,24 @@ impl Memory<'_> {
     /// Returns what was asked, as far as anything was.
     pub(crate) fn recall(&self) -> Option<&Recall> {
         self.recall.as_ref()
+    }
+
+    /// Settles what is due of segments that were pruned meanwhile: they were covered before, and
+    /// nobody can replay them again.
+    pub(crate) fn release(&mut self, pruned: &SegmentSet) {
+        let Some(recall) = &mut self.recall else { return };
+        let gone = |debt: &Debt| pruned.contains(debt.segment);
+        let released = recall.debts.iter().filter(|debt| gone(debt));
+        let paid = |debt: &Debt| Paid { audit: debt.audit.clone(), segment: debt.segment };
+        self.released = released.map(paid).collect();
+        recall.debts.retain(|debt| !gone(debt));
+        recall.past.due.retain(|segment| !pruned.contains(*segment));
+    }
+
+    /// Returns the states that were pruned by whoever keeps this ledger.
+    pub(crate) fn pruned(&self) -> BTreeSet<StateRoot> {
+        let ledger = self.ledger.as_ref();
+        ledger.map(|ledger| pruned_roots(ledger, &self.names)).unwrap_or_default()
     }
 
     /// Returns the segments that are due.
@@ -363,7 +387,7 @@ impl Memory<'_> {
             debts: left.iter().map(owed).chain(self.unreplayed(report)).collect(),
             divergences,
             alarms,
-            pays: paid.collect(),
+            pays: paid.chain(self.released.iter().cloned()).collect(),
             ..entry
         }
     }

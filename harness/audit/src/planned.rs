@@ -85,7 +85,8 @@ pub fn plan(request: &Request, observer: &dyn Observer) -> Result<PlannedAudit, 
     })?;
     memory.ask(store, Some(&recording))?;
     memory.witness(&recording);
-    let mut drawn = request.selection.draw(&recording, memory.covered(), fresh_nonce)?;
+    let none = SegmentSet::default();
+    let mut drawn = request.selection.draw(&recording, memory.covered(), &none, fresh_nonce)?;
     drawn.owe(memory.debts());
     memory.begin(&drawn, &recording, false);
     let covered = drawn.challenge.as_ref().map(|challenge| challenge.covered.clone());

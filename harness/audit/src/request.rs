@@ -23,6 +23,8 @@ pub struct Request {
     pub planned: Option<PlannedAudit>,
     /// Who may vouch for recordings; none if nobody has to.
     pub signers: Option<AllowedSigners>,
+    /// Who may prune recordings, besides whoever keeps the ledger.
+    pub pruners: Option<AllowedSigners>,
     /// The spec that was ordered; none if it is not known.
     pub expected: Option<Expected>,
     /// By what another class of device is compared; none for bit by bit.
@@ -57,6 +59,7 @@ impl Request {
             selection: Selection::all(),
             planned: None,
             signers: None,
+            pruners: None,
             expected: None,
             calibrated: None,
             trusted_builds: None,

@@ -15,7 +15,7 @@ use std::io;
 
 use reenact_core::format::{
     COMMITMENT_BYTES_MAX, Object, ReadAt, ReadRun, SIGNATURE_BYTES_MAX, SO_FAR_BYTES_MAX,
-    StoreError,
+    StoreError, TOMBSTONE_BYTES_MAX,
 };
 use reenact_core::memory::MemoryFile;
 use reenact_core::spec::SPEC_BYTES_MAX;
@@ -128,6 +128,7 @@ impl ReadRun for Bucket {
             Object::SoFar => self.so_far(),
             Object::Spec => self.small(object, &name, SPEC_BYTES_MAX as u64),
             Object::Commitment => self.small(object, &name, COMMITMENT_BYTES_MAX),
+            Object::Pruned(_) => self.small(object, &name, TOMBSTONE_BYTES_MAX),
             Object::Signature => self.small(object, &name, SIGNATURE_BYTES_MAX),
             // They are the recorder's own, and stay with it.
             Object::ResumePoint | Object::ResumeState => Err(StoreError::Missing { object }),

@@ -21,6 +21,7 @@ mod entry;
 mod ledger;
 mod objects;
 mod plain_file;
+mod prune;
 mod push;
 mod queue;
 mod run;
@@ -39,6 +40,7 @@ pub use objects::{
     open_objects,
 };
 pub use plain_file::open_file;
+pub use prune::prune;
 pub use push::{Push, PushError, Pushed};
 pub use run::open_run;
 pub use space::free_bytes;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use reenact_audit::{Failure, Request, audit};
+use reenact_core::format::PRUNE_NAMESPACE;
 use reenact_core::verify::{ModelFile, Report, Verdict};
 use reenact_night::Bytes;
 
@@ -13,7 +14,7 @@ use crate::exit;
 use crate::inputs;
 use crate::options::{
     CalibrationFile, DeviceOptions, RememberingOptions, Requirement, SelectionOptions, Trust,
-    Workers,
+    Workers, allowed,
 };
 use crate::report_folder::ReportFolder;
 use crate::terminal::output::{self, BOLD, styled};
@@ -56,6 +57,10 @@ pub(crate) struct Arguments {
     /// name of one that comes with reenact. Every other value but the name is divergent
     #[arg(long, value_name = "SPEC")]
     expect: Option<String>,
+    /// Take checkpoints for pruned that one of these keys says it has pruned: OpenSSH's
+    /// allowed_signers. What this ledger's keeper has pruned needs no list
+    #[arg(long, value_name = "FILE")]
+    pruners: Option<PathBuf>,
     #[command(flatten)]
     calibration: CalibrationFile,
     #[command(flatten)]
@@ -132,7 +137,9 @@ impl Arguments {
         if let Some(warning) = self.selection.warning() {
             output::note(format_args!("{} {warning}", styled(BOLD, "warning:")));
         }
+        let pruners = self.pruners.as_deref().map(|path| allowed(path, PRUNE_NAMESPACE));
         Ok(Request {
+            pruners: pruners.transpose()?,
             so_far: self.so_far,
             selection,
             signers,

@@ -6,7 +6,7 @@ use clap::Args;
 use reenact_audit::{Executor, Failure, Request, audit};
 use reenact_core::format::WORK_NAMESPACE;
 use reenact_core::plain::{count, plain};
-use reenact_core::verify::{ALLOWED_SIGNERS_BYTES_MAX, AllowedSigners, Report, Verdict};
+use reenact_core::verify::{AllowedSigners, Report, Verdict};
 use reenact_fleet::{Collected, Gathered, Planned, WorkError};
 use reenact_store::open_objects;
 
@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::evidence;
 use crate::exit;
 use crate::inputs;
-use crate::options::{RememberingOptions, Requirement, Trust, Workers};
+use crate::options::{RememberingOptions, Requirement, Trust, Workers, allowed};
 use crate::report_folder::ReportFolder;
 use crate::terminal::output::{self, BOLD, UNSURE, note, styled};
 use crate::terminal::{Watch, report};
@@ -161,11 +161,8 @@ impl Arguments {
     }
 
     fn allowed_workers(&self) -> Result<Option<AllowedSigners>, Failure> {
-        let Some(path) = &self.allowed_workers else { return Ok(None) };
-        let refuse = |problem: String| Failure::usage(format!("{}: {problem}", path.display()));
-        let text = inputs::limited_text(path, ALLOWED_SIGNERS_BYTES_MAX).map_err(refuse)?;
-        let workers = AllowedSigners::parse(&text, WORK_NAMESPACE);
-        workers.map(Some).map_err(|error| refuse(error.to_string()))
+        let workers = self.allowed_workers.as_deref();
+        workers.map(|path| allowed(path, WORK_NAMESPACE)).transpose()
     }
 
     /// Makes a folder for each run, before anything is judged.

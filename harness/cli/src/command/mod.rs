@@ -16,6 +16,7 @@ mod keygen;
 mod ledger;
 mod nightly;
 mod plan;
+mod prune;
 mod push;
 mod record;
 mod work;
@@ -43,6 +44,7 @@ pub(crate) enum Command {
     Data(data::Arguments),
     Inspect(inspect::Arguments),
     Push(push::Arguments),
+    Prune(prune::Arguments),
     Diff(diff::Arguments),
     Export(export::Arguments),
     Keygen(keygen::Arguments),
@@ -70,6 +72,7 @@ impl Command {
             Self::Data(arguments) => data::run(app, &arguments),
             Self::Inspect(arguments) => inspect::run(&arguments),
             Self::Push(arguments) => push::run(&arguments),
+            Self::Prune(arguments) => prune::run(&arguments),
             Self::Export(arguments) => export::run(&arguments),
             Self::Diff(arguments) => diff::run(&arguments),
             Self::Keygen(arguments) => keygen::run(&arguments),

@@ -20,5 +20,5 @@ pub(crate) use moment::Moment;
 pub(crate) use remembering::RememberingOptions;
 pub(crate) use requirement::Requirement;
 pub(crate) use selection::SelectionOptions;
-pub(crate) use trust::Trust;
+pub(crate) use trust::{Trust, allowed};
 pub(crate) use workers::Workers;

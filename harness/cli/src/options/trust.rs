@@ -1,6 +1,6 @@
 //! Whom an audit trusts to vouch for recordings.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use reenact_audit::Failure;
@@ -26,10 +26,13 @@ impl Trust {
 
     /// Reads who may sign in a namespace, if there is a list.
     pub(super) fn read_for(&self, namespace: &str) -> Result<Option<AllowedSigners>, Failure> {
-        let Some(path) = &self.allowed_signers else { return Ok(None) };
-        let refuse = |problem: String| Failure::usage(format!("{}: {problem}", path.display()));
-        let text = inputs::limited_text(path, ALLOWED_SIGNERS_BYTES_MAX).map_err(refuse)?;
-        let signers = AllowedSigners::parse(&text, namespace);
-        signers.map(Some).map_err(|error| refuse(format!("{error}")))
+        self.allowed_signers.as_deref().map(|path| allowed(path, namespace)).transpose()
     }
+}
+
+/// Reads who may sign in a namespace.
+pub(crate) fn allowed(path: &Path, namespace: &str) -> Result<AllowedSigners, Failure> {
+    let refuse = |problem: String| Failure::usage(format!("{}: {problem}", path.display()));
+    let text = inputs::limited_text(path, ALLOWED_SIGNERS_BYTES_MAX).map_err(refuse)?;
+    AllowedSigners::parse(&text, namespace).map_err(|error| refuse(error.to_string()))
 }

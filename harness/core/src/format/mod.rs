@@ -40,6 +40,7 @@ mod resume_point;
 mod selection;
 mod signature;
 mod so_far;
+mod tombstone;
 
 pub use calibration::{
     CALIBRATION_BYTES_MAX, CALIBRATION_FORMAT, Calibration, CalibrationError, DriftAllowed,
@@ -65,7 +66,8 @@ pub use selection::{
     tf32_kernels,
 };
 pub use signature::{
-    CALIBRATION_NAMESPACE, SIGNATURE_BYTES_MAX, SIGNATURE_NAMESPACE, Signature, SignatureError,
-    WORK_NAMESPACE,
+    CALIBRATION_NAMESPACE, PRUNE_NAMESPACE, SIGNATURE_BYTES_MAX, SIGNATURE_NAMESPACE, Signature,
+    SignatureError, WORK_NAMESPACE,
 };
 pub use so_far::{SO_FAR_BYTES_MAX, SoFar, SoFarError};
+pub use tombstone::{TOMBSTONE_AUDITS_MAX, TOMBSTONE_BYTES_MAX, Tombstone, TombstoneError};

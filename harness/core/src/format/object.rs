@@ -24,6 +24,8 @@ pub enum Object {
     SoFar,
     /// The state with this root.
     Checkpoint(StateRoot),
+    /// What stands in the place of a state that was pruned.
+    Pruned(StateRoot),
     /// Where a recorder that was asked to stop goes on; no part of the recording.
     ResumePoint,
     /// The state there.
@@ -40,6 +42,7 @@ impl fmt::Display for Object {
             Self::Signature => f.write_str("commitment.sig"),
             Self::SoFar => f.write_str("commitment.so-far"),
             Self::Checkpoint(root) => write!(f, "checkpoints/{root}.safetensors"),
+            Self::Pruned(root) => write!(f, "pruned/{root}"),
             Self::ResumePoint => f.write_str("resume"),
             Self::ResumeState => f.write_str("resume.safetensors"),
         }

@@ -24,6 +24,10 @@ pub const CALIBRATION_NAMESPACE: &str = "reenact-calibration@v1";
 /// alone, vouch for recordings.
 pub const WORK_NAMESPACE: &str = "reenact-work@v1";
 
+/// Keeps signatures of tombstones apart: whoever may prune may not, for that alone, vouch for
+/// recordings.
+pub const PRUNE_NAMESPACE: &str = "reenact-prune@v1";
+
 /// Holds who stands for a commitment or a calibration. It verified over the commitment when it
 /// was made or read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,6 +132,7 @@ fn signed_thing(namespace: &str) -> &'static str {
     match namespace {
         CALIBRATION_NAMESPACE => "calibration",
         WORK_NAMESPACE => "answer",
+        PRUNE_NAMESPACE => "tombstone",
         _ => "commitment",
     }
 }

@@ -36,7 +36,8 @@ mod verdict;
 use cause::explanation;
 use compare::{delta, deviation, divergence, explain, figure, sketch};
 use examine::{
-    agreed, batches, boundary, derivation, examination, expected, far, recording, so_far, tally,
+    agreed, batches, boundary, derivation, examination, expected, far, pruned, recording, so_far,
+    tally,
 };
 use memory::{coverage, debt, proven, recall, remembered};
 use replay::{course, curve, launched, rehearsal, replaying, unrecorded};
@@ -74,6 +75,7 @@ pub use model_file::ModelFile;
 pub use nonce_source::{Beacon, BeaconError, NonceSource};
 pub use power::segments_for;
 pub use proven::{Open, Proven};
+pub use pruned::Pruned;
 pub use reach::Reach;
 pub use recall::{Recall, recall};
 pub use recording::{Recording, Segment};

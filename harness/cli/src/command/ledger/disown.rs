@@ -2,7 +2,7 @@
 
 use clap::Args;
 use comfy_table::{Table, presets};
-use reenact_audit::{Failure, now_seconds};
+use reenact_audit::{Failure, now_seconds, pruned_count};
 use reenact_core::plain::{count, plain};
 use reenact_core::verify::date;
 use reenact_store::{DeviceSummary, Disowned, Disowning, Entry, Ledger};
@@ -49,6 +49,8 @@ struct Answer<'a> {
     until_seconds: Option<u64>,
     segments: u64,
     runs: Vec<Disowned>,
+    /// Checkpoints of each run that were pruned.
+    pruned: Vec<usize>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<u8, Failure> {
@@ -68,7 +70,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, Failure> {
         at_seconds,
     })?;
     let segments = runs.iter().map(|run| run.segments).sum();
-    let answer = Answer { device, since_seconds, until_seconds, segments, runs };
+    let pruned = runs.iter().map(|run| pruned_count(&ledger, &run.place)).collect();
+    let answer = Answer { device, since_seconds, until_seconds, segments, runs, pruned };
     if *json {
         output::json(&answer);
     } else {
@@ -121,6 +124,13 @@ fn describe(answer: &Answer<'_>) {
         table.add_row([name, run.segments.to_string(), place]);
     }
     output::table(table);
+    for (run, pruned) in runs.iter().zip(&answer.pruned).filter(|(_, pruned)| **pruned > 0) {
+        line(format_args!(
+            "{} of {}: pruned, so what was taken back beside them cannot be replayed again",
+            count(*pruned as u64, "checkpoint"),
+            plain(&run.place)
+        ));
+    }
 }
 
 /// Says which devices vouch for the segments of these audits, and what was taken back.

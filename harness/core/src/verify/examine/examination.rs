@@ -1,5 +1,7 @@
 //! Checking a recording without replaying anything.
 
+use std::collections::BTreeMap;
+
 use crate::data::samples_digest;
 use crate::digest::Digest;
 use crate::format::{
@@ -17,6 +19,7 @@ use crate::verify::allowed_signers::AllowedSigners;
 use crate::verify::boundary::check_checkpoints;
 use crate::verify::expected::Expected;
 use crate::verify::finding::{Finding, Place, Weight};
+use crate::verify::pruned::Pruned;
 use crate::verify::recording::Recording;
 use crate::verify::so_far::{open_so_far, read_so_far};
 use crate::verify::tally::Tally;
@@ -30,10 +33,17 @@ pub struct Examination<'a> {
     pub recording: Option<Recording<'a>>,
     /// Who vouches for it.
     pub vouched: Vouched,
+    /// Checkpoints that were pruned, by the step that they opened.
+    pub(in crate::verify) pruned: BTreeMap<u64, Pruned>,
     signed_by: Option<PublicKey>,
 }
 
 impl Examination<'_> {
+    /// Returns the key that vouches for the recording, if one does.
+    pub(in crate::verify) fn signed_by(&self) -> Option<PublicKey> {
+        self.signed_by
+    }
+
     /// Counts on these signers alone: unless one of them vouches for the
     /// recording, it cannot be told whose it is.
     pub fn trust(&mut self, signers: &AllowedSigners) {
@@ -90,7 +100,7 @@ fn examine_opened<'a>(
     };
     let known = !findings.first().is_some_and(unread);
     findings.extend(problem.filter(|_| known));
-    Examination { findings, recording, vouched, signed_by }
+    Examination { findings, recording, vouched, pruned: BTreeMap::new(), signed_by }
 }
 
 fn examine_recording<'a>(

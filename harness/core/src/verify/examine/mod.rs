@@ -7,6 +7,7 @@ pub(in crate::verify) mod derivation;
 pub(in crate::verify) mod examination;
 pub(in crate::verify) mod expected;
 pub(in crate::verify) mod far;
+pub(in crate::verify) mod pruned;
 pub(in crate::verify) mod recording;
 pub(in crate::verify) mod so_far;
 pub(in crate::verify) mod tally;

@@ -87,6 +87,10 @@ pub struct Challenge {
     /// Whether the run still trains. Its last segment is then not that of the run.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub grows: bool,
+    /// Segments that cannot be replayed again, as a state beside them was pruned. They are
+    /// never drawn.
+    #[serde(default, skip_serializing_if = "SegmentSet::is_empty")]
+    pub pruned: SegmentSet,
 }
 
 /// Names the segments of a draw by why they are drawn.
@@ -105,7 +109,8 @@ impl Challenge {
     /// of today. For other runs, see the fields.
     pub fn new(commitment: Digest, nonce: Nonce, total: u64, count: u64) -> Self {
         let (rule, covered) = (DrawRule::Uncovered, SegmentSet::default());
-        Self { commitment, nonce, total, count, rule, covered, grows: false }
+        let (grows, pruned) = (false, SegmentSet::default());
+        Self { commitment, nonce, total, count, rule, covered, grows, pruned }
     }
 
     /// Draws the segments, in ascending order.
@@ -130,12 +135,16 @@ impl Challenge {
             segments.sort_unstable();
             segments
         };
-        let open = self.uncovered().filter(|segment| Some(*segment) != forced).collect();
+        let open = self.uncovered().filter(|segment| Some(*segment) != forced);
+        let open = open.filter(|segment| !self.pruned.contains(*segment)).collect();
         let sampled = take(open, count);
         let left = count - sampled.len() as u64;
         let revisited = match left {
             0 => Vec::new(),
-            left => take(self.covered.below(self.total).collect(), left),
+            left => {
+                let covered = self.covered.below(self.total);
+                take(covered.filter(|segment| !self.pruned.contains(*segment)).collect(), left)
+            }
         };
         Drawing { sampled, forced, revisited }
     }
@@ -159,8 +168,11 @@ impl Challenge {
             DrawRule::Uncovered => self.covered.count_below(self.total),
             DrawRule::Uniform | DrawRule::LastAlways => 0,
         };
+        // What was pruned and this ledger has not covered may hide what was tampered with.
         let pool = self.total - covered - forced;
-        (pool, (count - forced).min(pool))
+        let hidden = self.pruned.below(self.total);
+        let hidden = hidden.filter(|segment| !self.covered.contains(*segment)).count() as u64;
+        (pool, (count - forced).min(pool.saturating_sub(hidden)))
     }
 
     /// Returns the segment that is drawn whatever the nonce says.
@@ -171,7 +183,7 @@ impl Challenge {
             DrawRule::LastAlways => true,
             DrawRule::Uncovered => !self.grows && !self.covered.contains(last),
         };
-        is_forced.then_some(last)
+        (is_forced && !self.pruned.contains(last)).then_some(last)
     }
 
     fn uncovered(&self) -> Box<dyn Iterator<Item = u64> + '_> {
@@ -222,6 +234,20 @@ mod tests {
         assert_eq!((sampled, forced, revisited), (vec![0, 1], None, vec![3, 8, 13]));
         let digest = grows.covered.digest().to_string();
         assert_eq!(digest, "a60fe062a079664b1ac7dd5e41107c9c2f39ddd2b4dabdf08511caf2fb37a684");
+    }
+
+    #[test]
+    fn what_was_pruned_is_never_drawn_and_hides_what_nobody_here_has_covered() {
+        let pruned: SegmentSet = [2, 3, 19].into_iter().collect();
+        for count in 0..=20 {
+            let found = with(&[0, 1, 2], "a nonce", count);
+            let found = Challenge { pruned: pruned.clone(), ..found };
+            assert!(found.draw().iter().all(|segment| !pruned.contains(*segment)), "{count}");
+        }
+        let all = Challenge { pruned, ..with(&[0, 1, 2], "a nonce", 20) };
+        assert_eq!(all.draw().len(), 17);
+        assert_eq!(all.pool(), (17, 15), "3 and 19 are in the pool, and nobody draws them");
+        assert!(all.escape(1) > 0.0 && all.escape(3) == 0.0);
     }
 
     #[test]
