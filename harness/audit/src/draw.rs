@@ -78,9 +78,9 @@ impl Selection {
         Self { choice: Choice::Listed(ranges), ..Self::default() }
     }
 
-    /// Draws from what is not `covered` of a recording, and never what was `pruned`. A fresh nonce is drawn here and nowhere else: it
-    /// takes a recording whose commitment has been read, so nobody can still
-    /// choose a commitment by it.
+    /// Draws from what is not `covered` of a recording, and never what was `pruned`. A fresh
+    /// nonce is drawn here and nowhere else: it takes a recording whose commitment has been
+    /// read, so nobody can still choose a commitment by it.
     pub(crate) fn draw(
         &self,
         recording: &Recording<'_>,

@@ -139,7 +139,7 @@ fn candidates(
         let number = number as u64;
         let is_kept = |rule: &Keep| match *rule {
             Keep::Last(last) => number + last >= count,
-            Keep::Every(each) => number % each.max(1) == 0,
+            Keep::Every(each) => number.is_multiple_of(each.max(1)),
         };
         if number == 0 || number + 1 == count || keep.iter().any(is_kept) {
             continue;

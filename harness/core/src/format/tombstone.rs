@@ -33,7 +33,7 @@ pub struct Tombstone {
 
 /// Says that a text is no tombstone.
 #[derive(Debug, thiserror::Error)]
-#[error("it is not exactly what `reenact prune` writes")]
+#[error("it is not exactly what pruning writes")]
 pub struct TombstoneError;
 
 impl Tombstone {

@@ -36,8 +36,8 @@ mod verdict;
 use cause::explanation;
 use compare::{delta, deviation, divergence, explain, figure, sketch};
 use examine::{
-    agreed, batches, boundary, derivation, examination, expected, far, pruned, recording, so_far,
-    tally,
+    agreed, batches, boundary, derivation, devices, examination, expected, far, pruned, recording,
+    so_far, tally,
 };
 use memory::{coverage, debt, proven, recall, remembered};
 use replay::{course, curve, launched, rehearsal, replaying, unrecorded};

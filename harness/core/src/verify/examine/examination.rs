@@ -8,15 +8,16 @@ use crate::format::{
     Commitment, History, HistoryError, JournalError, Object, PublicKey, ReadRun, StoreError, Tail,
     Unconverted,
 };
-use crate::plain::{one_line, plain};
+use crate::plain::one_line;
 use crate::spec::{SPEC_BYTES_MAX, Spec};
 use crate::steering::{LearningRate, ValidationSteps};
 use crate::symptoms::SymptomSearch;
-use crate::trainer::{Engine, StepTrace};
+use crate::trainer::StepTrace;
 use crate::verify::advice::Advice;
 use crate::verify::agreed::{Bound, Opened, agreed};
 use crate::verify::allowed_signers::AllowedSigners;
 use crate::verify::boundary::check_checkpoints;
+use crate::verify::devices::check_devices;
 use crate::verify::expected::Expected;
 use crate::verify::finding::{Finding, Place, Weight};
 use crate::verify::pruned::Pruned;
@@ -332,23 +333,6 @@ fn check_resumptions(recording: &Recording<'_>) -> Vec<Finding> {
             );
             let finding = if found.one_class { Finding::divergent } else { Finding::note };
             finding(Place::step(found.step), &problem as &dyn std::fmt::Display)
-        })
-        .collect()
-}
-
-/// A run declared for one class of device and trained on another is not the
-/// declared one.
-fn check_devices(recording: &Recording<'_>) -> Vec<Finding> {
-    let declared = recording.spec.device.name();
-    let environments = recording.history.environments.iter();
-    let device = |engine: &Engine| engine.class.get(Engine::DEVICE).cloned().unwrap_or_default();
-    environments
-        .map(|(step, found)| (step, device(&found.engine)))
-        .filter(|(_, device)| device != declared)
-        .map(|(&step, device)| {
-            let device = plain(&device);
-            let problem = format!("it was trained on `{device}`; the spec declares `{declared}`");
-            Finding::divergent(Place::step(step), problem)
         })
         .collect()
 }

@@ -4,6 +4,7 @@ pub(in crate::verify) mod agreed;
 pub(in crate::verify) mod batches;
 pub(in crate::verify) mod boundary;
 pub(in crate::verify) mod derivation;
+pub(in crate::verify) mod devices;
 pub(in crate::verify) mod examination;
 pub(in crate::verify) mod expected;
 pub(in crate::verify) mod far;
