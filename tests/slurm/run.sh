@@ -7,7 +7,7 @@
 # 2. A night over six recordings, while a node dies: what it says is what a night on one machine
 #    says, but for times and hosts.
 #
-# As root. It takes about two minutes, most of which is Slurm noticing that a node is gone.
+# As root; exit code 69: Slurm does not start here. It takes about two minutes, most of which is Slurm noticing that a node is gone.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 reenact=$(realpath "$1")
@@ -49,7 +49,8 @@ busy() { squeue --noheader --states=RUNNING --nodelist="$1" --format=%i 2>/dev/n
 
 cd "$lab"
 mkdir runs
-eval "$("$slurm" up "$cluster" 2)"
+started=$("$slurm" up "$cluster" 2) || { echo "slurm: it does not start here" >&2; exit 69; }
+eval "$started"
 export REENACT_LEDGER=$lab/ledger.sqlite
 # A worker that takes its time, so that a node can die under it.
 printf '#!/bin/sh\nsleep 1\nexec "%s" "$@"\n' "$reenact" >slow
