@@ -234,3 +234,17 @@ fn a_prune_during_audits_accuses_nobody() {
     }
     archive.audit(&["--sample", "all"]).expect(MATCH);
 }
+
+#[test]
+fn a_plan_leaves_out_what_was_pruned() {
+    let archive = Archive::covered();
+    archive.pruned("last:3");
+    archive.call(&["plan", "run", "--sample", "all", "--out", "plan.json"]).expect(MATCH);
+    let work = ["work", "plan.json", "--results", "results", "--slice", "1/1"];
+    archive.call(&work).expect(MATCH);
+    let collect = ["collect", "plan.json", "--results", "results", "--json"];
+    let report = archive.call(&collect).expect(MATCH).json()[0].take();
+    let segments = report["segments"].as_array().unwrap();
+    let replayed: Vec<&Value> = segments.iter().map(|found| &found["segment"]["index"]).collect();
+    assert_eq!(replayed, [4, 5]);
+}

@@ -231,9 +231,8 @@ impl Bench<'_> {
         };
         planned.check(recording)?;
         let selection = planned.selection(memory.knows_plan());
-        // A plan knows nothing of what was pruned since: that is not judged.
-        let none = SegmentSet::default();
-        let mut drawn = selection.draw(recording, &planned.covered, &none, fresh_nonce)?;
+        let (covered, pruned) = (&planned.covered, &planned.pruned);
+        let mut drawn = selection.draw(recording, covered, pruned, fresh_nonce)?;
         planned.take(&mut drawn)?;
         Ok(drawn)
     }

@@ -4,9 +4,12 @@
 //! The draw stands in the ledger from the first half on: who drops a plan and makes another
 //! has not drawn anew, as what was drawn stays due.
 
+use std::collections::BTreeSet;
+
 use reenact_core::digest::Digest;
 use reenact_core::format::{Object, ReadAt, ReadRun, SO_FAR_BYTES_MAX, SoFar, StoreError};
 use reenact_core::memory::MemoryFile;
+use reenact_core::state::StateRoot;
 use reenact_core::verify::{
     Nonce, NonceSource, Recording, SegmentSet, open_committed, open_recording,
 };
@@ -46,6 +49,9 @@ pub struct PlannedAudit {
     /// What was covered then.
     #[serde(default, skip_serializing_if = "SegmentSet::is_empty")]
     pub covered: SegmentSet,
+    /// What was pruned then, and cannot be replayed.
+    #[serde(default, skip_serializing_if = "SegmentSet::is_empty")]
+    pub pruned: SegmentSet,
     /// Numbers of the segments, ascending, with those that were due.
     pub segments: Vec<u64>,
     /// Steps of each of them.
@@ -85,8 +91,11 @@ pub fn plan(request: &Request, observer: &dyn Observer) -> Result<PlannedAudit, 
     })?;
     memory.ask(store, Some(&recording))?;
     memory.witness(&recording);
-    let none = SegmentSet::default();
-    let mut drawn = request.selection.draw(&recording, memory.covered(), &none, fresh_nonce)?;
+    let pruned = pruned_of(&recording, &memory.pruned());
+    memory.release(&pruned);
+    let selection = &request.selection;
+    let mut drawn = selection.draw(&recording, memory.covered(), &pruned, fresh_nonce)?;
+    drawn.check(&pruned)?;
     drawn.owe(memory.debts());
     memory.begin(&drawn, &recording, false);
     let covered = drawn.challenge.as_ref().map(|challenge| challenge.covered.clone());
@@ -109,9 +118,22 @@ pub fn plan(request: &Request, observer: &dyn Observer) -> Result<PlannedAudit, 
             source: source.clone(),
         }),
         covered: covered.unwrap_or_default(),
+        pruned,
         steps: drawn.segments.iter().map(steps).collect(),
         segments: drawn.segments,
     })
+}
+
+/// Returns the segments beside states that the ledger's keeper has pruned.
+fn pruned_of(recording: &Recording<'_>, roots: &BTreeSet<StateRoot>) -> SegmentSet {
+    let is_gone = |step: u64| {
+        let root = recording.history.checkpoints.get(&step);
+        let root = root.filter(|root| roots.contains(root));
+        root.is_some_and(|&root| recording.run.open(Object::Checkpoint(root)).is_err())
+    };
+    let segments = (0..recording.segment_count()).map(|index| recording.segment(index));
+    let gone = segments.filter(|segment| is_gone(segment.step_start) || is_gone(segment.step_end));
+    gone.map(|segment| segment.index).collect()
 }
 
 impl PlannedAudit {
