@@ -23,16 +23,7 @@ pub fn accept(spec: &Path, more: &[&str]) -> Ran {
 pub fn gate_of(build: &Path, spec: &Path, more: &[&str]) -> Ran {
     let mut command = Command::new(build);
     command.arg("gate").arg(spec).arg("--json").args(more).env_remove("GITHUB_ACTIONS");
-    // Another test that starts a process just now holds the file open that was copied here.
-    for _ in 0..100 {
-        match command.output() {
-            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => {
-                std::thread::sleep(Duration::from_millis(50));
-            }
-            output => return Ran::from(&output.unwrap()),
-        }
-    }
-    panic!("{} stays busy", build.display())
+    Ran::from(&command.output().unwrap())
 }
 
 pub fn gate(spec: &Path, more: &[&str]) -> Ran {
@@ -50,7 +41,22 @@ pub fn changed(folder: &Path, change: &str) -> PathBuf {
     let build = folder.join(format!("changed-{change}"));
     // A link would be followed to the name that says nothing.
     fs::copy(built, &build).unwrap();
+    free(&build);
     build
+}
+
+/// Waits until a build that was just copied can be run: another test that started a process at
+/// that moment holds it open for writing until that process runs its own program.
+fn free(build: &Path) {
+    for _ in 0..200 {
+        match Command::new(build).arg("--version").output() {
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            output => return drop(output.unwrap()),
+        }
+    }
+    panic!("{} stays busy", build.display())
 }
 
 pub fn arm<'a>(found: &'a Value, name: &str) -> &'a Value {

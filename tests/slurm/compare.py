@@ -16,6 +16,7 @@ def blurred(text):
     text = re.sub(r"\b(?=[0-9a-f]*[0-9])[0-9a-f]{8,64}\b", "HEX", text)
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d( UTC)?", "TIME", text)
     text = re.sub(r"\d{4}-\d\d-\d\d", "DAY", text)
+    text = re.sub(r'data-name="seconds">[\d.]+', "SECONDS", text)
     text = re.sub(r"[a-z-]+@\d+(\.\.\d+)?", "ATTACK", text)
     text = re.sub(r"[\d.]+ (s|ms|min|h|(device )?seconds?|minutes?)\b", "SECONDS", text)
     return text

@@ -2,6 +2,7 @@
 # Fan-out on a real Slurm of two nodes on this machine, by the real binary:
 #
 #   tests/slurm/run.sh REENACT
+#   scripts/with-s3 tests/slurm/run.sh REENACT      with the night's recordings in a bucket
 #
 # 1. 200 segments as an array with its collector, of which a task is killed and a node dies.
 # 2. A night over six recordings, while a node dies: what it says is what a night on one machine
@@ -99,13 +100,19 @@ say "a node comes back"
 idle() { [ "$(sinfo --noheader --Node --states=idle | wc -l)" = 2 ]; }
 wait_for 60 idle || fail "$(sinfo)"
 
-say "a night over six recordings, while a node dies"
+runs=../runs
+[ -z "${AWS_ENDPOINT_URL:-}" ] || runs=s3://runs/night-$$
+say "a night over six recordings in $runs, while a node dies"
 for seed in 1 2 3 4 5 6; do
     spec "$seed" 60 >"spec-$seed.toml"
     attack=()
     [ "$seed" != 4 ] || attack=(--attack lr-tamper@22..24)
-    "$reenact" record "spec-$seed.toml" --out "runs/run-$seed" "${attack[@]}" >/dev/null 2>&1
+    push=()
+    [ -z "${AWS_ENDPOINT_URL:-}" ] || push=(--push "$runs/run-$seed")
+    "$reenact" record "spec-$seed.toml" --out "runs/run-$seed" "${attack[@]}" "${push[@]}" \
+        >/dev/null 2>&1
 done
+[ -z "${AWS_ENDPOINT_URL:-}" ] || rm -r runs
 night() { # NAME EXECUTOR
     mkdir "$1"
     cat >"$1/night.toml" <<EOF
@@ -118,7 +125,7 @@ device_hours = 1
 confidence = 1.0
 [[runs]]
 name = "toys"
-from = "../runs/*"
+from = "$runs/*"
 $2
 EOF
     code=0
