@@ -130,7 +130,7 @@ $2
 EOF
     code=0
     "$reenact" nightly "$1/night.toml" --json >"$1/night.json" 2>"$1/said" || code=$?
-    [ $code = 1 ] || fail "the night $1 ended with $code: $(cat "$1/said")"
+    [ $code = 1 ] || fail "the night $1 ended with $code: $(cat "$1/said"; grep -A9 unjudged "$1/night.json"; squeue)"
     "$reenact" ledger list --ledger "$1/ledger.sqlite" --json >"$1/ledger.json"
 }
 night one-machine ""

@@ -211,6 +211,9 @@ impl Bench<'_> {
 
     /// Reads the checkpoints that drawn segments need of a recording that is far away.
     fn read_far(&self, recording: &Recording<'_>, drawn: &Drawn) -> Vec<Finding> {
+        if !recording.run.is_far() {
+            return Vec::new();
+        }
         let segments = drawn.segments.iter().map(|&index| recording.segment(index));
         let segments: Vec<Segment> = segments.collect();
         self.observer.hear(Event::Begun { phase: Phase::Examining, total: 0, segments: None });

@@ -18,6 +18,8 @@ use crate::unit::Unit;
 
 /// How long nobody asks again. The engine's own client is slow, and its server is shared.
 const ASKED_EVERY: Duration = Duration::from_secs(1);
+/// How long a client that fails is asked again: a controller that is busy says nothing of jobs.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// How long after its job has ended a result may still come into sight, as on NFS.
 const LATE: Duration = Duration::from_secs(10);
 
@@ -101,7 +103,7 @@ impl<'a> Fleet<'a> {
             parallel: Some(self.parallel),
             limit_seconds: self.limit_seconds,
         };
-        let id = self.queue.submit(&job)?;
+        let id = patiently(|| self.queue.submit(&job))?;
         let of_shard = |(shard, units): (usize, &Vec<u32>)| {
             units.iter().map(move |&unit| (unit, shard)).collect::<Vec<_>>()
         };
@@ -133,7 +135,7 @@ impl<'a> Fleet<'a> {
         let handed_in = &mut state[place];
         let shard = handed_in.shards.get(&unit).copied().unwrap_or_default();
         if handed_in.asked_at.is_none_or(|at| at.elapsed() > ASKED_EVERY) {
-            handed_in.pending = self.queue.pending(&handed_in.job)?;
+            handed_in.pending = patiently(|| self.queue.pending(&handed_in.job))?;
             handed_in.asked_at = Some(Instant::now());
         }
         Ok(handed_in.pending.contains(&shard))
@@ -179,6 +181,17 @@ impl<'a> Fleet<'a> {
         let handed_in = self.hand_in(vec![unit.clone()])?;
         self.state().push(handed_in);
         self.wait(unit)
+    }
+}
+
+/// Asks a client until it answers, for a while. A job that was handed in twice does nothing twice.
+fn patiently<T>(ask: impl Fn() -> Result<T, String>) -> Result<T, String> {
+    let started = Instant::now();
+    loop {
+        match ask() {
+            Err(_) if started.elapsed() < PATIENCE => sleep(ASKED_EVERY * 2),
+            answered => return answered,
+        }
     }
 }
 

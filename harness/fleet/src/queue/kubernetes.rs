@@ -107,6 +107,10 @@ impl Kubernetes {
 }
 
 impl Queue for Kubernetes {
+    fn check(&self) -> Result<(), String> {
+        client(self.kubectl().args(["version", "--client"]), "").map(drop)
+    }
+
     fn submit(&self, job: &Job) -> Result<String, String> {
         let manifest = self.manifest(job).to_string();
         let mut command = self.kubectl();

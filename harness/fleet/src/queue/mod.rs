@@ -44,6 +44,9 @@ pub struct Launch {
 
 /// Hands in jobs, and knows what became of them.
 pub trait Queue: Sync {
+    /// Says whether its client is here at all.
+    fn check(&self) -> Result<(), String>;
+
     /// Hands in a job and returns its name there.
     fn submit(&self, job: &Job) -> Result<String, String>;
 

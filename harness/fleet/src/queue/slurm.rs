@@ -78,6 +78,10 @@ impl Slurm {
 }
 
 impl Queue for Slurm {
+    fn check(&self) -> Result<(), String> {
+        client(Command::new("sbatch").arg("--version"), "").map(drop)
+    }
+
     fn submit(&self, job: &Job) -> Result<String, String> {
         let said = client(Command::new("sbatch").arg("--parsable"), &self.script(job))?;
         // On a federation the cluster's name follows.

@@ -24,6 +24,10 @@ impl Machines {
         let engine = engine.and_then(|engine| Some((engine, engine.folder.as_ref()?)));
         let Some((engine, folder)) = engine else { return Ok(Self { here, engine: None }) };
         let queue = queue(engine, folder)?;
+        queue.check().map_err(|problem| {
+            Failure::usage(format!("executor: {problem}"))
+                .hint("its client has to be here, or the night replays here: kind = \"local\"")
+        })?;
         Ok(Self { here, engine: Some((engine.clone(), folder.clone(), queue)) })
     }
 
