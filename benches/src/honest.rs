@@ -118,14 +118,7 @@ impl Case {
             Ok(replay) => SegmentOutcome::Replayed { replay: Box::new(replay) },
             Err(error) => SegmentOutcome::Refused { problem: error.to_string() },
         };
-        SegmentReport {
-            segment,
-            outcome,
-            explanation: None,
-            incidents: Vec::new(),
-            seconds: None,
-            by: None,
-        }
+        SegmentReport::new(segment, outcome)
     }
 
     fn start(&self, threads: usize) -> Box<dyn Trainer> {

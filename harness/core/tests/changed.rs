@@ -131,14 +131,7 @@ fn report(outcome: &SegmentOutcome) -> &'static str {
 
 fn concluded(run: &MemoryRun, recording: &Recording<'_>, outcome: SegmentOutcome) -> Report {
     let segment = recording.segment(1);
-    let segments = vec![SegmentReport {
-        segment,
-        outcome,
-        explanation: None,
-        incidents: Vec::new(),
-        seconds: None,
-        by: None,
-    }];
+    let segments = vec![SegmentReport::new(segment, outcome)];
     Report::conclude(Evidence {
         recording: Some(recording),
         segments,

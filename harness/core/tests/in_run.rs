@@ -184,14 +184,7 @@ fn another_class_of_machine_cannot_tell() {
     let recording = whole(&run);
     let concluded = |outcome| {
         let segment = recording.segment(SEGMENT);
-        let report = SegmentReport {
-            segment,
-            outcome,
-            explanation: None,
-            incidents: Vec::new(),
-            seconds: None,
-            by: None,
-        };
+        let report = SegmentReport::new(segment, outcome);
         let mut auditor = common::environment();
         auditor.engine.class.insert("engine".into(), "toy 2".into());
         Report::conclude(Evidence {

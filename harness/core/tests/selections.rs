@@ -231,14 +231,7 @@ fn replays_that_choose_otherwise_say_so() {
     let (first, second) = (alone(1), alone(2));
     assert!(!second.repeats(&first) && first.repeats(&alone(1)));
     let outcome = SegmentOutcome::Unstable { first, second };
-    let report = SegmentReport {
-        segment,
-        outcome,
-        explanation: None,
-        incidents: Vec::new(),
-        seconds: None,
-        by: None,
-    };
+    let report = SegmentReport::new(segment, outcome);
     let report = Report::conclude(Evidence {
         recording: Some(&recording),
         segments: vec![report],

@@ -41,8 +41,6 @@ struct HandedIn {
     plan: Plan,
     digest: Digest,
     job: String,
-    /// The shard of each unit.
-    shards: BTreeMap<u32, usize>,
     /// How often each unit was asked for.
     asked: BTreeMap<u32, usize>,
     /// Units whose worker has left nothing: they are handed in anew.
@@ -91,7 +89,7 @@ impl<'a> Fleet<'a> {
             Plan::of_units(self.binary, units, self.parallel.saturating_mul(4)).map_err(said)?;
         let text = plan.encode();
         let digest = Plan::digest(text.as_bytes());
-        let name = format!("plan-{}.json", digest.short());
+        let name = format!("plan-{digest}.json");
         let plans = Folder::open(&self.folder).map_err(|error| error.to_string())?;
         plans.create(&name, text.as_bytes()).map_err(|error| error.to_string())?;
         let job = Job {
@@ -104,13 +102,9 @@ impl<'a> Fleet<'a> {
             limit_seconds: self.limit_seconds,
         };
         let id = patiently(|| self.queue.submit(&job))?;
-        let of_shard = |(shard, units): (usize, &Vec<u32>)| {
-            units.iter().map(move |&unit| (unit, shard)).collect::<Vec<_>>()
-        };
-        let shards = plan.shards.iter().enumerate().flat_map(of_shard).collect();
         let pending = (0..plan.shards.len()).collect();
         let (asked, lost) = (BTreeMap::new(), BTreeSet::new());
-        Ok(HandedIn { plan, digest, job: id, shards, asked, lost, asked_at: None, pending })
+        Ok(HandedIn { plan, digest, job: id, asked, lost, asked_at: None, pending })
     }
 
     /// Finds a unit that was handed in and has an answer that nobody has heard; else hands it in.
@@ -133,12 +127,14 @@ impl<'a> Fleet<'a> {
     fn is_pending(&self, place: usize, unit: u32) -> Result<bool, String> {
         let mut state = self.state();
         let handed_in = &mut state[place];
-        let shard = handed_in.shards.get(&unit).copied().unwrap_or_default();
         if handed_in.asked_at.is_none_or(|at| at.elapsed() > ASKED_EVERY) {
             handed_in.pending = patiently(|| self.queue.pending(&handed_in.job))?;
             handed_in.asked_at = Some(Instant::now());
         }
-        Ok(handed_in.pending.contains(&shard))
+        let holds = |shard: &usize| {
+            handed_in.plan.shards.get(*shard).is_some_and(|units| units.contains(&unit))
+        };
+        Ok(handed_in.pending.iter().any(holds))
     }
 
     fn gathered(&self, place: usize, unit: u32) -> Result<Gathered, String> {

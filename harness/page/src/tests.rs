@@ -60,14 +60,7 @@ fn replay(index: u64, divergence: Option<Divergence>) -> SegmentReport {
         deviation: None,
     };
     let outcome = SegmentOutcome::Replayed { replay: Box::new(replay) };
-    SegmentReport {
-        segment,
-        outcome,
-        explanation: None,
-        incidents: vec![HOSTILE.into()],
-        seconds: None,
-        by: None,
-    }
+    SegmentReport { incidents: vec![HOSTILE.into()], ..SegmentReport::new(segment, outcome) }
 }
 
 fn divergence() -> Divergence {

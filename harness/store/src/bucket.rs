@@ -25,7 +25,7 @@ use crate::blocks::Blocks;
 use crate::objects::{Listed, Objects, ObjectsError, open_objects};
 
 /// Limits the parts of one object, and the boundaries of a run.
-const PARTS_MAX: usize = 200_000;
+pub(crate) const PARTS_MAX: usize = 200_000;
 /// Folder of what commits to a run that still trains.
 pub(crate) const SO_FAR: &str = "so-far/";
 

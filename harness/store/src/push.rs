@@ -12,13 +12,11 @@ use reenact_core::format::{
 use reenact_core::spec::SPEC_BYTES_MAX;
 use reenact_core::state::StateRoot;
 
-use crate::bucket::{SO_FAR, folder_of, numbered, part_of};
+use crate::bucket::{PARTS_MAX, SO_FAR, folder_of, numbered, part_of};
 use crate::objects::{Creation, Listed, Objects, ObjectsError};
 
 /// What is put at once; a server takes up to 5 GiB.
 const PART_BYTES: u64 = 64 << 20;
-/// Limits the parts of one object.
-const PARTS_MAX: usize = 200_000;
 
 /// Brings one recording to one place.
 pub struct Push<'a> {
@@ -132,8 +130,7 @@ impl<'a> Push<'a> {
         let history = History::read_until(self.from.open(Object::Journal)?, frames)?;
         for &root in history.checkpoints.values() {
             if !self.there.contains(&root) {
-                let source = self.from.open(Object::Checkpoint(root))?;
-                self.parts(&folder_of(root), source.as_ref(), 0, 0, source.byte_len())?;
+                self.state(root)?;
                 self.there.insert(root);
             }
         }
@@ -148,6 +145,23 @@ impl<'a> Push<'a> {
             self.parts("journal/", journal.as_ref(), number, there, end)?;
         }
         Ok(())
+    }
+
+    /// Brings a state, from the first part on that is not there. A part is there whole or not at
+    /// all, and its place is named by what the state holds.
+    fn state(&self, root: StateRoot) -> Result<(), PushError> {
+        let folder = folder_of(root);
+        let source = self.from.open(Object::Checkpoint(root))?;
+        let listed = numbered(&folder, self.into.list(&folder, PARTS_MAX)?);
+        let whole = listed.iter().take_while(|part| part.bytes == PART_BYTES).count();
+        let there: u64 = listed.iter().map(|part| part.bytes).sum();
+        match there == source.byte_len() && whole + 1 >= listed.len() {
+            true => Ok(()),
+            false => {
+                let start = whole as u64 * PART_BYTES;
+                self.parts(&folder, source.as_ref(), whole, start, source.byte_len())
+            }
+        }
     }
 
     /// Checks that the pieces there are of this very journal: two recordings mixed would be none.

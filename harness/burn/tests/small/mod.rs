@@ -175,12 +175,5 @@ fn one<M: Module + 'static>(
     let segment = recording.segment(index);
     let replay = replay(recording, trainer.as_mut(), segment, &mut |_| ()).unwrap();
     let outcome = SegmentOutcome::Replayed { replay: Box::new(replay) };
-    SegmentReport {
-        segment,
-        outcome,
-        explanation: None,
-        incidents: Vec::new(),
-        seconds: None,
-        by: None,
-    }
+    SegmentReport::new(segment, outcome)
 }

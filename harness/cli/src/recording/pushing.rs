@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use reenact_audit::Failure;
 use reenact_core::plain::plain;
-use reenact_store::{Directory, Objects, Push, PushError, Pushed, open_objects};
+use reenact_store::{Directory, Push, PushError, Pushed, open_objects};
 
 use crate::terminal::output::{UNSURE, note, styled};
 
@@ -35,22 +35,20 @@ impl Pushing {
         let (trains, ended) = channel();
         let folder = run.to_owned();
         let thread = std::thread::spawn(move || {
-            let objects = objects.as_ref();
-            while ended.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
-                // The recorder has not begun yet.
-                let Ok(store) = Directory::open(&folder) else { continue };
-                let mut push = Push::new(&store, objects);
-                let mut said = false;
-                while ended.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
-                    if let Err(error) = push.push_so_far()
-                        && !std::mem::replace(&mut said, true)
-                    {
-                        warn(&error);
-                    }
+            let trains = || ended.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout);
+            // The recorder has not begun yet.
+            while Directory::open(&folder).is_err() && trains() {}
+            let store = Directory::open(&folder)?;
+            let mut push = Push::new(&store, objects.as_ref());
+            let mut said = false;
+            while trains() {
+                if let Err(error) = push.push_so_far()
+                    && !std::mem::replace(&mut said, true)
+                {
+                    warn(&error);
                 }
-                break;
             }
-            until_whole(&folder, objects)
+            until_whole(&mut push)
         });
         Ok(Self { trains, thread, run: run.into(), place: place.into(), quiet })
     }
@@ -85,10 +83,8 @@ fn warn(error: &PushError) {
     ));
 }
 
-fn until_whole(run: &Path, objects: &dyn Objects) -> Result<Pushed, PushError> {
+fn until_whole(push: &mut Push<'_>) -> Result<Pushed, PushError> {
     let started = Instant::now();
-    let store = Directory::open(run)?;
-    let mut push = Push::new(&store, objects);
     loop {
         match push.push() {
             Err(error) if error.may_pass() && started.elapsed() < WAIT => {

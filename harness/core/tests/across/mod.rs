@@ -42,14 +42,7 @@ pub(crate) fn replays(recording: &Recording<'_>, segments: &[u64]) -> Vec<Segmen
         let segment = recording.segment(index);
         let replay = replay_within(recording, trainer.as_mut(), segment, key, &mut |_| ());
         let outcome = SegmentOutcome::Replayed { replay: Box::new(replay.unwrap()) };
-        SegmentReport {
-            segment,
-            outcome,
-            explanation: None,
-            incidents: Vec::new(),
-            seconds: None,
-            by: None,
-        }
+        SegmentReport::new(segment, outcome)
     };
     segments.iter().map(replayed).collect()
 }

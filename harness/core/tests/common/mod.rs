@@ -198,14 +198,7 @@ fn segment_report(recording: &Recording<'_>, index: u64) -> SegmentReport {
     let mut trainer = replayer(recording);
     let segment = recording.segment(index);
     let outcome = SegmentOutcome::of(replay(recording, trainer.as_mut(), segment, &mut |_| ()));
-    SegmentReport {
-        segment,
-        outcome,
-        explanation: None,
-        incidents: Vec::new(),
-        seconds: None,
-        by: None,
-    }
+    SegmentReport::new(segment, outcome)
 }
 
 /// Returns what an audit of this recording leaves that drew nothing.

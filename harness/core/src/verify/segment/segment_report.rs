@@ -75,6 +75,12 @@ const UNDECLARED: &str = "the program does not promise that its initial state de
                           spec, and let the program say that it reads no other";
 
 impl SegmentReport {
+    /// Holds what a replay gave, and nothing else yet.
+    pub fn new(segment: Segment, outcome: SegmentOutcome) -> Self {
+        let (explanation, incidents) = (None, Vec::new());
+        Self { segment, outcome, explanation, incidents, seconds: None, by: None }
+    }
+
     /// Says whether a replay of it leaves the recording, wherever it began.
     pub fn leaves_recording(&self) -> bool {
         match &self.outcome {
