@@ -18,8 +18,9 @@ struct Arguments {
     /// Measure only this
     #[arg(long, value_enum)]
     only: Option<Section>,
-    /// Of recording, replay, training and dropout, measure only this model
-    #[arg(long, value_parser = ["digits-mlp", "digits-cnn", "cicero-gpt"])]
+    /// Of recording, replay, training and dropout, measure only this model; of recording also
+    /// the examples' `digits`, `ring` and `cubic`
+    #[arg(long, value_parser = ["digits-mlp", "digits-cnn", "cicero-gpt", "digits", "ring", "cubic"])]
     model: Option<String>,
     /// Measure this many times as long
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]

@@ -9,6 +9,7 @@
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 pub mod checkpoints;
+pub mod examples;
 pub mod honest;
 pub mod jobs;
 pub mod masks;

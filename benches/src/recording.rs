@@ -5,21 +5,32 @@ use reenact_core::trainer::{Request, Trainer};
 use reenact_models::{CiceroGpt, DigitsCnn, DigitsMlp};
 use reenact_store::Directory;
 
+use crate::examples;
 use crate::pairs::{Pair, Seconds, spent};
 use crate::rows::{Limit, Row};
 use crate::runs::{Run, Wanted, spec};
 
-/// Records each wanted model at its own spec, `repeat` times as often as usual.
+/// Records each wanted model, and each example, at its own spec, `repeat` times as often as
+/// usual.
 pub fn measure(repeat: usize, threads: usize, wanted: &Wanted) -> Vec<Row> {
     let mlp = || of(&Run::new(DigitsMlp, spec("digits-mlp"), threads), 24 * repeat);
     let cnn = || of(&Run::new(DigitsCnn, spec("digits-cnn"), threads), 2 * repeat);
     let gpt = || of(&Run::new(CiceroGpt, spec("cicero-gpt"), threads), repeat);
-    wanted.of_each([&mlp, &cnn, &gpt]).concat()
+    let mut rows = wanted.of_each([&mlp, &cnn, &gpt]).concat();
+    let mut example = |name: &str, measure: &dyn Fn() -> Vec<Row>| {
+        if wanted.takes(name) {
+            rows.extend(measure());
+        }
+    };
+    example("digits", &|| of(&examples::supervised(threads), 8 * repeat));
+    example("ring", &|| of(&examples::own_loop(threads), 8 * repeat));
+    example("cubic", &|| of(&examples::own_model(threads), 8 * repeat));
+    rows
 }
 
 /// Gives a row for the segments, and one for whole runs with what starting and
 /// ending a recording take once: mostly the disk's time for a last sync.
-fn of<T: Training + Copy>(run: &Run<T>, runs: usize) -> Vec<Row> {
+fn of<T: Training>(run: &Run<T>, runs: usize) -> Vec<Row> {
     let (mut segments, mut wholes) = (Vec::new(), Vec::new());
     for _ in 0..runs {
         let (pairs, once) = record(run);
@@ -36,7 +47,7 @@ fn of<T: Training + Copy>(run: &Run<T>, runs: usize) -> Vec<Row> {
 
 /// Trains under record and without, step by step in turns. Returns a pair for
 /// each segment with its checkpoint, and what starting and ending took.
-fn record<T: Training + Copy>(run: &Run<T>) -> (Vec<Pair>, Seconds) {
+fn record<T: Training>(run: &Run<T>) -> (Vec<Pair>, Seconds) {
     let folder = tempfile::tempdir().expect("there is a temporary folder");
     let mut store = Directory::create(folder.path()).expect("the folder is new");
     let (mut untraced, recorded) = (run.start(), run.start());

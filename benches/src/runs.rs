@@ -29,16 +29,20 @@ pub fn first_segments(spec: Spec, segments: u64) -> Spec {
 pub struct Wanted(pub Option<String>);
 
 impl Wanted {
+    /// Says whether a model is measured.
+    pub fn takes(&self, name: &str) -> bool {
+        self.0.as_ref().is_none_or(|only| only == name)
+    }
+
     /// Measures each wanted model, in the order perceptron, CNN, GPT.
     pub fn of_each<R>(&self, measures: [&dyn Fn() -> R; 3]) -> Vec<R> {
         let known = ["digits-mlp", "digits-cnn", "cicero-gpt"].into_iter().zip(measures);
-        let wanted = known.filter(|(name, _)| self.0.as_ref().is_none_or(|only| only == name));
+        let wanted = known.filter(|(name, _)| self.takes(name));
         wanted.map(|(_, measure)| measure()).collect()
     }
 }
 
 /// A training that can be started again and again.
-#[derive(Clone)]
 pub struct Run<T> {
     /// The spec.
     pub spec: Spec,
@@ -47,7 +51,7 @@ pub struct Run<T> {
     setting: Setting,
 }
 
-impl<T: Training + Copy> Run<T> {
+impl<T: Training> Run<T> {
     /// Prepares a training with this many threads.
     pub fn new(training: T, spec: Spec, threads: usize) -> Self {
         let setting = Setting::new("cpu", threads);

@@ -66,7 +66,9 @@ pub struct Calibration {
 ///
 /// Both hold for a margin of 1, on average over calibrations, for a recording
 /// that is as likely as those of the calibration (exchangeable with them). A
-/// larger margin lowers the true rates by an amount that nothing proves.
+/// larger margin lowers the true rates by an amount that nothing proves. Segments that
+/// share a chance of their run, such as kernels that are timed once a process, are one draw
+/// and not many: for these only the rate of the drift, that of whole runs, holds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FalseAlarms {

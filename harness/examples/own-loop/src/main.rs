@@ -27,7 +27,7 @@ struct Hyper {
     width: usize,
 }
 
-struct Ring;
+pub(crate) struct Ring;
 
 impl Training for Ring {
     type Model = Gan;

@@ -24,7 +24,7 @@ struct Hyper {
     width: usize,
 }
 
-struct Cubic;
+pub(crate) struct Cubic;
 
 impl Training for Cubic {
     type Model = Curve;

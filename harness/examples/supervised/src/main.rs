@@ -11,15 +11,18 @@ use std::process::ExitCode;
 
 use data::{DigitBatch, DigitBatcher, digits};
 use model::ModelConfig;
-use reenact_burn::{Burn, Supervised, batch};
+use reenact_burn::{Burn, Supervised, Training, batch};
 
 batch!(DigitBatch { images, targets });
 
-fn main() -> ExitCode {
-    let program = Supervised::new("digits", DigitBatcher, ModelConfig::init)
+pub(crate) fn program() -> impl Training {
+    Supervised::new("digits", DigitBatcher, ModelConfig::init)
         .train(|_| Ok(digits(true)))
         .held_out(|_| Ok(digits(false)))
-        .declares_inputs();
+        .declares_inputs()
+}
+
+fn main() -> ExitCode {
     let spec = ("digits", include_str!("../digits.toml"));
-    reenact::App::new().program(Burn::new(program)).specs(&[spec]).run()
+    reenact::App::new().program(Burn::new(program())).specs(&[spec]).run()
 }
