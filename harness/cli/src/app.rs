@@ -1,14 +1,18 @@
 //! Registration of programs, and the entry point of the command.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 use reenact_audit::Programs;
+use reenact_core::plain::plain;
 use reenact_core::trainer::Program;
 
 use crate::command::Command;
 use crate::exit;
-use crate::terminal::{output, signal};
+use crate::terminal::{Manner, output, signal};
+use crate::version;
 
 /// Holds the training programs that a binary knows.
 #[derive(Default)]
@@ -17,11 +21,13 @@ pub struct App {
     specs: Vec<(&'static str, &'static str)>,
 }
 
-#[derive(Parser)]
-#[command(version, after_help = exit::HELP)]
 /// Re-executes sampled segments of a recorded training run and says, with
 /// evidence, whether the run is what its record claims.
-struct Arguments {
+#[derive(Parser)]
+#[command(version, after_help = exit::HELP)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    manner: Manner,
     #[command(subcommand)]
     command: Command,
 }
@@ -61,7 +67,14 @@ impl App {
 
     fn run_arguments(self) -> u8 {
         let result = match Arguments::try_parse() {
-            Ok(arguments) => arguments.command.run(&self),
+            Ok(Arguments { manner, command }) => {
+                manner.begin();
+                command.run(&self)
+            }
+            Err(error) if error.kind() == ErrorKind::DisplayVersion => {
+                output::lines(version::told(&self.programs));
+                return exit::MATCH;
+            }
             Err(error) => {
                 output::usage(&error);
                 return if error.use_stderr() { exit::USAGE } else { exit::MATCH };
@@ -84,4 +97,11 @@ impl App {
     pub(crate) fn spec_names(&self) -> Vec<&'static str> {
         self.specs.iter().map(|(name, _)| *name).collect()
     }
+}
+
+/// Returns the name that this process was started by: a binary of one's own has its own.
+pub(crate) fn binary_name() -> String {
+    let path = std::env::args_os().next().map(PathBuf::from).unwrap_or_default();
+    let name = path.file_stem().and_then(|name| name.to_str()).map(plain);
+    name.unwrap_or_else(|| env!("CARGO_PKG_NAME").into())
 }

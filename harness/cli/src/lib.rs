@@ -14,6 +14,7 @@ mod options;
 mod recording;
 mod report_folder;
 mod terminal;
+mod version;
 
 pub mod exit;
 

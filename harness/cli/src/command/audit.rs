@@ -97,7 +97,7 @@ pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
     let folder = folder.map(|path| ReportFolder::create(path, &arguments.run)).transpose()?;
     let request = arguments.request(app)?;
     let processes = arguments.workers.processes();
-    let report = audit(app.known(), &request, &processes, &Watch::new(arguments.json))?;
+    let report = audit(app.known(), &request, &processes, &Watch::new())?;
     // What is kept comes before what is said: a reader may go away, the evidence stays.
     let kept = folder.map(|folder| evidence::keep(&folder, &report, &request.remembering));
     if arguments.json {

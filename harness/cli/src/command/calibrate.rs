@@ -157,7 +157,7 @@ fn record_and_take(
         let mut store = Directory::create(&path)?;
         let trainer = program.start(&spec, data.clone(), &setting)?;
         let recorder = Recorder::start(&mut store, spec.clone(), trainer, environment.clone())?;
-        if train(recorder, &spec, arguments.json)?.is_none() {
+        if train(recorder, &spec, true)?.is_none() {
             return Err(Failure::inconclusive("stopped; nothing was calibrated"));
         }
         gathered.take(app, arguments, &path)?;
@@ -191,7 +191,7 @@ impl Gathered {
     fn take(&mut self, app: &App, arguments: &Arguments, run: &Path) -> Result<(), Failure> {
         let place = run.display();
         let store = Directory::open(run)?;
-        let watch = Watch::new(arguments.json);
+        let watch = Watch::new();
         let examination = examined(&store, false, None, &watch);
         let mut objections = examination.findings.iter();
         let objection = objections.find(|finding| finding.weight != Weight::Note);

@@ -123,7 +123,7 @@ impl Arguments {
         folder: Option<ReportFolder>,
     ) -> Result<Report, Failure> {
         let request = self.request(app, planned)?;
-        let report = audit(app.known(), &request, executor, &Watch::new(self.json))?;
+        let report = audit(app.known(), &request, executor, &Watch::new())?;
         let kept = folder.map(|folder| evidence::keep(&folder, &report, &request.remembering));
         if !self.json {
             report::show(&report);

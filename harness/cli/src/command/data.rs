@@ -82,7 +82,7 @@ pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
 }
 
 fn list(files: &[PathBuf], json: bool) -> Result<u8, Failure> {
-    let declared: Result<Vec<_>, _> = files.iter().map(|path| declared(path, json)).collect();
+    let declared: Result<Vec<_>, _> = files.iter().map(|path| declared(path)).collect();
     let declared = declared?;
     if json {
         output::json(&declared);
@@ -95,22 +95,22 @@ fn list(files: &[PathBuf], json: bool) -> Result<u8, Failure> {
     Ok(exit::MATCH)
 }
 
-fn declared(path: &Path, quiet: bool) -> Result<Declared, Failure> {
+fn declared(path: &Path) -> Result<Declared, Failure> {
     let refuse = |problem: String| Failure::usage(format!("{}: {problem}", path.display()));
     let name = path.file_name().and_then(|name| name.to_str());
     let name = name.ok_or_else(|| refuse("it has no name that a spec can hold".into()))?;
-    let (digest, bytes) = hash(path, quiet).map_err(|error| refuse(error.to_string()))?;
+    let (digest, bytes) = hash(path).map_err(|error| refuse(error.to_string()))?;
     Ok(Declared { name: name.into(), digest, bytes })
 }
 
 /// Returns the plain BLAKE3 hash of a file and its size.
-fn hash(path: &Path, quiet: bool) -> io::Result<(Digest, u64)> {
+fn hash(path: &Path) -> io::Result<(Digest, u64)> {
     let file = File::open(path)?;
     let metadata = file.metadata()?;
     if !metadata.is_file() {
         return Err(io::Error::other("it is not a file"));
     }
-    let bar = progress::bar("Hashing", "B", metadata.len(), quiet);
+    let bar = progress::bar("hashing", "B", metadata.len());
     let mut reader = BufReader::with_capacity(1 << 20, file);
     let mut piece = vec![0; 1 << 20];
     let (mut hasher, mut bytes) = (blake3::Hasher::new(), 0);
@@ -135,8 +135,7 @@ fn declare(app: &App, path: &Path, arguments: &DigestArguments) -> Result<u8, Fa
     let mut document: DocumentMut =
         text.parse().map_err(|error: toml_edit::TomlError| refuse(error.to_string()))?;
     let folder = PathBuf::from(arguments.device.device().data_dir);
-    declare_files(&mut document, &folder, arguments.json)
-        .map_err(|failure| failure.context(path.display()))?;
+    declare_files(&mut document, &folder).map_err(|failure| failure.context(path.display()))?;
     declare_start(&mut document, &folder)?;
     place_holders(&mut document);
     let read = |document: &DocumentMut| {
@@ -185,7 +184,7 @@ fn tell(spec: &Spec, document: &DocumentMut, path: &Path, arguments: &DigestArgu
 }
 
 /// Hashes each file that the spec declares, or that its data lie in.
-fn declare_files(document: &mut DocumentMut, folder: &Path, quiet: bool) -> Result<(), Failure> {
+fn declare_files(document: &mut DocumentMut, folder: &Path) -> Result<(), Failure> {
     let listed = document.get("data").and_then(|data| data.get("files"));
     let listed = listed.and_then(Item::as_array).into_iter().flatten();
     let mut names: Vec<String> =
@@ -200,7 +199,7 @@ fn declare_files(document: &mut DocumentMut, folder: &Path, quiet: bool) -> Resu
                 &fs::read(&path)
                     .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?,
             ),
-            false => declared(&path, quiet)?.digest,
+            false => declared(&path)?.digest,
         };
         let files = document.entry("files").or_insert(Item::Table(Table::new()));
         if let Some(files) = files.as_table_like_mut() {

@@ -132,7 +132,7 @@ impl Stage<'_> {
         let trainer = start(program, self.spec, data, &setting, attack.as_ref())?;
         let mut store = Directory::create(out)?;
         let recorder = Recorder::start(&mut store, self.spec.clone(), trainer, environment)?;
-        let Some((_, metrics)) = train(recorder, self.spec, self.arguments.json)? else {
+        let Some((_, metrics)) = train(recorder, self.spec, true)? else {
             return Err(Failure::inconclusive("stopped"));
         };
         let figures: Vec<String> =
@@ -158,7 +158,7 @@ impl Stage<'_> {
     fn audit(&self, run: &Path) -> Result<Report, Failure> {
         let request = Request::of_all(run, self.arguments.device.device());
         let processes = Processes::new(available_threads());
-        let watch = Watch::new(self.arguments.json);
+        let watch = Watch::new();
         let report = audit(self.app.known(), &request, &processes, &watch)?;
         if !self.arguments.json {
             report::show(&report);

@@ -109,7 +109,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<u8, Failure> {
     let signers = arguments.trust.read()?;
     let store = open_run(&arguments.run)?;
     let store = store.as_ref();
-    let watch = Watch::new(arguments.json);
+    let watch = Watch::new();
     let mut examination = examined(store, false, signers.as_ref(), &watch);
     if let Some(recording) = &examination.recording {
         // Whoever inspects a recording wants to know of all of it, wherever it lies.

@@ -3,17 +3,20 @@
 mod audit;
 mod calibrate;
 mod collect;
+mod completions;
 mod data;
 mod demo;
 mod diff;
 mod doctor;
 mod drill;
+mod explain;
 mod export;
 mod gate;
 mod incident;
 mod inspect;
 mod keygen;
 mod ledger;
+mod man;
 mod nightly;
 mod plan;
 mod prune;
@@ -50,6 +53,9 @@ pub(crate) enum Command {
     Keygen(keygen::Arguments),
     Ledger(ledger::Arguments),
     Doctor(doctor::Arguments),
+    Explain(explain::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
     #[command(hide = true)]
     Worker(worker::Arguments),
 }
@@ -78,6 +84,9 @@ impl Command {
             Self::Keygen(arguments) => keygen::run(&arguments),
             Self::Ledger(arguments) => ledger::run(&arguments),
             Self::Doctor(arguments) => doctor::run(app, &arguments),
+            Self::Explain(arguments) => explain::run(&arguments),
+            Self::Completions(arguments) => completions::run(&arguments),
+            Self::Man(arguments) => man::run(&arguments),
             Self::Worker(_) => worker::run(app),
         }
     }

@@ -22,7 +22,7 @@ use crate::recording::{
     Pushing, RECORDING_THREADS, Recorded, Rehearsed, Space, Trained, Watchdog, say_symptom,
     train_or_stop,
 };
-use crate::terminal::output::{self, BAD, UNSURE, note, styled};
+use crate::terminal::output::{self, BAD, UNSURE, note, remark, styled};
 use crate::{exit, inputs, key_file};
 
 const EXAMPLES: &str = "\
@@ -103,8 +103,8 @@ struct Ready {
 }
 
 pub(crate) fn run(app: &App, arguments: &Arguments) -> Result<u8, Failure> {
-    let (run, quiet) = (&arguments.out, arguments.json);
-    let push = arguments.push.as_deref().map(|place| Pushing::start(run, place, quiet));
+    let run = &arguments.out;
+    let push = arguments.push.as_deref().map(|place| Pushing::start(run, place));
     let push = push.transpose()?;
     let ended = recorded(app, arguments);
     push.into_iter().for_each(Pushing::finish);
@@ -162,14 +162,12 @@ fn begin(arguments: &Arguments, ready: Ready, key: Option<SecretKey>) -> Result<
     let rehearsed = rehearsal.as_ref().map(|rehearsal| rehearsal.forecast);
     let forecast = rehearsed.unwrap_or_else(|| Forecast::at_start(&spec, trainer.as_ref()));
     let space = Space::of(forecast, rehearsed.is_some(), &arguments.out);
-    space.check(arguments.ignore_space, arguments.json)?;
-    if let Some(said) = spec.unused_samples_note().filter(|_| !arguments.json) {
-        note(said);
-    }
+    space.check(arguments.ignore_space)?;
+    spec.unused_samples_note().iter().for_each(remark);
     let mut store = Directory::create(&arguments.out)?;
     let mut recorder = Recorder::start(&mut store, spec.clone(), trainer, environment)?;
     key.iter().for_each(|key| recorder.sign_so_far(key));
-    let trained = train(recorder, arguments, &spec, &watchdog)?;
+    let trained = train(recorder, &spec, &watchdog)?;
     let mut recorded = conclude(trained, &mut store, arguments, &spec, key.as_ref())?;
     recorded.rehearsal = rehearsal;
     recorded.space = Some(space);
@@ -192,10 +190,10 @@ fn go_on(
     let mut recorder = resumed?;
     key.iter().for_each(|key| recorder.sign_so_far(key));
     let step = recorder.next_step();
-    say_resumption(&recorder, arguments.json);
+    say_resumption(&recorder);
     let space = Space::of(recorder.forecast(), true, &arguments.out);
-    space.check(arguments.ignore_space, arguments.json)?;
-    let trained = train(recorder, arguments, &spec, &watchdog)?;
+    space.check(arguments.ignore_space)?;
+    let trained = train(recorder, &spec, &watchdog)?;
     let mut recorded = conclude(trained, &mut store, arguments, &spec, key.as_ref())?;
     recorded.resumed_step = Some(step);
     recorded.space = Some(space);
@@ -223,7 +221,7 @@ fn finish(arguments: &Arguments, key: Option<&SecretKey>) -> Result<u8, Failure>
 }
 
 /// Says where the training goes on, and why not later.
-fn say_resumption(recorder: &Recorder<'_>, quiet: bool) {
+fn say_resumption(recorder: &Recorder<'_>) {
     let step = recorder.next_step();
     if let Some(found) = recorder.resumption() {
         let warning = styled(UNSURE, "warning:");
@@ -240,18 +238,11 @@ fn say_resumption(recorder: &Recorder<'_>, quiet: bool) {
             return note(format_args!("the training goes on from the checkpoint of step {step}"));
         }
     }
-    if !quiet {
-        note(format_args!("the training goes on from step {step}"));
-    }
+    remark(format_args!("the training goes on from step {step}"));
 }
 
-fn train(
-    recorder: Recorder<'_>,
-    arguments: &Arguments,
-    spec: &Spec,
-    watchdog: &Watchdog,
-) -> Result<Trained, Failure> {
-    train_or_stop(recorder, spec, arguments.json, &mut say_symptom, &|| watchdog.beat())
+fn train(recorder: Recorder<'_>, spec: &Spec, watchdog: &Watchdog) -> Result<Trained, Failure> {
+    train_or_stop(recorder, spec, true, &mut say_symptom, &|| watchdog.beat())
 }
 
 /// Signs what is complete; what is not says how to go on.
@@ -310,7 +301,7 @@ fn rehearsed(
     if !arguments.resume {
         Directory::check_vacant(&arguments.out)?;
     }
-    let found = Rehearsed::of(program, spec, data, setting, arguments.json)?;
+    let found = Rehearsed::of(program, spec, data, setting)?;
     found.object(spec, setting)?;
     Ok(Some(found))
 }

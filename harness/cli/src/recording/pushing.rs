@@ -11,7 +11,7 @@ use reenact_audit::Failure;
 use reenact_core::plain::plain;
 use reenact_store::{Directory, Push, PushError, Pushed, open_objects};
 
-use crate::terminal::output::{UNSURE, note, styled};
+use crate::terminal::output::{UNSURE, note, remark, styled};
 
 /// How often it is looked whether there is something new.
 const EVERY: Duration = Duration::from_secs(1);
@@ -25,12 +25,11 @@ pub(crate) struct Pushing {
     thread: JoinHandle<Result<Pushed, PushError>>,
     run: PathBuf,
     place: String,
-    quiet: bool,
 }
 
 impl Pushing {
     /// Begins to bring what is recorded into `run` to a place.
-    pub(crate) fn start(run: &Path, place: &str, quiet: bool) -> Result<Self, Failure> {
+    pub(crate) fn start(run: &Path, place: &str) -> Result<Self, Failure> {
         let objects = open_objects(place).map_err(Failure::usage)?;
         let (trains, ended) = channel();
         let folder = run.to_owned();
@@ -50,20 +49,19 @@ impl Pushing {
             }
             until_whole(&mut push)
         });
-        Ok(Self { trains, thread, run: run.into(), place: place.into(), quiet })
+        Ok(Self { trains, thread, run: run.into(), place: place.into() })
     }
 
     /// Waits a while for the rest, and says what is there and what is not. It changes nothing of
     /// what was recorded.
     pub(crate) fn finish(self) {
-        let Self { trains, thread, run, place, quiet } = self;
+        let Self { trains, thread, run, place } = self;
         drop(trains);
         let (run, place) = (plain(&run.display().to_string()), plain(&place));
         match thread.join() {
-            Ok(Ok(_)) if quiet => {}
-            Ok(Ok(Pushed::Whole)) => note(format_args!("all of it is in {place}")),
+            Ok(Ok(Pushed::Whole)) => remark(format_args!("all of it is in {place}")),
             Ok(Ok(Pushed::SoFar)) => {
-                note(format_args!("what is committed to so far is in {place}"));
+                remark(format_args!("what is committed to so far is in {place}"));
             }
             Ok(Err(error)) => {
                 let warning = styled(UNSURE, "warning:");

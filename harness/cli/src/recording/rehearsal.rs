@@ -81,10 +81,9 @@ impl Rehearsed {
         spec: &Spec,
         data: &Arc<dyn DataSet>,
         setting: &Setting,
-        quiet: bool,
     ) -> Result<Self, Failure> {
         let steps = STEPS.min(spec.steps);
-        let bar = progress::bar("rehearsing", "steps", 3 * steps, quiet);
+        let bar = progress::bar("rehearsing", "steps", 3 * steps);
         let stage = Stage { program, spec, data, setting, steps, bar: &bar };
         let first = stage.take(&setting.selections, None)?;
         let second = stage.take(&first.selections, Some(middle(steps)))?;

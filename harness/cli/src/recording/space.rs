@@ -6,7 +6,7 @@ use reenact_core::record::Forecast;
 use reenact_store::free_bytes;
 use serde::Serialize;
 
-use crate::terminal::output::{UNSURE, note, styled};
+use crate::terminal::output::{UNSURE, note, remark, styled};
 use reenact_audit::Failure;
 
 /// Says what a recording will take, and what there is.
@@ -26,7 +26,7 @@ impl Space {
     }
 
     /// Says it, and refuses to begin what the disk cannot take to its end.
-    pub(crate) fn check(&self, ignore: bool, quiet: bool) -> Result<(), Failure> {
+    pub(crate) fn check(&self, ignore: bool) -> Result<(), Failure> {
         let Self { forecast, exact, .. } = self;
         let Forecast { checkpoints, checkpoint_bytes, journal_bytes, total_bytes, .. } = *forecast;
         let about = if *exact { "about" } else { "at least" };
@@ -37,12 +37,12 @@ impl Space {
             human(journal_bytes)
         );
         let Some(free) = self.free_bytes else {
-            say(quiet, format_args!("the recording will take {needed}"));
+            remark(format_args!("the recording will take {needed}"));
             return Ok(());
         };
         let room = format!("the disk has {} left", human(free));
         if total_bytes <= free {
-            say(quiet, format_args!("the recording will take {needed}; {room}"));
+            remark(format_args!("the recording will take {needed}; {room}"));
             return Ok(());
         }
         let message = format!("the disk has too little room: the recording takes {needed}; {room}");
@@ -54,12 +54,6 @@ impl Space {
             "make room, record into a folder on another disk, or raise `checkpoint_every`; \
              --ignore-space records all the same",
         ))
-    }
-}
-
-fn say(quiet: bool, text: std::fmt::Arguments<'_>) {
-    if !quiet {
-        note(text);
     }
 }
 
@@ -92,10 +86,10 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused_unless_told_otherwise() {
-        assert!(space(100, Some(100)).check(false, true).is_ok());
-        assert!(space(100, None).check(false, true).is_ok());
-        assert!(space(1 << 40, Some(100)).check(true, true).is_ok());
-        let refused = space(101, Some(100)).check(false, true).unwrap_err();
+        assert!(space(100, Some(100)).check(false).is_ok());
+        assert!(space(100, None).check(false).is_ok());
+        assert!(space(1 << 40, Some(100)).check(true).is_ok());
+        let refused = space(101, Some(100)).check(false).unwrap_err();
         assert!(!refused.is_usage());
         assert!(refused.message.contains("101 bytes") && refused.message.contains("100 bytes"));
         assert!(refused.hint.unwrap().contains("--ignore-space"));

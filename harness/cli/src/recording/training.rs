@@ -1,5 +1,6 @@
 //! Training under record, until it is done or asked to stop.
 
+use indicatif::ProgressBar;
 use reenact_core::figure::{Figure, Figures};
 use reenact_core::format::Commitment;
 use reenact_core::record::{Recorder, Stopped};
@@ -7,7 +8,7 @@ use reenact_core::spec::Spec;
 use reenact_core::symptoms::Symptom;
 use reenact_core::trainer::Metric;
 
-use crate::terminal::output::note;
+use crate::terminal::output::remark;
 use crate::terminal::progress;
 use crate::terminal::signal::Stop;
 use reenact_audit::Failure;
@@ -21,13 +22,14 @@ pub(crate) enum Trained {
     Stopped(Stopped),
 }
 
-/// Trains to the end; none if it was asked to stop before.
+/// Trains to the end, watched or as a part of something that is; none if it was asked to stop
+/// before.
 pub(crate) fn train(
     recorder: Recorder<'_>,
     spec: &Spec,
-    quiet: bool,
+    watched: bool,
 ) -> Result<Option<(Commitment, Vec<Metric>)>, Failure> {
-    match train_or_stop(recorder, spec, quiet, &mut |_| (), &|| ())? {
+    match train_or_stop(recorder, spec, watched, &mut |_| (), &|| ())? {
         Trained::Done(commitment, metrics, _) => Ok(Some((commitment, metrics))),
         Trained::Stopped(_) => Ok(None),
     }
@@ -49,12 +51,15 @@ fn short(figures: &Figures) -> String {
 pub(crate) fn train_or_stop(
     mut recorder: Recorder<'_>,
     spec: &Spec,
-    quiet: bool,
+    watched: bool,
     seen: &mut dyn FnMut(&Symptom),
     done: &dyn Fn(),
 ) -> Result<Trained, Failure> {
     let stop = Stop::listen()?;
-    let bar = progress::bar("recording", "steps", spec.steps, quiet);
+    let bar = match watched {
+        true => progress::bar("recording", "steps", spec.steps),
+        false => ProgressBar::hidden(),
+    };
     bar.set_position(recorder.next_step());
     bar.reset_eta();
     let mut told = [false; 2];
@@ -69,8 +74,8 @@ pub(crate) fn train_or_stop(
         if trace.step.is_multiple_of(16) {
             bar.set_message(format!("loss {:.4}", trace.loss()));
         }
-        if let Some(figures) = trace.validation.as_ref().filter(|_| !quiet) {
-            bar.suspend(|| note(format_args!("step {}: {}", trace.step, short(figures))));
+        if let Some(figures) = trace.validation.as_ref().filter(|_| watched) {
+            bar.suspend(|| remark(format_args!("step {}: {}", trace.step, short(figures))));
         }
         let symptoms = recorder.symptoms();
         for (told, symptom) in told.iter_mut().zip([symptoms.loss(), symptoms.rate()]) {

@@ -2,10 +2,12 @@
 
 pub(crate) mod interruption;
 pub(crate) mod json;
+pub(crate) mod manner;
 pub(crate) mod output;
 pub(crate) mod progress;
 pub(crate) mod report;
 pub(crate) mod signal;
 mod watch;
 
+pub(crate) use manner::Manner;
 pub(crate) use watch::Watch;

@@ -7,11 +7,12 @@ use std::io::{self, Write};
 use std::sync::OnceLock;
 
 use anstyle::{AnsiColor, Style};
-use comfy_table::{Row, Table};
+use comfy_table::{ContentArrangement, Row, Table};
 use reenact_core::plain::{one_line, plain, spell, spell_line};
 use serde::Serialize;
 
 use crate::terminal::json::json_text;
+use crate::terminal::manner;
 use reenact_audit::Failure;
 
 pub(crate) const BOLD: Style = Style::new().bold();
@@ -46,6 +47,9 @@ pub(crate) fn table(mut table: Table) {
     for row in table.row_iter_mut() {
         let cells = row.cell_iter().map(|cell| plain(&cell.content()));
         *row = Row::from(cells.collect::<Vec<_>>());
+    }
+    if let Some(width) = manner::terminal_width().and_then(|width| u16::try_from(width).ok()) {
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     }
     lines(table.trim_fmt());
 }
@@ -98,6 +102,13 @@ pub(crate) fn styled(style: Style, text: impl Display) -> String {
 /// Writes the result for machines.
 pub(crate) fn json(value: &impl Serialize) {
     lines(json_text(value));
+}
+
+/// Writes a message that whoever wants quiet can do without.
+pub(crate) fn remark(text: impl Display) {
+    if !manner::is_quiet() {
+        note(text);
+    }
 }
 
 /// Writes a message beside the result, in one line.

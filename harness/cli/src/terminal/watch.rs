@@ -9,16 +9,15 @@ use reenact_core::verify::date;
 
 use super::{interruption, output, progress};
 
-/// Shows events as progress bars and messages; only the messages where it is quiet.
+/// Shows events as progress bars and messages.
 pub(crate) struct Watch {
-    quiet: bool,
     bar: Mutex<ProgressBar>,
 }
 
 impl Watch {
-    /// Shows no bars where it is quiet.
-    pub(crate) fn new(quiet: bool) -> Self {
-        Self { quiet, bar: Mutex::new(ProgressBar::hidden()) }
+    /// Shows no bar yet.
+    pub(crate) fn new() -> Self {
+        Self { bar: Mutex::new(ProgressBar::hidden()) }
     }
 
     fn bar(&self) -> ProgressBar {
@@ -32,7 +31,7 @@ impl Watch {
             Phase::Replaying => ("replaying", "steps"),
             Phase::Controls => ("controls", "steps"),
         };
-        let bar = progress::bar(what, unit, total, self.quiet);
+        let bar = progress::bar(what, unit, total);
         if let Some((chosen, all)) = segments {
             bar.set_message(format!("{chosen} of {all} segments"));
         }

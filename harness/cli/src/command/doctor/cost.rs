@@ -13,7 +13,7 @@ pub(super) fn measure(subject: &Subject, arguments: &Arguments) -> Result<Cost, 
     let steps = arguments.steps.unwrap_or(STEPS);
     let once = steps_of(subject, arguments, device);
     let task = Task::Cost(Rehearse { steps, threads: RECORDING_THREADS, ..once });
-    let bar = progress::bar("measuring", "rounds", Cost::reports(), arguments.json);
+    let bar = progress::bar("measuring", "rounds", Cost::reports());
     let answer = ask(&task, arguments, &bar);
     bar.finish_and_clear();
     match answer? {

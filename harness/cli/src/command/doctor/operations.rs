@@ -98,7 +98,7 @@ fn in_process(
         times: RUNS,
         pinned: pinned.map(|folder| folder.path().into()),
     });
-    let bar = progress::bar("trying", "operations", 0, arguments.json);
+    let bar = progress::bar("trying", "operations", 0);
     bar.set_message(format!("on {device}"));
     let found = processes(arguments).execute(&task, &|| bar.inc(1));
     bar.finish_and_clear();

@@ -74,7 +74,7 @@ impl Repetition {
         // More than one even where the machine runs one at a time: what depends on
         // their number is to be seen.
         let threads = available_threads().max(2);
-        let bar = progress::bar("trying", "steps", steps * 6, arguments.json);
+        let bar = progress::bar("trying", "steps", steps * 6);
         let doctor = Doctor { subject, arguments, device, steps, bar: &bar };
         let trials = doctor.trials(threads)?;
         bar.finish_and_clear();

@@ -258,7 +258,7 @@ impl Ground<'_> {
     }
 
     fn finish(&self, recorder: Recorder<'_>, spec: &Spec) -> Result<(), Trouble> {
-        match train(recorder, spec, true)? {
+        match train(recorder, spec, false)? {
             Some(_) => Ok(()),
             None => Err(Failure::inconclusive("stopped").into()),
         }

@@ -118,7 +118,7 @@ fn honest(app: &App, arguments: &Arguments) -> Result<Control, Failure> {
     let all = Request::of_all(&arguments.run, arguments.device.device());
     let processes = arguments.workers.processes();
     let started = Instant::now();
-    let report = audit(app.known(), &all, &processes, &Watch::new(arguments.json))?;
+    let report = audit(app.known(), &all, &processes, &Watch::new())?;
     if !matches!(report.verdict, Verdict::Match { .. }) {
         let run = arguments.run.display();
         let reason = report.reasons.first().cloned().unwrap_or_default();
@@ -143,7 +143,7 @@ fn drill(arguments: &Arguments, ground: &Ground<'_>, honest: Control) -> Result<
     plans.retain(|plan| attacks.is_empty() || attacks.contains(&plan.id));
     let trial = Trial { ground, places: &places };
     let stop = Stop::listen()?;
-    let bar = progress::bar("drilling", "attacks", plans.len() as u64, arguments.json);
+    let bar = progress::bar("drilling", "attacks", plans.len() as u64);
     bar.set_message("honest controls");
     let mut controls = vec![honest];
     controls.extend(trial.controls());

@@ -137,7 +137,7 @@ fn gate(app: &App, arguments: &GateArguments) -> Result<Judgement, Failure> {
     let all = Arm::ALL.into_iter();
     let arms = all.filter(|arm| arguments.arms.is_empty() || arguments.arms.contains(arm));
     let stage = Stage::new(app, &arguments.way, arms.collect())?;
-    let bar = progress::bar("gate", "specs", specs.len() as u64, arguments.json);
+    let bar = progress::bar("gate", "specs", specs.len() as u64);
     let mut found = Vec::new();
     for path in &specs {
         bar.set_message(path.display().to_string());

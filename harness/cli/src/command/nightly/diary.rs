@@ -7,29 +7,25 @@ use reenact_core::verify::Report;
 use reenact_night::{Diary, Outcome, Unit};
 
 use super::folder::NightFolder;
-use crate::terminal::output::note;
+use crate::terminal::output::{note, remark};
 
 /// Says on standard error how far a night is, and keeps the evidence.
 pub(super) struct Notebook<'a> {
     folder: &'a NightFolder,
-    quiet: bool,
     /// Why evidence could not be kept: said once.
     troubled: Mutex<bool>,
 }
 
 impl<'a> Notebook<'a> {
-    pub(super) fn new(folder: &'a NightFolder, quiet: bool) -> Self {
-        Self { folder, quiet, troubled: Mutex::new(false) }
+    pub(super) fn new(folder: &'a NightFolder) -> Self {
+        Self { folder, troubled: Mutex::new(false) }
     }
 }
 
 impl Diary for Notebook<'_> {
     fn begins(&self, number: usize, of: usize, unit: &Unit) {
-        if self.quiet {
-            return;
-        }
         let segments = if unit.listed.is_empty() { unit.count } else { unit.listed.len() as u64 };
-        note(format_args!(
+        remark(format_args!(
             "{} of {of}: {}, {}: {}",
             number + 1,
             plain(&unit.run),

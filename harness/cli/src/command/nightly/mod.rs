@@ -129,9 +129,9 @@ fn night(app: &App, arguments: &NightArguments) -> Result<u8, Failure> {
     if !arguments.dry_run {
         folder.check(&config.ledger)?;
     }
-    let notebook = Notebook::new(&folder, arguments.json);
+    let notebook = Notebook::new(&folder);
     let machines = Machines::of(&config, arguments.workers.processes())?;
-    let (executor, watch) = (machines.executor(app)?, Watch::new(arguments.json));
+    let (executor, watch) = (machines.executor(app)?, Watch::new());
     let night = night_of(app, &config, digest, executor.as_ref(), &notebook);
     let night = Night { observer: &watch, scratch: machines.scratch(), ..night };
     if arguments.dry_run {
@@ -180,7 +180,7 @@ pub(crate) fn with_night<T>(
 ) -> Result<T, Failure> {
     let (config, digest) = read(path)?;
     let folder = NightFolder::in_reports(&config.reports);
-    let (notebook, processes) = (Notebook::new(&folder, true), Processes::new(1));
+    let (notebook, processes) = (Notebook::new(&folder), Processes::new(1));
     act(&config, &night_of(app, &config, digest, &processes, &notebook)).map_err(failure)
 }
 
