@@ -50,6 +50,11 @@ pub fn words(advice: &Advice, run: &str) -> String {
              build: reenact audit {} --trusted-builds FILE",
             quoted(run)
         ),
+        Advice::Again { segment } => format!(
+            "keep the recording as it is; on another machine of this class: reenact audit {} \
+             --segment {segment}",
+            quoted(run)
+        ),
         Advice::Repeat => format!("reenact doctor {}", quoted(&format!("{run}/spec.toml"))),
     }
 }

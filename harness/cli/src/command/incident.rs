@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use reenact_audit::{Failure, now_seconds};
 use reenact_core::plain::{count, plain};
-use reenact_core::verify::date;
 use reenact_night::{Acknowledged, Incident, incidents};
 use reenact_store::{Closing, Ledger};
 
@@ -13,6 +12,7 @@ use super::ledger::{reason, user};
 use super::nightly;
 use crate::exit;
 use crate::options::{LedgerFile, Moment};
+use crate::terminal::local;
 use crate::terminal::output::{self, line};
 
 const EXAMPLES: &str = "\
@@ -158,7 +158,7 @@ fn show(which: &Which) -> Result<u8, Failure> {
     segment.iter().for_each(|segment| fact("segment", segment));
     step.iter().for_each(|step| fact("step", step));
     part.iter().for_each(|part| fact("part", &plain(part)));
-    let seen = format!("{}, last on {}", count(*times, "time"), date(*last_at_seconds));
+    let seen = format!("{}, last on {}", count(*times, "time"), local(*last_at_seconds));
     fact("seen", &seen);
     if let Some(known) = &incident.acknowledged {
         fact("known", &format!("by {}: {}", plain(&known.by), plain(&known.reason)));
@@ -169,7 +169,7 @@ fn show(which: &Which) -> Result<u8, Failure> {
 fn acknowledge(arguments: &AckArguments) -> Result<u8, Failure> {
     let AckArguments { which, until, reason } = arguments;
     if until.0 <= now_seconds() {
-        let message = format!("--until {} has passed", date(until.0));
+        let message = format!("--until {} has passed", local(until.0));
         return Err(Failure::usage(message).hint("name a day to come"));
     }
     let mut ledger = which.common.open()?;
@@ -187,7 +187,7 @@ fn acknowledge(arguments: &AckArguments) -> Result<u8, Failure> {
         line(format_args!(
             "{}: acknowledged until {}; it stays on the page",
             incident.id,
-            date(until.0)
+            local(until.0)
         ));
     }
     Ok(exit::MATCH)

@@ -8,12 +8,12 @@ use clap::{Args, Subcommand};
 use comfy_table::{Table, presets};
 use reenact_audit::{Failure, names, now_seconds};
 use reenact_core::plain::plain;
-use reenact_core::verify::date;
 use reenact_store::{BEGUN, Closing, Divergent, Entry, Ledger, Summary};
 use serde::Serialize;
 
 use crate::exit;
 use crate::options::LedgerFile;
+use crate::terminal::local;
 use crate::terminal::output::{self, BAD, BOLD, DIM, UNSURE, line, styled};
 
 /// Limits a reason; it is read in a table of a terminal.
@@ -141,7 +141,7 @@ fn list(arguments: &ListArguments) -> Result<u8, Failure> {
         table.add_row([
             name(last),
             audits,
-            date(last.audited_at_seconds),
+            local(last.audited_at_seconds),
             last.verdict.clone(),
             open(&summary),
             head(last),
@@ -231,7 +231,7 @@ fn describe(entries: &[Entry]) {
         };
         let frames = entry.seen.map_or_else(|| "?".into(), |seen| seen.frames.to_string());
         let replayed = format!("{} of {}", entry.drawn, entry.total);
-        let when = format!("  {}", date(entry.audited_at_seconds));
+        let when = format!("  {}", local(entry.audited_at_seconds));
         table.add_row([when, verdict(entry), replayed, sample.into(), frames, head(entry)]);
     }
     output::table(table);
@@ -252,13 +252,13 @@ fn describe_divergence(found: &Divergent) {
         }
         Some(Closing { at_seconds, by, reason }) => {
             line(format_args!("  closed {}  {}", found.id, found.proven.words));
-            line(format_args!("         by {by} on {}: {reason}", date(*at_seconds)));
+            line(format_args!("         by {by} on {}: {reason}", local(*at_seconds)));
         }
     }
 }
 
 fn describe_due(entry: &Entry) {
-    let when = date(entry.audited_at_seconds);
+    let when = local(entry.audited_at_seconds);
     for owed in entry.due().take(DUE_MAX) {
         let (label, why) = (styled(UNSURE, "due"), &owed.why);
         line(format_args!("  {label}  segment {}, drawn {when}: {why}", owed.segment));

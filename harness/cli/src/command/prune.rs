@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 use reenact_audit::{Failure, Keep, PruneRequest, Pruning, prune};
 use reenact_core::plain::count;
-use reenact_core::verify::date;
 use reenact_night::Period;
 
 use crate::exit;
 use crate::key_file;
 use crate::options::LedgerFile;
+use crate::terminal::local;
 use crate::terminal::output::{self, line, note};
 
 const EXAMPLES: &str = "\
@@ -79,7 +79,7 @@ fn show(pruning: &Pruning, dry_run: bool) {
     }
     if let Some(not_before) = pruning.not_before_seconds {
         let marked = checkpoints(&pruning.marked);
-        line(format_args!("{would}marked: {marked}, to go from {} on", date(not_before)));
+        line(format_args!("{would}marked: {marked}, to go from {} on", local(not_before)));
         note("next: the same command then");
     }
     if !pruning.needed.is_empty() {

@@ -5,9 +5,8 @@ use std::sync::PoisonError;
 
 use indicatif::ProgressBar;
 use reenact_audit::{Event, Observer, Phase};
-use reenact_core::verify::date;
 
-use super::{interruption, output, progress};
+use super::{interruption, local, output, progress};
 
 /// Shows events as progress bars and messages.
 pub(crate) struct Watch {
@@ -57,7 +56,7 @@ impl Observer for Watch {
             Event::Ended => self.bar().finish_and_clear(),
             Event::Due { count, since_seconds } => {
                 let (since, plural) =
-                    (date(since_seconds), if count == 1 { " is" } else { "s are" });
+                    (local(since_seconds), if count == 1 { " is" } else { "s are" });
                 output::note(format_args!(
                     "{count} segment{plural} due: an audit of {since} drew and did not judge them"
                 ));

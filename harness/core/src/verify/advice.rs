@@ -24,6 +24,11 @@ pub enum Advice {
     OtherMachine,
     /// Build from source separately, say that this build is trusted, and audit with it.
     TrustedBuild,
+    /// Replay a segment that diverges once more, on another machine of the class that trained.
+    Again {
+        /// Its number.
+        segment: u64,
+    },
     /// Look whether the program repeats.
     Repeat,
 }

@@ -4,12 +4,12 @@ use clap::Args;
 use comfy_table::{Table, presets};
 use reenact_audit::{Failure, now_seconds, pruned_count};
 use reenact_core::plain::{count, plain};
-use reenact_core::verify::date;
 use reenact_store::{DeviceSummary, Disowned, Disowning, Entry, Ledger};
 use serde::Serialize;
 
 use crate::exit;
 use crate::options::{LedgerFile, Moment};
+use crate::terminal::local;
 use crate::terminal::output::{self, line};
 
 /// Devices that are named where one is not known.
@@ -106,7 +106,7 @@ fn describe(answer: &Answer<'_>) {
     let Answer { device, since_seconds, segments, runs, .. } = answer;
     let device = plain(device);
     if runs.is_empty() {
-        let since = date(*since_seconds);
+        let since = local(*since_seconds);
         line(format_args!("Nothing was taken back: {device} has covered nothing since {since}."));
         return;
     }

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use reenact_core::plain::{count, plain};
-use reenact_core::verify::date;
 use reenact_night::{Caught, Exit, Incident, Kind, Outcome, Plan};
 
+use crate::terminal::local;
 use crate::terminal::output::{BAD, BOLD, DIM, GOOD, UNSURE, line, lines, styled};
 
 /// Runs and incidents that are shown on a terminal.
@@ -95,10 +95,10 @@ pub(crate) fn show_incident(incident: &Incident, now_seconds: u64) {
         Kind::Vanished => styled(UNSURE, "vanished"),
         Kind::Overdue => styled(UNSURE, "overdue"),
     };
-    let since = date(incident.first_at_seconds);
+    let since = local(incident.first_at_seconds);
     let known = match &incident.acknowledged {
         Some(known) if !incident.is_loud(now_seconds) => {
-            format!("; acknowledged until {} by {}", date(known.until_seconds), plain(&known.by))
+            format!("; acknowledged until {} by {}", local(known.until_seconds), plain(&known.by))
         }
         _ => String::new(),
     };

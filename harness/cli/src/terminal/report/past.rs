@@ -1,9 +1,10 @@
 //! What a report says of the audits before, for people.
 
 use reenact_core::plain::count;
-use reenact_core::verify::{NonceSource, Past, Report, date};
+use reenact_core::verify::{NonceSource, Past, Report};
 
 use super::fact;
+use crate::terminal::local;
 
 /// Segments that are named; more are counted.
 const NAMED_MAX: usize = 12;
@@ -12,12 +13,11 @@ const NAMED_MAX: usize = 12;
 pub(crate) fn show(report: &Report) {
     let Some(past) = &report.past else { return };
     match (&past.problem, past.first_at_seconds) {
-        (Some(problem), _) => fact("audits before", format_args!("unknown: {problem}")),
+        (Some(problem), _) => fact("earlier audit", format_args!("unknown: {problem}")),
         (None, Some(first)) => {
-            let known = format!("{}, the first on {}", past.audits, date(first));
-            fact("audits before", known);
+            fact("earlier audit", format_args!("{}, the first on {}", past.audits, local(first)));
         }
-        (None, None) => fact("audits before", "none of this run that the ledger knows of"),
+        (None, None) => fact("earlier audit", "none in the ledger"),
     }
     if let known @ 1.. = past.unended {
         let plural = if known == 1 { "" } else { "s" };
@@ -25,8 +25,7 @@ pub(crate) fn show(report: &Report) {
     }
     if let (Some(covered), Some(claim)) = (report.covered(), &report.claim) {
         let (known, of_all) = (covered.count_below(claim.segments), claim.segments);
-        let how = "replayed and right to the last bit, now or before";
-        fact("covered", format_args!("{known} of {}: {how}", count(of_all, "segment")));
+        fact("covered", format_args!("{known} of {}, now or before", count(of_all, "segment")));
     }
     show_due(report, past);
 }
@@ -48,7 +47,10 @@ fn show_due(report: &Report, past: &Past) {
 /// Says what a nonce that was given is worth.
 pub(crate) fn show_foreseen(report: &Report) {
     if report.nonce_source == Some(NonceSource::Given) {
-        fact("", "only if the trainer could not know the nonce. It was given, so it lowers no");
-        fact("", "chance of later audits: it is for repeating the draw of a report");
+        fact(
+            "",
+            "only if the trainer could not know the nonce. It was given, so it lowers no chance of \
+             later audits: it is for repeating the draw of a report",
+        );
     }
 }

@@ -307,18 +307,19 @@ impl StepDivergence {
     /// Says what kinds of tensors differ after the step.
     fn kinds(&self) -> String {
         let of = |prefix| self.tensors.iter().filter(|name| name.starts_with(prefix)).count();
-        let figures = match self.figures.len() as u64 {
-            0 => String::new(),
-            figures => format!(", and {} of the validation", count(figures, "figure")),
-        };
-        format!(
-            "step {}: first differs in the {}; what differs: the gradients of {}, {} of the model \
-             and {} of the optimizer{figures}",
-            self.step,
-            self.stage,
-            count(self.gradients.len() as u64, "parameter"),
-            count(of("model.") as u64, "tensor"),
-            of("optimizer.")
-        )
+        let kinds = [
+            (self.gradients.len(), "gradient"),
+            (of("model."), "model tensor"),
+            (of("optimizer."), "optimizer tensor"),
+            (self.figures.len(), "figure"),
+        ];
+        let differ = kinds.iter().filter(|(number, _)| *number > 0);
+        let differ: Vec<String> =
+            differ.map(|(number, noun)| count(*number as u64, noun)).collect();
+        let (step, stage) = (self.step, self.stage);
+        match differ.as_slice() {
+            [] => format!("step {step}: first differs in the {stage}"),
+            _ => format!("step {step}: first differs in the {stage}, in {}", differ.join(", ")),
+        }
     }
 }

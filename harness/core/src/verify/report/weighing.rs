@@ -265,13 +265,17 @@ impl Report {
     /// Returns what can be done about what is in the way of a match.
     pub(in crate::verify) fn advise(&self) -> Vec<Advice> {
         let of_findings = self.findings.iter().filter_map(|finding| finding.advice.clone());
+        let is_excused = |step| matches!(self.excuse(step), Excuse::Possible { .. });
         let mut excused =
             self.judged().into_iter().filter(|(_, weight, _)| *weight == Weight::Divergent);
-        let elsewhere = excused
-            .any(|(step, ..)| matches!(self.excuse(step), Excuse::Possible { .. }))
-            .then_some(Advice::OtherMachine);
+        let elsewhere = excused.any(|(step, ..)| is_excused(step)).then_some(Advice::OtherMachine);
+        let proven = self.segments.iter().find(|found| {
+            found.weigh().is_some_and(|(weight, _)| weight == Weight::Divergent)
+                && !is_excused(found.leaves_at())
+        });
+        let again = proven.map(|found| Advice::Again { segment: found.segment.index });
         let unstable = self.segments.iter().any(SegmentReport::does_not_repeat);
-        let mut all: Vec<Advice> = of_findings.chain(elsewhere).collect();
+        let mut all: Vec<Advice> = again.into_iter().chain(of_findings).chain(elsewhere).collect();
         all.extend(unstable.then_some(Advice::Repeat));
         all.dedup();
         all

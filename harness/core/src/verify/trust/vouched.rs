@@ -36,11 +36,11 @@ pub enum Vouched {
 }
 
 impl fmt::Display for Vouched {
-    /// Completes the sentence "vouched ...".
+    /// Says whose signature it is.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unsigned => f.write_str("by nobody: the commitment is not signed"),
-            Self::Broken => f.write_str("by nobody: the signature cannot be verified"),
+            Self::Unsigned => f.write_str("none"),
+            Self::Broken => f.write_str("broken: it cannot be verified"),
             Self::UnknownKey { key } => write!(f, "by the unknown key {key}"),
             Self::Trusted { principal, key } => write!(f, "by {principal}, with the key {key}"),
         }
