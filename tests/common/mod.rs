@@ -49,6 +49,15 @@ impl Ran {
         self
     }
 
+    /// Checks that the result says all of this.
+    #[track_caller]
+    pub fn tells(&self, parts: &[&str]) -> &Self {
+        for part in parts {
+            assert!(self.stdout.contains(part), "`{part}` is missing in: {}", self.stdout);
+        }
+        self
+    }
+
     #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout)

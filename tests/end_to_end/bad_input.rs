@@ -63,7 +63,7 @@ fn files_that_are_not_there() {
         .says(&["none.toml", "No such file"]);
     for command in ["audit", "inspect"] {
         let ran = Ran::from(&binary().arg(command).arg(&missing).output().unwrap());
-        ran.expect(USAGE).says(&["none.toml", "no recording"]);
+        ran.expect(USAGE).says(&["none.toml", "not a recording"]);
     }
     reenact(&["diff", "a.safetensors", "b.safetensors"]).expect(USAGE).says(&["a.safetensors"]);
     reenact(&["audit"]).expect(USAGE);

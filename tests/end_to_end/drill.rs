@@ -120,7 +120,7 @@ fn chosen_attacks_are_kept() {
     let kept = folder.path().join("kept");
     let chosen = ["--attacks", "sign-flip,rewrite", "--keep", kept.to_str().unwrap()];
     let ran = drill(&run, &chosen).expect(MATCH).says(&["kept"]);
-    for part in ["sign-flip", "rewrite", "ledger", "Nothing got past: 2 of 2 attacks caught"] {
+    for part in ["sign-flip", "rewrite", "ledger", "None missed: 2 of 2 attacks caught"] {
         assert!(ran.stdout.contains(part), "{part}: {}", ran.stdout);
     }
     assert!(!ran.stdout.contains("splice"), "{}", ran.stdout);
@@ -163,7 +163,7 @@ fn attacks_that_do_not_exist_are_named() {
         "weight-edit",
         "flaky-device",
     ]);
-    drill(&folder.path().join("none"), &[]).expect(USAGE).says(&["no recording"]);
+    drill(&folder.path().join("none"), &[]).expect(USAGE).says(&["not a recording"]);
 }
 
 #[test]

@@ -27,6 +27,7 @@ mod gate;
 mod gate_files;
 #[cfg(unix)]
 mod gate_words;
+mod handbook;
 mod honest;
 #[cfg(unix)]
 mod hostile;

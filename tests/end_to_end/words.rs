@@ -41,9 +41,30 @@ fn numbers_are_of_what_they_count() {
     ];
     record(&toy_spec(folder.path(), &one), &run, &[]);
     let ran = said(&run, &["--segment", "0"]).expect(MATCH);
-    for words in
-        ["1 of 1 segment replayed", "claims        1 step of", "chosen by hand, not drawn\n"]
-    {
-        assert!(ran.stdout.contains(words), "{words} in {}", ran.stdout);
+    ran.tells(&[
+        "Match (bit-exact): all of 1 segment\n",
+        ", 1 step\n",
+        "chosen by hand, not drawn\n",
+    ]);
+}
+
+#[test]
+fn a_match_is_short_and_a_divergence_begins_with_what_to_know() {
+    let folder = tempdir().unwrap();
+    let (run, bad) = (folder.path().join("run"), folder.path().join("bad"));
+    let spec = toy_spec(folder.path(), &[]);
+    record(&spec, &run, &[]);
+    let matches = said(&run, &[]).expect(MATCH);
+    assert!(matches.stdout.starts_with("Match (sampled, bit-exact): 3 of 6 segments\n"));
+    assert!(matches.stdout.lines().count() <= 12 + 1, "the last may wrap: {}", matches.stdout);
+
+    record(&spec, &bad, &["--attack", "sign-flip@25"]);
+    let divergent = said(&bad, &["--sample", "all"]).expect(DIVERGENT);
+    let first: Vec<&str> = divergent.stdout.lines().take(10).collect();
+    assert_eq!(first[0], "Divergent in segment 2: 6 of 6 segments replayed");
+    let first = first.join(" ").split_whitespace().collect::<Vec<_>>().join(" ");
+    for words in ["step 25, update", "used the negated gradient", "next keep the recording"] {
+        assert!(first.contains(words), "{words} in {first}");
     }
+    assert_eq!(divergent.stdout.lines().last(), divergent.stdout.lines().next());
 }

@@ -9,5 +9,6 @@ mod dependencies;
 mod gate;
 mod honest;
 mod hostile;
+mod readme;
 mod rounding;
 mod run;

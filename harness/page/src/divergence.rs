@@ -121,7 +121,7 @@ fn cause(explanation: &Explanation) -> Markup {
                     "Found without a trial: of the step, taken honestly, every other recorded digest "
                     "and fingerprint comes out. It says what differs, not who did it or why."
                 } @else {
-                    "Found in " (tried) ": from the state before the step, the step was taken "
+                    "Confirmed after " (tried) ": from the state before the step, the step was taken "
                     "again with what each known cause would do, and compared with every recorded "
                     "digest and fingerprint. It says what was computed, not who did it or why."
                 }

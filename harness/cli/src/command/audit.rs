@@ -22,43 +22,31 @@ use crate::terminal::{Watch, report};
 
 const EXAMPLES: &str = "\
 Examples:
-  reenact audit runs/cnn                          as the spec's sampling policy says
-  reenact audit runs/cnn --sample all             replay everything
-  reenact audit runs/cnn --segment 3              number three alone
-  reenact audit runs/cnn --confidence 0.95 --tampered 2
-  reenact audit runs/cnn --so-far                 while it still trains
-  reenact audit runs/cnn --report audits/cnn      write a page with the evidence
-  reenact audit runs/cnn --allowed-signers allowed_signers
-  reenact audit runs/cnn --expect orders/cnn.toml is it the run that was ordered?
-  reenact audit runs/cnn --calibration cpu-cuda.toml --device cuda:0
-                                                  on another class of device
-  reenact audit runs/cnn --trusted-builds builds --require independent
-                                                  by a build of your own people, not the
-                                                  one that trained
-  reenact audit runs/cnn --model cnn.safetensors  is this file the model of that run?
-  reenact audit runs/cnn --beacon drand --beacon-round 5123456 --beacon-value 8f31c2
-  reenact audit runs/cnn --sample 4 --nonce \"$NONCE\" --json
-                                                  draw again what a report drew";
+  reenact audit runs/cnn                            as the spec's sampling policy says
+  reenact audit runs/cnn --sample all               replay everything
+  reenact audit runs/cnn --segment 3                number three alone
+  reenact audit runs/cnn --report audits/cnn        write a page with the evidence
+  reenact audit runs/cnn --expect orders/cnn.toml   is it the run that was ordered?
+  reenact audit runs/cnn --model cnn.safetensors    is this file the model of that run?
+  reenact audit runs/cnn --so-far                   while it still trains";
 
 /// Examine a recording, replay sampled segments of it, and give a verdict
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(before_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// Folder of the recording
     run: PathBuf,
-    /// Audit what is complete so far of a run that still trains
+    /// Audit what is complete of a run that still trains
     #[arg(long)]
     so_far: bool,
     #[command(flatten)]
     selection: SelectionOptions,
     #[command(flatten)]
     trust: Trust,
-    /// Compare the recorded spec with the one that was ordered: a TOML file, or the
-    /// name of one that comes with reenact. Every other value but the name is divergent
+    /// Compare with the spec that was ordered, a file or a name
     #[arg(long, value_name = "SPEC")]
     expect: Option<String>,
-    /// Take checkpoints for pruned that one of these keys says it has pruned: OpenSSH's
-    /// allowed_signers. What this ledger's keeper has pruned needs no list
+    /// Believe these keys as to what was pruned
     #[arg(long, value_name = "FILE")]
     pruners: Option<PathBuf>,
     #[command(flatten)]
@@ -71,20 +59,16 @@ pub(crate) struct Arguments {
     device: DeviceOptions,
     #[command(flatten)]
     workers: Workers,
-    /// Say, besides, whether FILE (safetensors, as `export` writes it) is the model that this run
-    /// ends with, tensor by tensor. If not, the exit code is 1 though the run itself matches
+    /// Say whether FILE is the model that this run ends with
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
-    /// Build up to so many bytes of batches beside the replays, and compare them with the
-    /// recording's: `0 B`, `500 MiB`, `2 GiB` [default: 16 GiB of data in memory, 64 MiB of
-    /// data in files]
+    /// Compare so many bytes of other batches, as in `500 MiB`
     #[arg(long, value_name = "SIZE")]
     batch_budget: Option<Bytes>,
-    /// Do not seek the causes of divergences
+    /// Skip the search for the causes of divergences
     #[arg(long)]
     no_explain: bool,
-    /// Write the report into this folder, as a page (report.html) and for
-    /// machines (report.json)
+    /// Write report.html and report.json into this folder
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
     /// Print the report as JSON

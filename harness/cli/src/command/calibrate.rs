@@ -36,7 +36,7 @@ Examples:
 /// Measure how far honest replays end from recordings of another class of device,
 /// and set the tolerance of audits across the two
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(before_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// Recordings whose training is trusted, or a spec to record here: a TOML
     /// file, or the name of one that comes with reenact

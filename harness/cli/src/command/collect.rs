@@ -33,7 +33,7 @@ Exit codes are those of an audit, of the worst run: 1 before 2 before 0";
 
 /// Join what workers have answered, judge each run, and remember
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(before_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// The plan, as `reenact plan --out` writes it
     plan: PathBuf,
@@ -57,7 +57,7 @@ pub(crate) struct Arguments {
     remembering: RememberingOptions,
     #[command(flatten)]
     workers: Workers,
-    /// Do not seek the causes of divergences
+    /// Skip the search for the causes of divergences
     #[arg(long)]
     no_explain: bool,
     /// Write a report of each run into a folder in this one

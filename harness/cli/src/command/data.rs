@@ -29,6 +29,7 @@ Examples:
 
 /// Declare data: digests of files and data sets, so that nobody types them
 #[derive(Args)]
+#[command(before_help = EXAMPLES)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     action: Action,
@@ -42,7 +43,7 @@ enum Action {
 /// Print digests of files as a spec declares them; or fill in a spec: `samples` and `digest` of its
 /// data, [files], and the commitment of the recording that it starts from
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(before_help = EXAMPLES)]
 struct DigestArguments {
     /// Files, or one spec (FILE.toml)
     #[arg(required = true, value_name = "FILE")]

@@ -29,7 +29,7 @@ Examples:
 /// Record a real run, audit it, sabotage it in two ways, and show where the
 /// audit catches each
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(before_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// Spec to train: a TOML file, or the name of one that comes with reenact
     /// [default: the first that comes with it]

@@ -22,7 +22,7 @@ Examples:
 
 /// Compare two states, tensor by tensor and bit by bit
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(before_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// A checkpoint file, or RUN@STEP
     a: String,

@@ -31,7 +31,7 @@ Examples:
 
 /// Write the model of a recording as a safetensors file, under the model's own names
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(before_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// Folder of the recording
     run: PathBuf,

@@ -24,7 +24,7 @@ Examples:
 
 /// Show what is open, take note of it, or close it with a reason
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(before_help = EXAMPLES)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     action: Action,

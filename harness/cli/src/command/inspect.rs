@@ -29,7 +29,7 @@ const CURVE_WIDTH: u64 = 60;
 
 /// Show what a recording holds and whether it is whole; replays nothing
 #[derive(Args)]
-#[command(after_help = "Examples:\n  reenact inspect runs/cnn\n  reenact inspect runs/cnn --json")]
+#[command(before_help = "Examples:\n  reenact inspect runs/cnn\n  reenact inspect runs/cnn --json")]
 pub(crate) struct Arguments {
     /// Folder of the recording
     run: PathBuf,
@@ -353,7 +353,7 @@ fn checkpoint_table(checkpoints: &[Boundary]) -> Table {
 
 fn show_findings(findings: &[Finding], run: &str) {
     if findings.is_empty() {
-        line(format_args!("  {} every digest agrees", styled(GOOD, "whole:")));
+        line(format_args!("  {} OK, every digest agrees", styled(GOOD, "integrity:")));
     }
     for finding in findings {
         let (style, word) = match finding.weight {

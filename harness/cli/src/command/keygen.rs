@@ -20,7 +20,7 @@ Examples:
 /// Make a key that signs recordings, or calibrations: ed25519, in OpenSSH's form, without a
 /// passphrase; a key by `ssh-keygen -t ed25519` does as well
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(before_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// File for the secret key; the public key goes to FILE.pub
     #[arg(long, short, value_name = "FILE")]

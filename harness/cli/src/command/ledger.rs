@@ -34,7 +34,7 @@ Examples:
 
 /// Show, forget, close or take back what audits left behind, so that history cannot be rewritten
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(before_help = EXAMPLES)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     action: Action,
@@ -56,7 +56,7 @@ enum Action {
 /// recording, wherever it lies. A new proof opens it again
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  reenact ledger close 3f81c09ab2d4 --reason \"card 5 was faulty, replaced\""
+    before_help = "Example:\n  reenact ledger close 3f81c09ab2d4 --reason \"card 5 was faulty, replaced\""
 )]
 struct CloseArguments {
     /// Id of the divergence, as the audit and `reenact ledger show` name it; or the folder of
@@ -80,7 +80,7 @@ pub(super) fn reason(text: &str) -> Result<String, String> {
 
 /// List the runs that were audited
 #[derive(Args)]
-#[command(after_help = "Examples:\n  reenact ledger list\n  reenact ledger list --json")]
+#[command(before_help = "Examples:\n  reenact ledger list\n  reenact ledger list --json")]
 struct ListArguments {
     #[command(flatten)]
     file: LedgerFile,
@@ -92,7 +92,7 @@ struct ListArguments {
 // What is done with the run stands at the action.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  reenact ledger show runs/cnn\n  reenact ledger forget runs/cnn --json"
+    before_help = "Examples:\n  reenact ledger show runs/cnn\n  reenact ledger forget runs/cnn --json"
 )]
 struct RunArguments {
     /// Folder of the recording; it may be gone

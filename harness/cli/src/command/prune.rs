@@ -26,7 +26,7 @@ be replayed again. The first and the last checkpoint stay.";
 
 /// Remove checkpoints of segments that audits have covered, in two phases
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(before_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// Folder of a finished recording
     run: PathBuf,

@@ -23,7 +23,7 @@ AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL for what is not Amazon's.";
 
 /// Bring what is committed to of a recording into a bucket, or another folder of objects
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(before_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// Folder of the recording
     run: PathBuf,

@@ -30,13 +30,15 @@ Examples:
   reenact record replay-specs/digits-cnn.toml --out runs/cnn
   reenact record digits-mlp --out runs/mlp       a spec that comes with reenact
   reenact record --resume --out runs/cnn         go on after an interruption
-  reenact record digits-mlp --out runs/mlp --key trainer.key    and sign it
+  reenact record digits-mlp --out runs/mlp --key trainer.key
+                                                 and sign it
   reenact record --finish --out runs/cnn         end it early, at its last checkpoint
-  reenact record digits-cnn --out runs/cnn --push s3://runs/cnn    and bring it to a bucket";
+  reenact record digits-cnn --out runs/cnn --push s3://runs/cnn
+                                                 and bring it to a bucket";
 
-/// Train as a spec says, and record the training
+/// Train from a spec, and record the training
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(before_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// Spec to train: a TOML file, or the name of one that comes with reenact
     #[arg(required_unless_present_any = ["resume", "finish"])]
@@ -44,43 +46,34 @@ pub(crate) struct Arguments {
     /// Folder for the recording
     #[arg(long, short, value_name = "DIR")]
     out: PathBuf,
-    /// Go on with the recording in DIR: where it was stopped, or from its last
-    /// checkpoint if it was killed
+    /// Go on with the recording in DIR, after a stop or a kill
     #[arg(long)]
     resume: bool,
-    /// End the recording in DIR before its declared length, at its last checkpoint, also of
-    /// a recorder that was killed; it cannot be gone on with then
+    /// End the recording in DIR for good, at its last checkpoint
     #[arg(long, conflicts_with_all = ["spec", "resume"])]
     finish: bool,
-    /// Sign the finished recording, and at each checkpoint what is recorded so far, with the
-    /// ed25519 key in FILE, as made by `reenact keygen`; with --resume or --finish, also one
-    /// that is complete
+    /// Sign each checkpoint and the end, with a key of `reenact keygen`
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
     #[command(flatten)]
     device: DeviceOptions,
-    /// Threads that the program may use; an audit gives it one, so a program whose
-    /// bits depend on their number is refused. burn on the processor always computes
-    /// with one [default: 1]
+    /// Threads of a program whose bits do not depend on them [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    /// Do not take the first steps several times beforehand, to see whether they repeat
+    /// Skip the rehearsal, which looks whether the first steps repeat
     #[arg(long)]
     no_rehearsal: bool,
     /// Record although the disk has too little room for the whole run
     #[arg(long)]
     ignore_space: bool,
-    /// Seconds without a step after which a device other than the processor is taken for
-    /// hanging, and the recording ends; it can be gone on with
+    /// Stop when a device other than the processor is silent so long
     #[arg(long, value_name = "SECONDS", default_value_t = 1800, value_parser = clap::value_parser!(u64).range(1..))]
     stall_seconds: u64,
-    /// Bring the recording to PLACE behind the training: s3://BUCKET/PREFIX, or a folder of
-    /// objects. An outage there stops nothing
+    /// Bring it to s3://BUCKET/PREFIX, or a folder, behind the training
     #[arg(long, value_name = "PLACE")]
     push: Option<String>,
-    /// Plant an attack into the training and record it as honest, to try an
-    /// audit: ID[@STEP[..STEP]][*STRENGTH]
-    #[arg(long, value_name = "ATTACK", hide_short_help = true)]
+    /// Plant an attack, to try an audit: ID[@STEP[..STEP]][*STRENGTH]
+    #[arg(long, value_name = "ATTACK")]
     attack: Option<InRunAttack>,
     /// Print the result as JSON
     #[arg(long)]

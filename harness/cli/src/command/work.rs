@@ -34,7 +34,7 @@ an engine would take it for a failure, and try until it is gone";
 
 /// Do a part of a plan and leave signed results
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(before_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// The plan, as `reenact plan --out` writes it
     plan: PathBuf,

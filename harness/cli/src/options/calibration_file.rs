@@ -18,9 +18,7 @@ use super::trust::Trust;
 /// Names the calibration of an audit across classes of device.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct CalibrationFile {
-    /// Where this machine is of another class than the one that trained, compare
-    /// within the tolerance that FILE says is honest, as `reenact calibrate` made
-    /// it
+    /// On a different device class: the tolerance of `calibrate`
     #[arg(long = "calibration", value_name = "FILE")]
     path: Option<PathBuf>,
 }

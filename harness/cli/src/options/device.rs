@@ -8,10 +8,10 @@ use reenact_audit::Device;
 /// Says where to compute.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct DeviceOptions {
-    /// Device to compute on: `cpu`, `cuda:0`, ... [default: of the spec's class]
+    /// Device, such as `cpu` or `cuda:0` [default: as the spec says]
     #[arg(long, value_name = "NAME")]
     device: Option<String>,
-    /// Folder with the files of data sets that do not come with the program
+    /// Folder with files of data
     #[arg(long, default_value = ".", value_name = "DIR")]
     data_dir: PathBuf,
 }

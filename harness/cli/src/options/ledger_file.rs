@@ -9,9 +9,7 @@ use reenact_audit::Failure;
 /// Names the ledger's file.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct LedgerFile {
-    /// File of the ledger, which remembers what audits saw
-    /// [default: $REENACT_LEDGER (if empty: none), else reenact/ledger.sqlite
-    /// in $XDG_STATE_HOME or ~/.local/state]
+    /// The ledger [default: $REENACT_LEDGER, or in ~/.local/state]
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
 }

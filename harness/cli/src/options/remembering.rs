@@ -10,7 +10,7 @@ use super::ledger_file::LedgerFile;
 pub(crate) struct RememberingOptions {
     #[command(flatten)]
     file: LedgerFile,
-    /// Neither ask the ledger nor leave anything there
+    /// Neither ask the ledger nor write to it
     #[arg(long, conflicts_with = "ledger")]
     no_ledger: bool,
 }

@@ -11,13 +11,10 @@ use crate::inputs;
 /// Names the independence that an audit has to have.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Requirement {
-    /// Replay nothing and be inconclusive unless a trusted build audits that did not train
-    /// (independent), a trusted build audits (rebuilt), or the very binary that trained
-    /// (self-check). The first two need --trusted-builds
+    /// Be inconclusive unless such a build audits
     #[arg(long, value_name = "INDEPENDENCE")]
     require: Option<Required>,
-    /// The binaries that your own people built, a line each: digest, then a note. Another
-    /// binary than the one that trained shows no independence by itself
+    /// Digests of builds by your own people, a line each
     #[arg(long, value_name = "FILE")]
     trusted_builds: Option<PathBuf>,
 }

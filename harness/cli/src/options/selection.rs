@@ -10,38 +10,31 @@ use super::segment_list::{Either, Meant, Sample, SegmentList};
 /// Says which segments to replay.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct SelectionOptions {
-    /// Draw so many segments that no audit has covered yet, the last one first of
-    /// all, or `all` [default: as the trainer's spec says]
+    /// Draw N segments, or `all` [default: as the spec says]
     #[arg(long, value_name = "N|all", conflicts_with_all = ["segment", "segments", "confidence"])]
     sample: Option<Sample>,
-    /// Replay these segments and draw none: `3` is number three, `0,3,7-9` are
-    /// several; may be repeated
+    /// Replay these alone, as in `0,3,7-9`; may be repeated
     #[arg(long, value_name = "LIST", conflicts_with_all = ["segments", "confidence", "nonce", "beacon"])]
     segment: Vec<SegmentList>,
     /// What --sample and --segment were before they were two.
     #[arg(long, value_name = "N|all|LIST", hide = true, conflicts_with = "confidence")]
     segments: Option<Either>,
-    /// Draw as many segments as find tampering with this probability
+    /// Draw as many as find tampering with this probability
     #[arg(long, value_name = "P", value_parser = probability)]
     confidence: Option<f64>,
-    /// Number of tampered segments to assume for --confidence; one where it is
-    /// not said
+    /// Tampered segments to assume for it [default: 1]
     #[arg(long, value_name = "M", requires = "confidence", value_parser = clap::value_parser!(u64).range(1..))]
     tampered: Option<u64>,
-    /// Repeat the draw of an earlier report, by its nonce; with --covered, if that
-    /// says that segments were covered. A sample that a trainer could have guessed
-    /// lowers no chance of escape: leave it out for a new audit [default: fresh
-    /// randomness, drawn after the recording was read]
+    /// Repeat the draw of a report; not for a new audit
     #[arg(long, value_name = "TEXT", group = "drawn_by", conflicts_with_all = ["beacon", "beacon_round", "beacon_value"])]
     nonce: Option<Nonce>,
-    /// Segments that the earlier draw left out, as they were covered then
+    /// Segments that were covered at that draw
     #[arg(long, value_name = "LIST", requires = "drawn_by")]
     covered: Option<SegmentList>,
-    /// Draw with a public random value that was announced after the run was
-    /// committed: name its source; with --beacon-round and --beacon-value
+    /// Draw with a public random value: its source
     #[arg(long, value_name = "SOURCE", group = "drawn_by", requires_all = ["beacon_round", "beacon_value"])]
     beacon: Option<String>,
-    /// Number of the announcement
+    /// Number of its announcement
     #[arg(long, value_name = "N", requires = "beacon")]
     beacon_round: Option<u64>,
     /// What was announced

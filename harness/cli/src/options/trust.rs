@@ -12,8 +12,7 @@ use crate::inputs;
 /// Names the trusted signers.
 #[derive(Args, Clone, Default)]
 pub(crate) struct Trust {
-    /// Pass only what one of these signers vouches for: OpenSSH's
-    /// allowed_signers, lines of `NAME ssh-ed25519 KEY`
+    /// Require a signature from one of these keys (OpenSSH)
     #[arg(long, value_name = "FILE")]
     allowed_signers: Option<PathBuf>,
 }

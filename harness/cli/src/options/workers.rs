@@ -8,11 +8,10 @@ use reenact_audit::{Processes, available_threads};
 /// Says how segments are replayed.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Workers {
-    /// Segments to replay at a time, each in a process with one thread
-    /// [default: as many as the machine runs at once]
+    /// Segments at a time [default: as many as the machine runs]
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
-    /// Seconds without a step after which a worker is taken for hanging
+    /// Kill a worker that is silent for so many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
     stall_seconds: u64,
 }

@@ -97,7 +97,7 @@ pub enum StoreError {
         path: String,
     },
     /// The recording does not exist.
-    #[error("{path} is no recording: {problem}")]
+    #[error("{path} is not a recording: {problem}")]
     NoRecording {
         /// Where.
         path: String,

@@ -34,18 +34,18 @@ const STEPS_MAX: u64 = 200;
 const STALL_SECONDS: u64 = 900;
 
 const EXAMPLES: &str = "\
-Run it
-  on a new machine, without an argument: can audits be bit-exact here, and on what?
-  before the first recording of a model of your own, and after each change of its
-  loss or data, with its spec: does it compute the same bits each time?
-  when an audit diverges and nobody touched the run: is it the machine?
-
 Examples:
   reenact doctor                                 devices, versions, what could interfere
   reenact doctor replay-specs/digits-cnn.toml    take a few steps again and again
   reenact doctor digits-mlp --steps 20           a program that comes with a spec
   reenact doctor cicero-gpt --cost               what would recording it cost here?
   reenact doctor --ops                           the engine's operations, one by one
+
+Run it:
+  on a new machine, without an argument: can audits be bit-exact here, and on what?
+  before the first recording of a model of your own, and after each change of its
+  loss or data, with its spec: does it compute the same bits each time?
+  when an audit diverges and nobody touched the run: is it the machine?
 
 Exit codes:
   0   reproducible (or, without an argument: a device can be used)
@@ -56,7 +56,7 @@ Exit codes:
 
 /// Say what this machine has, and whether a training gives the same bits each time
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(before_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// Spec, or program that comes with one, whose first steps are taken several
     /// times: twice in one process, across a restored state, in two more processes,
@@ -80,7 +80,7 @@ pub(crate) struct Arguments {
     /// Folder with the files of data sets that do not come with the program
     #[arg(long, default_value = ".", value_name = "DIR")]
     data_dir: PathBuf,
-    /// Seconds without a step after which a process is taken for hanging
+    /// Kill a process that is silent for so many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = STALL_SECONDS, value_parser = clap::value_parser!(u64).range(1..))]
     stall_seconds: u64,
     /// Print it as JSON

@@ -39,7 +39,7 @@ Examples:
 /// Plant every known attack in copies of a recording, audit each, and show
 /// which are caught, by what, and how exactly
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(before_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// Folder of an honest recording
     run: PathBuf,

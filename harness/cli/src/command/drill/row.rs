@@ -187,7 +187,7 @@ impl fmt::Display for Caught {
             Self::No => "NO",
             Self::Reported => "reported",
             Self::Unclear => "unclear",
-            Self::NoPlace => "no place",
+            Self::NoPlace => "n/a",
         })
     }
 }

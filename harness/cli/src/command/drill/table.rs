@@ -78,7 +78,7 @@ fn sum(summary: &Summary) -> String {
     let more = [
         (totals.reported, "reported as what they are"),
         (totals.unclear, "unclear"),
-        (totals.no_place, "without a place in this run"),
+        (totals.no_place, "not applicable to this run"),
     ];
     parts
         .extend(more.iter().filter(|(count, _)| *count > 0).map(|(n, what)| format!("{n} {what}")));
@@ -86,7 +86,7 @@ fn sum(summary: &Summary) -> String {
     if totals.got_past > 0 {
         let past = summary.rows.iter().filter(|row| row.caught == Caught::No);
         let past: Vec<String> = past.map(name).collect();
-        return format!("{}: {text}", styled(BAD, format_args!("Got past: {}", past.join(", "))));
+        return format!("{}: {text}", styled(BAD, format_args!("Missed: {}", past.join(", "))));
     }
     if tried == 0 {
         return format!("{}: {text}", styled(UNSURE, "Nothing was tried"));
@@ -94,5 +94,5 @@ fn sum(summary: &Summary) -> String {
     if totals.unclear > 0 || summary.controls.iter().any(|control| !control.agrees) {
         return format!("{}: {text}", styled(UNSURE, "Inconclusive"));
     }
-    format!("{}: {text}", styled(GOOD, "Nothing got past"))
+    format!("{}: {text}", styled(GOOD, "None missed"))
 }

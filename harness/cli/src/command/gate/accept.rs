@@ -26,7 +26,7 @@ With CI set, nothing is written without --from.";
 
 /// Accept what this build computes: take over what a gate left, or run it first
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(before_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// Specs, locks, or folders with locks [default: this folder]
     #[arg(value_name = "SPEC|DIR")]

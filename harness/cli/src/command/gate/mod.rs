@@ -53,7 +53,7 @@ Exit codes:
 
 /// Retrain the first steps of specs and say whether bits moved, and whose doing it is
 #[derive(Args)]
-#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+#[command(before_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     action: Option<Action>,

@@ -14,7 +14,7 @@ use crate::terminal::output::{self, line};
 /// Show what waits to be accepted
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  reenact gate pending\n  reenact gate pending --from artifact/"
+    before_help = "Examples:\n  reenact gate pending\n  reenact gate pending --from artifact/"
 )]
 pub(super) struct Arguments {
     /// Specs, locks, or folders with locks [default: this folder]

@@ -19,7 +19,7 @@ const NAMED_MAX: usize = 20;
 /// as not covered again, and later audits draw them
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  reenact ledger disown --device node7:cuda:0 --since 2026-11-02 --reason \"DCGM: ECC\""
+    before_help = "Example:\n  reenact ledger disown --device node7:cuda:0 --since 2026-11-02 --reason \"DCGM: ECC\""
 )]
 pub(super) struct Arguments {
     /// Serial number of the device, else HOST:DEVICE, as `reenact ledger show` names it

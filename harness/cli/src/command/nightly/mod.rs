@@ -54,7 +54,7 @@ night runs; 64 a wrong config; 70 a bug of reenact";
 
 /// Verify every run that a config names within a budget, remember, and tell
 #[derive(Args)]
-#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+#[command(before_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     action: Option<Action>,
@@ -89,7 +89,9 @@ struct NightArguments {
 /// Say whether nights happen: exit code 2 if the last success is older than two periods, or a
 /// run is overdue
 #[derive(Args)]
-#[command(after_help = "Example:\n  reenact nightly status /etc/reenact/night.toml || page-oncall")]
+#[command(
+    before_help = "Example:\n  reenact nightly status /etc/reenact/night.toml || page-oncall"
+)]
 struct StatusArguments {
     /// The config of the night
     config: PathBuf,

@@ -12,7 +12,7 @@ use crate::terminal::output;
 /// Write the units that start a night each day, and look from outside whether it happens
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  reenact nightly units night.toml --for systemd --out /etc/systemd/system\n  reenact nightly units night.toml --for cron | crontab"
+    before_help = "Examples:\n  reenact nightly units night.toml --for systemd --out /etc/systemd/system\n  reenact nightly units night.toml --for cron | crontab"
 )]
 pub(super) struct Arguments {
     /// The config of the night

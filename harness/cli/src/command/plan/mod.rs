@@ -26,7 +26,6 @@ const EXAMPLES: &str = "\
 Examples:
   reenact plan runs/cnn                          what 1, 2, 5, 10, ... segments more come to
   reenact plan runs/cnn --goal 0.95 --tampered 2 how many reach that, and what they cost
-  reenact plan runs/* --goal 0.95                several runs, and what they cost together
   reenact plan runs/cnn --seconds-per-segment 90 nothing is measured
   reenact plan night.toml                        what tonight would be looked at, and why
   reenact plan runs/* --sample 4 --out plan.json --shards 8
@@ -41,7 +40,7 @@ finds out whether it is true.";
 
 /// Say what certainty costs: device seconds against the chance of finding tampered segments
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(before_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// Folders of recordings, finished or still training; or a night's config (a TOML file)
     #[arg(required = true, value_name = "RUN|CONFIG")]
