@@ -1,13 +1,14 @@
 //! One audit, from the folder of a recording to its report.
 
 use std::path::Path;
+use std::time::Instant;
 
 use reenact_core::format::{Environment, Object, ReadRun};
 use reenact_core::trainer::{Engine, Program};
 use reenact_core::verify::{
-    AllowedSigners, BatchDraw, Batches, Builds, Debt, Evidence, Examination, Finding, Nonce, Place,
-    Recall, Recording, Report, Segment, SegmentReport, SegmentSet, Tolerance, Weight, examine,
-    examine_batches, examine_far, examine_so_far,
+    AllowedSigners, BatchDraw, Batches, Builds, Debt, Ended, Evidence, Examination, Finding, Nonce,
+    Place, Recall, Recording, Report, Segment, SegmentReport, SegmentSet, Tolerance, Weight,
+    examine, examine_batches, examine_far, examine_so_far,
 };
 use reenact_store::open_run;
 
@@ -19,7 +20,7 @@ use crate::environment::environment_of;
 use crate::event::{Event, Observer, Phase, Silent};
 use crate::executor::Executor;
 use crate::failure::Failure;
-use crate::memory::Memory;
+use crate::memory::{Memory, now_seconds};
 use crate::model;
 use crate::programs::Programs;
 use crate::replays::Replays;
@@ -33,6 +34,7 @@ pub fn audit(
     executor: &dyn Executor,
     observer: &dyn Observer,
 ) -> Result<Report, Failure> {
+    let began = Instant::now();
     let store = open_run(&request.run)?;
     let store = store.as_ref();
     let open = |file| Ok::<_, Failure>((file, model::open(file)?));
@@ -75,6 +77,8 @@ pub fn audit(
     if let Some((file, given)) = given {
         report.model_file = Some(model::compare(recording.as_ref(), file, given));
     }
+    let at_seconds = request.at_seconds.unwrap_or_else(now_seconds);
+    report.ended = Some(Ended { at_seconds, after_seconds: began.elapsed().as_secs_f64() });
     Ok(report.finished())
 }
 

@@ -105,7 +105,7 @@ fn one(found: &SegmentReport) -> Markup {
 }
 
 fn cause(explanation: &Explanation) -> Markup {
-    let tried = figure::count(explanation.trials, "trial");
+    let tried = figure::count(explanation.trials, "re-execution");
     html! {
         div.cause {
             p.over { "Cause" }
@@ -172,6 +172,10 @@ fn stages(found: &StepDivergence) -> Markup {
         ol.stages aria-label=(format!("Stages of step {}", found.step)) {
             @for stage in STAGES.into_iter().filter(|stage| is_told(*stage, found)) {
                 @let (class, sign, word) = match stage.cmp(&found.stage) {
+                    std::cmp::Ordering::Less if stage == Stage::LearningRate => {
+                        // What was used may be another; what was written down is not.
+                        ("clean", "✓", "recorded as declared")
+                    }
                     std::cmp::Ordering::Less => ("clean", "✓", "agrees"),
                     std::cmp::Ordering::Equal => ("divergent", "✗", "first to differ"),
                     std::cmp::Ordering::Greater => ("not-drawn", "·", "comes after"),

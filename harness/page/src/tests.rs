@@ -5,7 +5,7 @@ use reenact_core::format::{Comparison, Environment, FalseAlarms};
 use reenact_core::state::{Difference, StateRoot, TensorDifference};
 use reenact_core::trainer::Engine;
 use reenact_core::verify::{
-    Accumulated, Advice, Beacon, Challenge, Claim, Course, CourseStep, Divergence, Escape,
+    Accumulated, Advice, Beacon, Challenge, Claim, Course, CourseStep, Divergence, Ended, Escape,
     FigureCurve, FigureDifference, FigurePoint, FigureValue, Finding, Grade, Independence,
     Launched, LossPoint, ModelFile, NonceSource, Past, Place, REPORT_FORMAT, Replay, Report,
     Segment, SegmentDeviation, SegmentOutcome, SegmentReport, SegmentSet, Stage, StepDivergence,
@@ -147,6 +147,7 @@ pub(super) fn report() -> Report {
         model_file: Some(model_file()),
         batches: None,
         doubt: None,
+        ended: Some(Ended { at_seconds: 1_700_000_000, after_seconds: 12.0 }),
         advice: vec![Advice::Close { id: HOSTILE.into() }, Advice::Resume],
         controls: vec![replay(3, None)],
         tolerance: None,

@@ -1,10 +1,10 @@
 //! The verdict, in careful words.
 
 use maud::{Markup, html};
-use reenact_core::verify::{Grade, Independence, Report, Verdict, Weight};
+use reenact_core::verify::{Ended, Grade, Independence, Report, Verdict, Weight, date};
 
-use super::figure;
 use super::mark::Counts;
+use super::{advice, figure};
 
 /// Reasons shown; the file for machines has all.
 const REASONS_MAX: usize = 12;
@@ -24,7 +24,11 @@ pub(super) fn show(report: &Report) -> Markup {
             h2 #verdict { (report.verdict) }
             p.lead { (lead(report)) }
             @if !report.reasons.is_empty() { (reasons(&report.reasons)) }
-            @for next in crate::next(report) { p { "Next: " code { (next) } } }
+            @if let Some(cause) = report.divergent().find_map(|found| found.explanation.as_ref()) {
+                p { strong { "Cause: " } (figure::prose(&cause.words)) "." }
+            }
+            @for next in crate::next(report) { (advice::show(&next)) }
+            p.quiet { (circumstances(report)) }
             div.three {
                 (column("Observed", &observed(report, &counts)))
                 (column("What it proves", &proves(report, &counts)))
@@ -32,6 +36,22 @@ pub(super) fn show(report: &Report) -> Markup {
             }
         }
     }
+}
+
+/// Says who vouches for what was audited, and when that was.
+fn circumstances(report: &Report) -> String {
+    let mut said = format!("Signature: {}.", report.vouched);
+    if let Some(worth) = report.worth() {
+        said += &format!(" Worth: {worth}.");
+    }
+    if let Some(Ended { at_seconds, after_seconds }) = report.ended {
+        said += &format!(
+            " Audited on {}, in {}.",
+            date(at_seconds),
+            format_args!("{after_seconds:.1} s")
+        );
+    }
+    said
 }
 
 fn lead(report: &Report) -> String {

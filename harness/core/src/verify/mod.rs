@@ -98,5 +98,5 @@ pub use unrecorded::{Unrecorded, UnrecordedKernel};
 pub use verdict::{Grade, Verdict};
 pub use vouched::Vouched;
 pub use weighing::{controls, is_shown_to_be_here};
-pub use whole::{Claim, Escape, REPORT_FORMAT, Report};
+pub use whole::{Claim, Ended, Escape, REPORT_FORMAT, Report};
 pub use witness::Witness;

@@ -12,11 +12,12 @@ use reenact_core::digest::Digest;
 use reenact_core::plain::{count, percent};
 use reenact_core::spec::StartSpec;
 use reenact_core::verify::{
-    Audited, Challenge, Claim, Escape, Grade, ModelFile, NonceSource, Report, SampledBy, Verdict,
-    Weight,
+    Audited, Challenge, Claim, Ended, Escape, Grade, ModelFile, NonceSource, Report, SampledBy,
+    Verdict, Weight,
 };
 
 use self::divergence::TENSORS_MAX;
+use crate::terminal::local;
 use crate::terminal::manner::wrapped;
 use crate::terminal::output::{BAD, BOLD, DIM, GOOD, UNSURE, WITHIN, line, lines, styled};
 
@@ -55,6 +56,9 @@ pub(crate) fn show(report: &Report) {
     }
     if let Some(challenge) = &report.challenge {
         show_nonce(report, challenge);
+    }
+    if let Some(Ended { at_seconds, after_seconds }) = report.ended {
+        fact("ended", format_args!("{}, after {after_seconds:.1} s", local(at_seconds)));
     }
     show_notes(report);
     if !matches!(report.verdict, Verdict::Match { .. }) {

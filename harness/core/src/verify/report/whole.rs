@@ -41,7 +41,8 @@ use crate::verify::vouched::Vouched;
 /// audited, the outcome `changed` of a segment, segments that were due from earlier
 /// audits, controls, what audits before had covered, the spec that was ordered, the list of
 /// trusted builds, how far a run has come that still trains or has ended early, of how many
-/// steps the batches were compared, and whether a file is the run's model. A report
+/// steps the batches were compared, whether a file is the run's model, and when the audit
+/// ended. A report
 /// without such a list that says `independent` may be an older one, and means another binary.
 pub const REPORT_FORMAT: u32 = 1;
 
@@ -129,10 +130,22 @@ pub struct Report {
     pub advice: Vec<Advice>,
     /// Where the audit ran.
     pub auditor: Environment,
+    /// When it ended; none if nobody looked at a clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Ended>,
     /// What is covered after this audit; none if no ledger was asked. It is the ledger's, and no
     /// part of a stored report.
     #[serde(skip)]
     pub coverage: Option<Coverage>,
+}
+
+/// Says when an audit ended.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ended {
+    /// Seconds since 1970.
+    pub at_seconds: u64,
+    /// Seconds that it took, by the auditor's clock.
+    pub after_seconds: f64,
 }
 
 /// Says what a recording claims to be.
@@ -263,6 +276,7 @@ impl Report {
             model_file: None,
             doubt: None,
             advice: Vec::new(),
+            ended: None,
             auditor,
             coverage: None,
         };
