@@ -10,7 +10,7 @@ pub(super) fn show(report: &Report) -> Markup {
     html! {
         (section("Who stands for the recording", html! {
             p {
-                "Vouched " (report.vouched) ". A signature shows who held the key, not that they "
+                "Signature: " (report.vouched) ". A signature shows who held the key, not that they "
                 "were honest."
             }
         }))

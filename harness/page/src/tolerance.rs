@@ -36,7 +36,7 @@ fn basis(basis: &ToleranceBasis, report: &Report) -> Markup {
         }
         dl {
             dt { "calibration" } dd { code { (basis.calibration) } }
-            dt { "vouched" } dd { (basis.vouched_words()) }
+            dt { "its signature" } dd { (basis.vouched_words()) }
             dt { "key of the sketches" } dd { code { (basis.sketch_key) } }
             @if !basis.initial_state_compared {
                 dt { "initial state" }

@@ -108,7 +108,7 @@ fn show(comparison: &Comparison<'_>) {
     }
     let differ = styled(BAD, "different");
     line(format_args!("{differ}  {} of {}", differences.len(), count(*tensors, "tensor")));
-    output::table(table(differences));
+    output::table(table(differences), &[5, 2, 4, 3]);
 }
 
 fn table(differences: &[TensorDifference]) -> Table {

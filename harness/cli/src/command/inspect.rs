@@ -24,6 +24,8 @@ use crate::options::Trust;
 use crate::terminal::Watch;
 use crate::terminal::output::{BAD, BOLD, DIM, GOOD, UNSURE, json, line, lines, styled, table};
 
+/// Hex digits shown of a root; `--json` has all.
+const ROOT_DIGITS: usize = 16;
 /// Columns of the loss curve.
 const CURVE_WIDTH: u64 = 60;
 
@@ -227,7 +229,7 @@ fn show(inspection: &Inspection) {
         Some(_) => line(format_args!("  steps         {}{}", inspection.steps, state(inspection))),
         None => line("  steps         unknown: the journal cannot be read"),
     }
-    line(format_args!("  vouched       {}", inspection.vouched));
+    line(format_args!("  signature     {}", inspection.vouched));
     if let Some(Audited { spec, commitment, state, model }) = &inspection.audited {
         line(format_args!("  spec          {spec}"));
         line(format_args!("  commitment    {commitment}"));
@@ -253,7 +255,7 @@ fn show(inspection: &Inspection) {
         }
     }
     show_trainers(inspection);
-    table(checkpoint_table(&inspection.checkpoints));
+    table(checkpoint_table(&inspection.checkpoints), &[2, 1]);
     show_findings(&inspection.findings, &inspection.run);
 }
 
@@ -346,7 +348,12 @@ fn checkpoint_table(checkpoints: &[Boundary]) -> Table {
         let number =
             |value: Option<u64>| value.map_or_else(|| "?".into(), |value| value.to_string());
         let step = format!("  {}", found.step);
-        table.add_row([step, number(found.tensors), number(found.bytes), found.root.clone()]);
+        table.add_row([
+            step,
+            number(found.tensors),
+            number(found.bytes),
+            found.root[..found.root.len().min(ROOT_DIGITS)].to_owned(),
+        ]);
     }
     table
 }

@@ -148,7 +148,7 @@ fn list(arguments: &ListArguments) -> Result<u8, Failure> {
             place(last).to_owned(),
         ]);
     }
-    output::table(table);
+    output::table(table, &[1, 5, 4]);
     Ok(exit::MATCH)
 }
 
@@ -234,7 +234,7 @@ fn describe(entries: &[Entry]) {
         let when = format!("  {}", local(entry.audited_at_seconds));
         table.add_row([when, verdict(entry), replayed, sample.into(), frames, head(entry)]);
     }
-    output::table(table);
+    output::table(table, &[5, 4, 3]);
     if entries.iter().any(|entry| entry.contradicted) {
         line(styled(DIM, "  * it was no continuation of what was audited before"));
     }

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::sync::OnceLock;
 
 use anstyle::{AnsiColor, Style};
-use comfy_table::{ContentArrangement, Row, Table};
+use comfy_table::{ColumnConstraint, ContentArrangement, Row, Table};
 use reenact_core::plain::{one_line, plain, spell, spell_line};
 use serde::Serialize;
 
@@ -42,16 +42,33 @@ pub(crate) fn lines(text: impl Display) {
     write(&shown(&text.to_string(), spell));
 }
 
-/// Writes a table, whose cells are made plain: a line break in one would begin a row.
-pub(crate) fn table(mut table: Table) {
+/// Writes a table, whose cells are made plain: a line break in one would begin a row. On a narrow
+/// terminal it goes without the columns `spare`, the first one first.
+pub(crate) fn table(mut table: Table, spare: &[usize]) {
     for row in table.row_iter_mut() {
         let cells = row.cell_iter().map(|cell| plain(&cell.content()));
         *row = Row::from(cells.collect::<Vec<_>>());
     }
-    if let Some(width) = manner::terminal_width().and_then(|width| u16::try_from(width).ok()) {
+    fit(&mut table, spare, manner::terminal_width());
+    lines(table.trim_fmt());
+}
+
+/// Leaves out columns that are spared, one after the other, until the table fits. Where it never
+/// does, its cells are broken.
+fn fit(table: &mut Table, spare: &[usize], width: Option<usize>) {
+    let Some(width) = width else { return };
+    let fits = |table: &Table| table.lines().all(|line| line.chars().count() <= width);
+    for column in spare {
+        if fits(table) {
+            return;
+        }
+        if let Some(column) = table.column_mut(*column) {
+            column.set_constraint(ColumnConstraint::Hidden);
+        }
+    }
+    if let (false, Ok(width)) = (fits(table), u16::try_from(width)) {
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     }
-    lines(table.trim_fmt());
 }
 
 fn write(text: &str) {
@@ -148,6 +165,22 @@ fn say(text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_narrow_terminal_has_fewer_columns_before_it_has_broken_words() {
+        let mut table = Table::new();
+        table.load_style(comfy_table::presets::NOTHING);
+        table.set_header(["name", "of little use", "worth"]).add_row(["weight", "123456", "7"]);
+        let shown = |width| {
+            let mut table = table.clone();
+            fit(&mut table, &[1], width);
+            table.trim_fmt().to_string()
+        };
+        assert!(shown(None).contains("of little use"));
+        assert!(shown(Some(40)).contains("of little use"));
+        let narrow = shown(Some(20));
+        assert!(!narrow.contains("little") && narrow.contains("weight") && narrow.contains('7'));
+    }
 
     #[test]
     fn only_the_styles_of_this_file_reach_a_terminal() {

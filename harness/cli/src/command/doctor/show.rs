@@ -168,7 +168,7 @@ fn show_operations(operations: &[Operations]) {
             let cells = engine.iter().map(|found| cell(found, name));
             table.add_row(once(format!(" {}", plain(name))).chain(cells));
         }
-        output::table(table);
+        output::table(table, &[]);
         engine.iter().for_each(show_details);
     }
 }

@@ -6,6 +6,11 @@ use super::row::{Caught, Localized, Row};
 use super::summary::Summary;
 use crate::terminal::output::{self, BAD, DIM, GOOD, UNSURE, line, styled};
 
+/// Columns that a narrow terminal does without.
+const STRENGTH: usize = 1;
+const KIND: usize = 2;
+const EXPLAINED: usize = 6;
+
 /// Writes the table, what it leaves open, and the sum.
 pub(super) fn show(summary: &Summary) {
     let mut table = Table::new();
@@ -14,7 +19,8 @@ pub(super) fn show(summary: &Summary) {
     for row in &summary.rows {
         table.add_row(cells(row));
     }
-    output::table(table);
+    // For machines there is everything; a person does without these first.
+    output::table(table, &[KIND, EXPLAINED, STRENGTH]);
     line("");
     for row in &summary.rows {
         if let Some(problem) = &row.problem {

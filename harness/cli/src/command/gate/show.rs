@@ -22,7 +22,7 @@ pub(super) fn show(found: &GateFound) {
         line("  there is no lock here; `reenact gate accept SPEC --reason TEXT` makes the first");
         return;
     }
-    table(rows(found));
+    table(rows(found), &[1]);
     for spec in &found.specs {
         details(spec);
         if spec.informs {

@@ -123,7 +123,7 @@ fn describe(answer: &Answer<'_>) {
         let place = if run.place.is_empty() { "(forgotten)".into() } else { plain(&run.place) };
         table.add_row([name, run.segments.to_string(), place]);
     }
-    output::table(table);
+    output::table(table, &[]);
     for (run, pruned) in runs.iter().zip(&answer.pruned).filter(|(_, pruned)| **pruned > 0) {
         line(format_args!(
             "{} of {}: pruned, so what was taken back beside them cannot be replayed again",

@@ -117,7 +117,7 @@ fn table(forecast: &Forecast) {
     for column in table.column_iter_mut() {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    output::table(table);
+    output::table(table, &[]);
 }
 
 fn curve(forecast: &Forecast, chances: &[f64]) {

@@ -32,7 +32,7 @@ pub(crate) fn show(report: &Report) {
         ),
     );
     fact("", format_args!("calibration {}", basis.calibration));
-    fact("", format_args!("vouched {}", basis.vouched_words()));
+    fact("", format_args!("its signature: {}", basis.vouched_words()));
     if !basis.initial_state_compared {
         fact("", "the initial state was not compared: the two classes derive it differently");
     }
