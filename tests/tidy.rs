@@ -217,6 +217,67 @@ fn the_rooms_of_the_verifying_side_form_no_circle() {
     }
 }
 
+/// The folders of a crate that a file uses, without its tests: `crate::a::...`, `crate::{a, b}`.
+fn used_folders(text: &str, folders: &BTreeSet<String>) -> BTreeSet<String> {
+    let code = text.split("#[cfg(test)]").next().unwrap();
+    let code = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let code = code.collect::<Vec<_>>().join("\n");
+    let mut used = BTreeSet::new();
+    for rest in code.split("crate::").skip(1) {
+        let group = rest.strip_prefix('{').and_then(|rest| rest.split('}').next());
+        let names = match group {
+            Some(group) => group.split(',').map(str::trim).collect(),
+            None => vec![rest],
+        };
+        let name =
+            |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        used.extend(names.into_iter().map(name));
+    }
+    used.intersection(folders).cloned().collect()
+}
+
+/// Whoever reads one folder of a crate need not know a second one that needs the first.
+#[test]
+fn folders_form_no_circle() {
+    let crates = dependencies().into_keys().filter(|folder| folder.starts_with("harness/"));
+    let mut arrows_seen = 0;
+    for folder in crates {
+        let source = root().join(&folder).join("src");
+        let entries =
+            fs::read_dir(&source).into_iter().flatten().map(|entry| entry.unwrap().path());
+        let folders: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
+        let name = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
+        let names: BTreeSet<String> = folders.iter().map(name).collect();
+        let mut arrows: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for path in &folders {
+            let (own, mut files) = (name(path), Vec::new());
+            collect(path, &mut files);
+            let beside = source.join(format!("{own}.rs"));
+            files.extend(fs::read_to_string(&beside).map(|text| (beside, text)));
+            let of_tests = |path: &Path| path.components().any(|part| part.as_os_str() == "tests");
+            let used =
+                files.iter().filter(|(path, _)| !of_tests(path.strip_prefix(&source).unwrap()));
+            let used: BTreeSet<String> = used
+                .flat_map(|(_, text)| used_folders(text, &names))
+                .filter(|used| *used != own)
+                .collect();
+            arrows_seen += used.len();
+            arrows.insert(own, used);
+        }
+        // What nobody is left to use can be taken away, until nothing is left or a circle is.
+        while let Some(free) =
+            arrows.iter().find(|(_, used)| used.is_empty()).map(|(name, _)| name.clone())
+        {
+            arrows.remove(&free);
+            arrows.values_mut().for_each(|used| {
+                used.remove(&free);
+            });
+        }
+        assert!(arrows.is_empty(), "{folder}: a circle among {arrows:?}");
+    }
+    assert!(arrows_seen > 20, "{arrows_seen} arrows: they were not found");
+}
+
 #[test]
 fn only_the_command_knows_arguments_and_a_terminal() {
     let all = dependencies();

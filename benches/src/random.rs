@@ -10,9 +10,9 @@ use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use reenact_burn::{BatchTensors, Column, InMemory, Loss, Training};
 use reenact_core::data::DataSet;
+use reenact_core::spec::LearningRate;
 use reenact_core::spec::{BatchSpec, Clipping, Hyperparameter, OptimizerSpec, Spec};
 use reenact_core::state::DType;
-use reenact_core::steering::LearningRate;
 use reenact_core::trainer::{Setting, TrainerError};
 use serde::Deserialize;
 

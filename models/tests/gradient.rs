@@ -2,9 +2,9 @@
 
 mod tiny;
 
+use reenact_core::spec::LearningRate;
 use reenact_core::spec::{Clipping, OptimizerSpec, Spec};
 use reenact_core::state::State;
-use reenact_core::steering::LearningRate;
 use reenact_core::trainer::{Request, Trainer};
 use tiny::{ADAMW, run, spec, start, whole};
 

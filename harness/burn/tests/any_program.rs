@@ -15,9 +15,10 @@ use reenact_core::spec::{
     AverageSpec, BatchPhase, BatchSpec, Clipping, Combination, GroupSpec, Hyperparameter,
     LastBatch, OptimizerSpec, Spec,
 };
+use reenact_core::spec::{LearningRate, Phase};
 use reenact_core::state::DType;
+use reenact_core::steering::ChaCha20Rng;
 use reenact_core::steering::rand_core::{Rng, SeedableRng};
-use reenact_core::steering::{ChaCha20Rng, LearningRate, Phase};
 use reenact_core::verify::{Grade, SegmentOutcome, Verdict};
 use small::{Small, audit, record, record_attacked, spec};
 

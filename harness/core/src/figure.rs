@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::trainer::Metric;
+use crate::trace::Metric;
 
 /// Limits the figures of one validation.
 pub const FIGURES_MAX: usize = 64;

@@ -15,6 +15,7 @@ pub mod spec;
 pub mod state;
 pub mod steering;
 pub mod symptoms;
+pub mod trace;
 pub mod trainer;
 pub mod validation;
 pub mod variation;

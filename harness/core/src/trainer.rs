@@ -9,19 +9,16 @@
 mod platform;
 mod request;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use crate::data::{DataError, DataSet};
-use crate::digest::Digest;
-use crate::figure::Figures;
 use crate::format::KernelSelection;
 use crate::spec::Spec;
-use crate::state::{Fingerprint, Layout, State};
+use crate::state::{Layout, State};
 
+pub use crate::machine::Engine;
+pub use crate::trace::{Launches, Metric, StepTrace};
 pub use platform::Platform;
 pub use request::{Detail, Request};
 
@@ -106,93 +103,6 @@ pub trait Program: Send + Sync {
         data: Arc<dyn DataSet>,
         setting: &Setting,
     ) -> Result<Box<dyn Trainer>, TrainerError>;
-}
-
-/// Says what computes: part of the recorded environment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Engine {
-    /// Facts that decide the bits: backend, its version, processor features.
-    /// Where two environments agree in all of them, a replay has to agree bit
-    /// for bit.
-    pub class: BTreeMap<String, String>,
-    /// Facts that do not decide the bits, such as the number of threads.
-    pub notes: BTreeMap<String, String>,
-}
-
-impl Engine {
-    /// Names the class fact that has to be the spec's class of device.
-    pub const DEVICE: &str = "device";
-    /// Names the class fact that is the version of the device's driver.
-    pub const DRIVER: &str = "driver";
-    /// Names the note that is the device's serial number, which no two have.
-    pub const SERIAL: &str = "serial";
-}
-
-/// Says what one step did.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct StepTrace {
-    /// Number of the step; the first is 0.
-    pub step: u64,
-    /// Digest of the sample numbers ([`crate::data::samples_digest`]).
-    pub samples: Digest,
-    /// Digest of the batch bytes ([`crate::data::Batch::digest_step`]).
-    pub batch: Digest,
-    /// Bits of the learning rate, an `f64`.
-    pub learning_rate_bits: u64,
-    /// Bits of the mean loss over the micro-batches, an `f32`.
-    pub loss_bits: u32,
-    /// Fingerprint of the gradient of each parameter, averaged over the
-    /// micro-batches, before clipping; in the order of the gradient layout.
-    pub gradient: Vec<Fingerprint>,
-    /// Fingerprint of each tensor of the state after the step, in the order of
-    /// the state's layout.
-    pub state: Vec<Fingerprint>,
-    /// What was launched, on a device whose kernels are compiled and fused while it runs;
-    /// none elsewhere, and of a step in which kernels were chosen by measuring.
-    #[serde(skip)]
-    pub launches: Option<Launches>,
-    /// What the model achieves after the update on the samples that are held out, where the
-    /// spec has it measured after this step
-    /// ([`Validation::is_due`](crate::validation::Validation::is_due)); none elsewhere.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub validation: Option<Figures>,
-}
-
-/// Says which kernels a step launched. What is fused into one kernel decides bits where a
-/// device contracts a product and a sum, so the same training launches the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Launches {
-    /// How many.
-    pub count: u32,
-    /// Digest of the kernels in their order, with the shapes of what each computes.
-    pub digest: Digest,
-}
-
-impl StepTrace {
-    /// Returns the learning rate.
-    pub fn learning_rate(&self) -> f64 {
-        f64::from_bits(self.learning_rate_bits)
-    }
-
-    /// Returns the loss.
-    pub fn loss(&self) -> f32 {
-        f32::from_bits(self.loss_bits)
-    }
-
-    /// Leaves the digests and fingerprints out, as [`Detail::Loss`] asks.
-    pub fn loss_alone(self) -> Self {
-        let (samples, batch) = Default::default();
-        Self { samples, batch, gradient: Vec::new(), state: Vec::new(), launches: None, ..self }
-    }
-}
-
-/// Holds one figure of an evaluation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Metric {
-    /// What it measures, with its unit last (`loss_nats`).
-    pub name: String,
-    /// The figure.
-    pub value: f64,
 }
 
 /// Trains, one step at a time.

@@ -12,7 +12,7 @@ use reenact_core::spec::{
     Hyperparameter, LastBatch, NamedCadence, OptimizerSpec, Precision, STEPS_MAX, Spec, StartSpec,
     ValidationSpec,
 };
-use reenact_core::steering::{LearningRate, Phase};
+use reenact_core::spec::{LearningRate, Phase};
 
 fn hyperparameter() -> impl Strategy<Value = Hyperparameter> {
     let real = any::<f64>().prop_filter("finite", |value| value.is_finite());

@@ -3,8 +3,8 @@
 mod common;
 
 use common::{audit, matches, record, replayed, spec, spec_with, whole};
+use reenact_core::spec::LearningRate;
 use reenact_core::spec::{OptimizerSpec, Spec};
-use reenact_core::steering::LearningRate;
 use reenact_core::verify::{Grade, Independence, Verdict, Vouched};
 
 const WARMUP: LearningRate =

@@ -12,8 +12,8 @@ use common::{
 use reenact_core::attack::{AttackError, Change, PostHocAttack, PostHocKind, plant};
 use reenact_core::format::{Event, Object, write_checkpoint};
 use reenact_core::memory::MemoryRun;
+use reenact_core::spec::LearningRate;
 use reenact_core::state::Difference;
-use reenact_core::steering::LearningRate;
 use reenact_core::verify::{Finding, Place, Replay, Stage, Verdict, Weight};
 
 const WEIGHTS: [&str; 2] = ["model.bias", "model.weight"];

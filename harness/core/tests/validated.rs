@@ -215,7 +215,7 @@ fn figures_that_are_missing_or_not_due_are_found_without_a_replay() {
 fn what_is_no_number_is_recorded_and_compared() {
     // A rate at which the plane is lost: the loss, and what is measured, become infinite.
     let mut spec = spec();
-    spec.learning_rate = reenact_core::steering::LearningRate::Constant { value: 1e30 };
+    spec.learning_rate = reenact_core::spec::LearningRate::Constant { value: 1e30 };
     let run = record(&spec);
     let last = figures(&run).pop().unwrap().1;
     assert!(last.all().iter().all(|figure| !figure.value().is_finite()), "{last}");

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use reenact_core::data::{BatchTensor, DataError};
 use reenact_core::digest::Hasher;
+use reenact_core::spec::SAMPLES_MAX;
 use reenact_core::state::DType;
-use reenact_core::steering::SAMPLES_MAX;
 
 use crate::file::VerifiedFile;
 use crate::problem::FileError;

@@ -39,7 +39,7 @@ fn tiny(text: &str) -> Spec {
     spec.batch.size = 6;
     spec.steps = STEPS;
     spec.checkpoint_every = 3;
-    spec.learning_rate = reenact_core::steering::LearningRate::WarmupCosine {
+    spec.learning_rate = reenact_core::spec::LearningRate::WarmupCosine {
         peak: 0.02,
         floor: 0.001,
         warmup_steps: 2,

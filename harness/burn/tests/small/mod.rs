@@ -13,9 +13,9 @@ use reenact_core::digest::Digest;
 use reenact_core::format::{Environment, ReadRun};
 use reenact_core::memory::MemoryRun;
 use reenact_core::record::Recorder;
+use reenact_core::spec::LearningRate;
 use reenact_core::spec::{OptimizerSpec, Spec};
 use reenact_core::state::DType;
-use reenact_core::steering::LearningRate;
 use reenact_core::trainer::{Program, Setting, Trainer, TrainerError};
 use reenact_core::verify::{
     Evidence, Examination, Recording, Report, SegmentOutcome, SegmentReport, examine, replay,

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::machine::Engine;
 use crate::plain::plain;
-use crate::trainer::Engine;
 
 /// Describes what computed a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

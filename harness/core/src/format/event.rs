@@ -8,7 +8,7 @@ use crate::codec::{self, CodecError, VALUE_BYTES_MAX};
 use crate::digest::Digest;
 use crate::figure::Figures;
 use crate::state::{Fingerprint, Layout, StateRoot};
-use crate::trainer::{Launches, StepTrace};
+use crate::trace::{Launches, StepTrace};
 
 /// Says what was recorded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use super::journal::{CHAIN_BYTES, FRAME_HEAD_BYTES, Frame, JournalError, chain_n
 use super::{Event, ReadAt};
 use crate::codec::VALUE_BYTES_MAX;
 use crate::digest::Digest;
-use crate::trainer::StepTrace;
+use crate::trace::StepTrace;
 
 /// Names a frame in a journal, but the first one.
 #[derive(Clone, Copy, Debug)]

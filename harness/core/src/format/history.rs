@@ -12,7 +12,7 @@ use super::journal::{FrameReader, JournalError, Tail};
 use super::{Environment, Event, Frame, KernelSelection, ReadAt, Selections, StepLayouts};
 use crate::digest::Digest;
 use crate::state::StateRoot;
-use crate::trainer::StepTrace;
+use crate::trace::StepTrace;
 
 /// Limits how often a run may have been resumed.
 const RESUMED_MAX: usize = 4096;

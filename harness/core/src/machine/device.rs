@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::trainer::Engine;
+use crate::machine::Engine;
 
 /// Describes one device that a build knows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

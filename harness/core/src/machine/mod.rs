@@ -2,6 +2,7 @@
 //!
 //! - [`DeviceReport`]: which devices there are, and whether an audit on one can be
 //!   bit-exact;
+//! - [`Engine`]: what computes there, with the facts that decide bits;
 //! - [`Influence`]: variables and files that could change what is computed;
 //! - [`OperationProbe`]: operations of the engine that can be run by themselves, to
 //!   see whether they give the same bits each time.
@@ -10,10 +11,12 @@
 //! defaults for them, so that an engine which says nothing still works.
 
 mod device;
+mod engine;
 mod influence;
 mod operation;
 
 pub use device::{DeviceReport, DeviceState};
+pub use engine::Engine;
 pub use influence::{Effect, Influence, Source};
 pub use operation::{
     JudgedOperation, Kernels, OperationOutcome, OperationProbe, OperationRuns, Steadiness,

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{
-    CHECKPOINTS_MAX, Cadence, Clipping, DataSpec, Hyperparameter, OptimizerSpec,
+    CHECKPOINTS_MAX, Cadence, Clipping, DataSpec, Hyperparameter, OptimizerSpec, SAMPLES_MAX,
     SAMPLES_PER_STEP_MAX, SPEC_BYTES_MAX, SPEC_FORMAT, STEPS_MAX, Sampling, Spec,
 };
 use crate::plain::{plain, plain_lines};
-use crate::steering::SAMPLES_MAX;
 
 const NAME_CHARS_MAX: usize = 64;
 

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 
+/// Limits a data set; sample numbers are `u32`.
+pub const SAMPLES_MAX: u64 = u32::MAX as u64;
+
 /// Names the data set and pins its content.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -14,7 +14,9 @@ mod group;
 mod hyperparameter;
 mod nesting;
 mod optimizer;
+mod phase;
 mod precision;
+mod schedule;
 mod start;
 mod validation;
 
@@ -22,12 +24,14 @@ pub use average::AverageSpec;
 pub use batch::{BatchPhase, BatchSpec, Combination, LastBatch};
 pub use check::SpecError;
 pub(crate) use check::{in_range, real, said};
-pub use data::DataSpec;
+pub use data::{DataSpec, SAMPLES_MAX};
 pub use difference::SpecDifference;
 pub use group::{GroupSpec, matches};
 pub use hyperparameter::Hyperparameter;
 pub use optimizer::{Clipping, OptimizerSpec};
+pub use phase::Phase;
 pub use precision::Precision;
+pub use schedule::LearningRate;
 pub use start::StartSpec;
 pub use validation::{Cadence, NamedCadence, ValidationSpec};
 
@@ -37,7 +41,6 @@ use std::slice::Chunks;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, Hasher};
-use crate::steering::{DataOrder, LearningRate, OrderError};
 
 /// Newest format version of the spec. Older ones are read as well.
 ///
@@ -251,11 +254,6 @@ impl Spec {
             1 => digest_of_file(content),
             _ => Digest(*blake3::hash(content).as_bytes()),
         }
-    }
-
-    /// Returns the order in which the training samples are consumed.
-    pub fn data_order(&self) -> Result<DataOrder, OrderError> {
-        DataOrder::new(self.root_seed, self.data.samples, &self.batch)
     }
 
     /// Returns the samples of each micro-batch of `step`.

@@ -7,17 +7,13 @@
 
 mod consumption;
 mod order;
-mod phase;
-mod schedule;
 mod seed;
 mod uniform;
 mod validation;
 
-pub use order::{DataOrder, OrderError, SAMPLES_MAX};
-pub use phase::Phase;
+pub use order::{DataOrder, OrderError};
 /// The generator of every stream, and the traits by which it is drawn from.
 pub use rand_chacha::{ChaCha20Rng, rand_core};
-pub use schedule::LearningRate;
 pub use seed::{host_stream, initial_seed, step_seed};
 pub(crate) use uniform::{below, keyed_stream, shuffle_prefix};
 pub use validation::ValidationSteps;

@@ -5,15 +5,19 @@ use std::collections::BTreeMap;
 use rand_chacha::ChaCha20Rng;
 
 use crate::digest::{Digest, Hasher};
-use crate::spec::BatchSpec;
+use crate::spec::{BatchSpec, SAMPLES_MAX, Spec};
 use crate::steering::consumption::Consumption;
 use crate::steering::uniform::{below, keyed_stream};
 
-/// Limits a data set; sample numbers are `u32`.
-pub const SAMPLES_MAX: u64 = u32::MAX as u64;
-
 /// A permutation of at most so many samples is held as a list.
 const LISTED_MAX: u64 = 1 << 22;
+
+impl Spec {
+    /// Returns the order in which the training samples are consumed.
+    pub fn data_order(&self) -> Result<DataOrder, OrderError> {
+        DataOrder::new(self.root_seed, self.data.samples, &self.batch)
+    }
+}
 
 /// Gives the samples of each step: every epoch is a permutation of the data
 /// set, drawn from ChaCha20 keyed by the root seed and the epoch's number. What

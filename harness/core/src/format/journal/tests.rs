@@ -4,7 +4,7 @@ use super::*;
 use crate::figure::{Figure, Figures};
 use crate::memory::MemoryFile;
 use crate::state::{Fingerprint, StateRoot};
-use crate::trainer::{Launches, StepTrace};
+use crate::trace::{Launches, StepTrace};
 use proptest::prelude::*;
 
 fn events() -> Vec<Event> {

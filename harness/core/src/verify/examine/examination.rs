@@ -9,8 +9,9 @@ use crate::format::{
     Unconverted,
 };
 use crate::plain::one_line;
+use crate::spec::LearningRate;
 use crate::spec::{SPEC_BYTES_MAX, Spec};
-use crate::steering::{LearningRate, ValidationSteps};
+use crate::steering::ValidationSteps;
 use crate::symptoms::SymptomSearch;
 use crate::trainer::StepTrace;
 use crate::verify::advice::Advice;

@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::spec::{SpecError, in_range, real};
-use crate::steering::Phase;
+use crate::spec::{Phase, SpecError, in_range, real};
 
 /// Limits the phases of a schedule.
 const PHASES_MAX: usize = 1024;
