@@ -19,6 +19,7 @@ use reenact_core::spec::{LearningRate, Phase};
 use reenact_core::state::DType;
 use reenact_core::steering::ChaCha20Rng;
 use reenact_core::steering::rand_core::{Rng, SeedableRng};
+use reenact_core::trainer::Program;
 use reenact_core::verify::{Grade, SegmentOutcome, Verdict};
 use small::{Small, audit, record, record_attacked, spec};
 
@@ -142,21 +143,29 @@ fn drawn(case: u64) -> Spec {
     Spec::parse(&spec.canonical()).expect("a drawn spec is one")
 }
 
+/// Draws the precision, too: of every third program the second layer is of half precision.
+fn with_program<R>(case: u64, act: impl Fn(&dyn Program) -> R) -> R {
+    match case % 3 {
+        2 => act(&Burn::new(Small { model: half, loss: half_loss })),
+        _ => act(&Burn::new(Small { model, loss })),
+    }
+}
+
 #[test]
 fn any_program_repeats_and_resumes() {
-    let program = Burn::new(Small { model, loss });
     for case in 0..96 {
-        let spec = drawn(case);
-        let run = record(&program, &spec, 1, (case % 2 == 0).then_some(1 + case % 8));
-        let report = audit(&program, &run);
-        let verdict = Verdict::Match { grade: Grade::BitExact };
-        assert_eq!(report.verdict, verdict, "case {case}\n{}\n{report:?}", spec.canonical());
+        with_program(case, |program| {
+            let spec = drawn(case);
+            let run = record(program, &spec, 1, (case % 2 == 0).then_some(1 + case % 8));
+            let report = audit(program, &run);
+            let verdict = Verdict::Match { grade: Grade::BitExact };
+            assert_eq!(report.verdict, verdict, "case {case}\n{}\n{report:?}", spec.canonical());
+        });
     }
 }
 
 #[test]
 fn one_planted_change_is_found_in_its_step() {
-    let program = Burn::new(Small { model, loss });
     let attacks = ["sign-flip@5", "lr-tamper@5*1.5", "in-run-edit@5"];
     for case in 100..140 {
         let mut spec = drawn(case);
@@ -164,9 +173,9 @@ fn one_planted_change_is_found_in_its_step() {
         spec.groups.iter_mut().for_each(|group| {
             (group.frozen_until, group.learning_rate_factor) = (0, 1.0);
         });
-        let attack: InRunAttack = attacks[case as usize % attacks.len()].parse().unwrap();
-        let run = record_attacked(&program, &spec, &attack);
-        let report = audit(&program, &run);
+        let attack: InRunAttack = attacks[case as usize / 3 % attacks.len()].parse().unwrap();
+        let report =
+            with_program(case, |program| audit(program, &record_attacked(program, &spec, &attack)));
         let context = format!("case {case}, {attack}\n{}", spec.canonical());
         assert_eq!(report.verdict, Verdict::Divergent, "{context}");
         let found = report.segments.iter().find_map(|segment| match &segment.outcome {

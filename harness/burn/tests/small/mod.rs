@@ -84,8 +84,8 @@ pub fn spec() -> Spec {
     spec
 }
 
-pub fn start<M: Module + 'static>(
-    program: &Burn<Small<M>>,
+pub fn start(
+    program: &dyn Program,
     spec: &Spec,
     threads: usize,
 ) -> Result<Box<dyn Trainer>, TrainerError> {
@@ -106,8 +106,8 @@ fn environment(program: &dyn Program) -> Environment {
 }
 
 /// Records a whole run; one that is killed before `killed_step` and resumed.
-pub fn record<M: Module + 'static>(
-    program: &Burn<Small<M>>,
+pub fn record(
+    program: &dyn Program,
     spec: &Spec,
     threads: usize,
     killed_step: Option<u64>,
@@ -133,11 +133,7 @@ pub fn record<M: Module + 'static>(
 }
 
 /// Records a whole run into which an attack is planted.
-pub fn record_attacked<M: Module + 'static>(
-    program: &Burn<Small<M>>,
-    spec: &Spec,
-    attack: &InRunAttack,
-) -> MemoryRun {
+pub fn record_attacked(program: &dyn Program, spec: &Spec, attack: &InRunAttack) -> MemoryRun {
     let mut run = MemoryRun::default();
     let setting = Setting::new("cpu", 1);
     let data = program.data(spec, &setting).unwrap();
@@ -152,7 +148,7 @@ pub fn record_attacked<M: Module + 'static>(
 }
 
 /// Audits every segment, each with a new trainer.
-pub fn audit<M: Module + 'static>(program: &Burn<Small<M>>, run: &MemoryRun) -> Report {
+pub fn audit(program: &dyn Program, run: &MemoryRun) -> Report {
     let Examination { findings, recording, vouched, .. } = examine(run, &mut |_, _| ());
     let recording = recording.unwrap_or_else(|| panic!("{findings:?}"));
     let indices = 0..recording.segment_count();
@@ -166,11 +162,7 @@ pub fn audit<M: Module + 'static>(program: &Burn<Small<M>>, run: &MemoryRun) -> 
     })
 }
 
-fn one<M: Module + 'static>(
-    program: &Burn<Small<M>>,
-    recording: &Recording<'_>,
-    index: u64,
-) -> SegmentReport {
+fn one(program: &dyn Program, recording: &Recording<'_>, index: u64) -> SegmentReport {
     let mut trainer = start(program, &recording.spec, 1).unwrap();
     let segment = recording.segment(index);
     let replay = replay(recording, trainer.as_mut(), segment, &mut |_| ()).unwrap();
