@@ -47,7 +47,7 @@ pub fn changed(folder: &Path, change: &str) -> PathBuf {
 
 /// Waits until a build that was just copied can be run: another test that started a process at
 /// that moment holds it open for writing until that process runs its own program.
-fn free(build: &Path) {
+pub fn free(build: &Path) {
     for _ in 0..200 {
         match Command::new(build).arg("--version").output() {
             Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => {

@@ -248,3 +248,37 @@ fn a_plan_leaves_out_what_was_pruned() {
     let replayed: Vec<&Value> = segments.iter().map(|found| &found["segment"]["index"]).collect();
     assert_eq!(replayed, [4, 5]);
 }
+
+/// A night looks again at what another build has vouched for, but not at what is gone.
+#[test]
+fn a_night_does_not_revisit_what_was_pruned() {
+    let archive = Archive::new();
+    // Another binary of the same code: one byte more makes it one.
+    let other = archive.path("other");
+    let mut build = fs::read(env!("CARGO_BIN_EXE_reenact")).unwrap();
+    build.push(0);
+    fs::write(&other, build).unwrap();
+    fs::set_permissions(&other, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    crate::common::gate::free(&other);
+    let mut audit = std::process::Command::new(&other);
+    audit.current_dir(archive.folder.path()).env("REENACT_LEDGER", archive.path("ledger"));
+    let audited = audit.args(["audit", "run", "--sample", "all"]).output().unwrap();
+    Ran::from(&audited).expect(MATCH);
+    let config = "format = 1\nledger = 'ledger'\nreports = 'nights'\n\
+                  [budget]\ndevice_hours = 1\n[goal]\nrevisit = 1.0\n\
+                  [[runs]]\nname = 'all'\nfrom = 'run'\n";
+    fs::write(archive.path("night.toml"), config).unwrap();
+    let listed = |night: &Ran| -> Vec<u64> {
+        let night = night.json();
+        let units = night["units"].as_array().unwrap().iter();
+        let segments = units.flat_map(|unit| unit["listed"].as_array().unwrap().clone());
+        segments.map(|segment| segment.as_u64().unwrap()).collect()
+    };
+    let dry = archive.call(&["nightly", "night.toml", "--dry-run", "--json"]).expect(MATCH);
+    assert!(listed(&dry).len() > 2, "{}", dry.stdout);
+    archive.pruned("last:2");
+    let dry = archive.call(&["nightly", "night.toml", "--dry-run", "--json"]).expect(MATCH);
+    let left = listed(&dry);
+    assert!(!left.is_empty() && left.iter().all(|segment| *segment >= 5), "{left:?}");
+    archive.call(&["nightly", "night.toml", "--json"]).expect(MATCH);
+}

@@ -51,7 +51,7 @@ pub use memory::{Remembering, now_seconds};
 pub use place::names;
 pub use planned::{Given, PlannedAudit, plan};
 pub use programs::Programs;
-pub use prune::{Keep, PruneRequest, Pruning, prune, pruned_count};
+pub use prune::{Keep, PruneRequest, Pruning, prune, pruned_count, pruned_segments};
 pub use replays::Sabotage;
 pub use request::{Request, available_threads};
 pub use witness::{host, witness};

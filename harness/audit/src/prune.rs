@@ -7,10 +7,12 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use reenact_core::format::{COMMITMENT_BYTES_MAX, TOMBSTONE_AUDITS_MAX};
-use reenact_core::format::{Object, ReadRun, SIGNATURE_BYTES_MAX, SecretKey, Signature, Tombstone};
+use reenact_core::format::{
+    History, Object, ReadRun, SIGNATURE_BYTES_MAX, SecretKey, Signature, Tombstone,
+};
 use reenact_core::state::StateRoot;
 use reenact_core::verify::{Recording, SegmentSet, open_recording};
-use reenact_store::{Directory, Ledger};
+use reenact_store::{Directory, Ledger, open_run};
 use serde::{Deserialize, Serialize};
 
 use crate::event::Silent;
@@ -108,6 +110,30 @@ pub(crate) fn pruned_roots(ledger: &Ledger, names: &[String]) -> BTreeSet<StateR
 /// Returns how many checkpoints of the run at a place were pruned.
 pub fn pruned_count(ledger: &Ledger, place: &str) -> usize {
     pruned_roots(ledger, &[place.to_owned()]).len()
+}
+
+/// Returns the segments of the run at a place beside checkpoints that were pruned: nobody can
+/// replay them again. A run that cannot be read has none; its audit says why.
+pub fn pruned_segments(
+    ledger: &Ledger,
+    place: &str,
+    checkpoint_every: u64,
+    steps: u64,
+) -> SegmentSet {
+    let roots = pruned_roots(ledger, &[place.to_owned()]);
+    if roots.is_empty() || checkpoint_every == 0 {
+        return SegmentSet::default();
+    }
+    let Some(run) = open_run(Path::new(place)).ok() else { return SegmentSet::default() };
+    let history = run.open(Object::Journal).ok().and_then(|journal| History::read(journal).ok());
+    let Some(history) = history else { return SegmentSet::default() };
+    let is_gone = |step: u64| {
+        let root = history.checkpoints.get(&step).filter(|root| roots.contains(root));
+        root.is_some_and(|&root| run.open(Object::Checkpoint(root)).is_err())
+    };
+    let segments = 0..steps.div_ceil(checkpoint_every);
+    let end = |index: u64| steps.min((index + 1) * checkpoint_every);
+    segments.filter(|&index| is_gone(index * checkpoint_every) || is_gone(end(index))).collect()
 }
 
 /// Whoever vouches for a recording does not prune it.

@@ -37,8 +37,8 @@ impl Locked {
         let locked = Self::read(&path)?;
         locked.lock.check_spec(spec.digest()).map_err(|error| {
             Failure::usage(format!("{}: {error}", path.display())).hint(
-                "the spec was changed since: accept what it computes now, after removing the \
-                 lock, or take the change back",
+                "take the change of the spec back; or remove the lock, and accept what the spec \
+                 computes now: reenact gate accept SPEC --reason TEXT",
             )
         })?;
         Ok(Some(locked))

@@ -54,8 +54,7 @@ pub enum LockError {
     },
     /// It is of another spec, or of what the spec was before.
     #[error(
-        "it was accepted for the spec {}, and the spec is now {}: run `reenact gate accept` if \
-         that is meant", locked.short(), spec.short()
+        "it was accepted for the spec {}, and the spec is now {}", locked.short(), spec.short()
     )]
     Spec {
         /// What the lock says.

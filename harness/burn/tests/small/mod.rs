@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use reenact_burn::{BatchTensors, Burn, Column, Files, InMemory, Loss, Training};
+use reenact_burn::{BatchTensors, Column, Files, InMemory, Loss, Training};
 use reenact_core::attack::{self, InRunAttack};
 use reenact_core::data::DataSet;
 use reenact_core::digest::Digest;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use reenact_audit::pruned_segments;
 use reenact_core::digest::Digest;
 use reenact_core::verify::Coverage;
 use reenact_store::{Ledger, LedgerError};
@@ -86,7 +87,12 @@ impl Night<'_> {
             // The ledger is asked for no more than a plan can take.
             let enough =
                 revisited_seconds >= self.config.goal.revisit * self.config.device_seconds();
-            let revisits = if enough { Vec::new() } else { self.revisits(ledger, &place)? };
+            let mut revisits = if enough { Vec::new() } else { self.revisits(ledger, &place)? };
+            if let (Ok(peek), false) = (&run.peek, revisits.is_empty()) {
+                let (every, steps) = (peek.checkpoint_every, peek.steps);
+                let pruned = pruned_segments(ledger, &place, every, steps);
+                revisits.retain(|segment| !pruned.contains(*segment));
+            }
             revisited_seconds += segment_seconds * revisits.len() as f64;
             candidates.push(Candidate {
                 weight: group.weight,

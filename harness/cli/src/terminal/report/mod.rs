@@ -222,12 +222,17 @@ fn show_nonce(report: &Report, challenge: &Challenge) {
 
 fn show_notes(report: &Report) {
     for finding in report.findings.iter().filter(|finding| finding.weight == Weight::Note) {
-        line(format_args!("  {} {finding}", styled(BOLD, "note:")));
+        note("note:", &finding.to_string());
     }
     for segment in &report.segments {
         for incident in &segment.incidents {
-            let index = segment.segment.index;
-            line(format_args!("  {} segment {index}: {incident}", styled(BOLD, "incident:")));
+            note("incident:", &format!("segment {}: {incident}", segment.segment.index));
         }
     }
+}
+
+fn note(word: &str, text: &str) {
+    let begin = format!("  {word} ");
+    let text = wrapped(text, &begin, "    ");
+    lines(format_args!("  {} {}", styled(BOLD, word), &text[begin.len()..]));
 }
