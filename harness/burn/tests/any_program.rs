@@ -51,8 +51,14 @@ impl Dice {
     }
 }
 
-/// Every optimizer, with constants of its own now and then. Muon takes matrices alone.
-fn optimizer(dice: &mut Dice, matrices: bool) -> OptimizerSpec {
+/// Says whether the second layer of a drawn program is of half precision.
+fn is_half(case: u64) -> bool {
+    case % 3 == 2
+}
+
+/// Every optimizer, with constants of its own now and then. Muon takes matrices alone, and of
+/// half precision only the first two train.
+fn optimizer(dice: &mut Dice, most: u64) -> OptimizerSpec {
     let engine = |kind: &str, constants: &[(&str, Hyperparameter)]| {
         let constants = constants.iter().map(|(key, value)| ((*key).into(), value.clone()));
         OptimizerSpec::Engine { kind: kind.into(), constants: constants.collect() }
@@ -62,7 +68,7 @@ fn optimizer(dice: &mut Dice, matrices: bool) -> OptimizerSpec {
         Hyperparameter::Table(table)
     };
     let (weight_decay, momentum) = (0.01, if dice.coin() { 0.9 } else { 0.0 });
-    match dice.number(0, if matrices { 11 } else { 10 }) {
+    match dice.number(0, most) {
         0 => OptimizerSpec::AdamW { beta_1: 0.9, beta_2: 0.99, epsilon: 1e-8, weight_decay },
         1 => OptimizerSpec::Sgd { momentum, nesterov: momentum > 0.0, weight_decay },
         2 => engine("adam", &[]),
@@ -105,6 +111,7 @@ fn clipping(dice: &mut Dice) -> Option<Clipping> {
 }
 
 fn drawn(case: u64) -> Spec {
+    let (any, of_matrices) = if is_half(case) { (1, 1) } else { (10, 11) };
     let mut dice = Dice(ChaCha20Rng::seed_from_u64(case));
     let mut spec = spec();
     (spec.format, spec.root_seed) = (2, case);
@@ -123,7 +130,7 @@ fn drawn(case: u64) -> Spec {
     if dice.coin() {
         spec.batch.phases = vec![BatchPhase { step_start: 4, size: dice.number(1, 12) }];
     }
-    spec.optimizer = optimizer(&mut dice, false);
+    spec.optimizer = optimizer(&mut dice, any);
     spec.learning_rate = rate(&mut dice);
     spec.clipping = clipping(&mut dice);
     if dice.coin() {
@@ -133,7 +140,7 @@ fn drawn(case: u64) -> Spec {
             weight_decay: None,
             frozen_until: dice.number(0, 4),
             clipping: clipping(&mut dice),
-            optimizer: dice.coin().then(|| optimizer(&mut dice, true)),
+            optimizer: dice.coin().then(|| optimizer(&mut dice, of_matrices)),
         });
     }
     if dice.coin() {
@@ -145,9 +152,9 @@ fn drawn(case: u64) -> Spec {
 
 /// Draws the precision, too: of every third program the second layer is of half precision.
 fn with_program<R>(case: u64, act: impl Fn(&dyn Program) -> R) -> R {
-    match case % 3 {
-        2 => act(&Burn::new(Small { model: half, loss: half_loss })),
-        _ => act(&Burn::new(Small { model, loss })),
+    match is_half(case) {
+        true => act(&Burn::new(Small { model: half, loss: half_loss })),
+        false => act(&Burn::new(Small { model, loss })),
     }
 }
 
