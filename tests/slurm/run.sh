@@ -134,12 +134,17 @@ EOF
     "$reenact" ledger list --ledger "$1/ledger.sqlite" --json >"$1/ledger.json"
 }
 night one-machine ""
+# Only what this key signs counts as an answer.
+"$reenact" keygen --out worker.key --workers --name worker --json |
+    python3 -c 'import json, sys; print(json.load(sys.stdin)["allowed_signer"])' >workers
 kill_when_busy n2 & helpers+=($!)
 night fleet "
 [executor]
 kind = 'slurm'
 folder = 'shared'
 parallel = 4
+key = '$lab/worker.key'
+allowed_workers = '$lab/workers'
 reenact = '$lab/slow'"
 kill "${helpers[@]}" 2>/dev/null || true
 [ "$(sinfo --noheader --Node --nodes=n2 --format=%T)" != idle ] || fail "n2 did not die"

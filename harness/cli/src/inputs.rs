@@ -10,6 +10,9 @@ use reenact_core::verify::Expected;
 
 use crate::app::App;
 
+/// How alike a word has to be to be meant.
+pub(crate) const ALIKE_MIN: f64 = 0.75;
+
 /// Reads a spec from a file, or by the name of one that comes with the binary.
 pub(crate) fn spec(app: &App, name: &str) -> Result<Spec, Failure> {
     let path = Path::new(name);
@@ -48,7 +51,13 @@ fn spec_text(app: &App, path: &Path) -> Result<String, Failure> {
         if names.is_empty() {
             return failure;
         }
-        failure.hint(format!("give a TOML file, or one of {}", names.join(", ")))
+        let given = path.to_string_lossy();
+        let alike = |name: &str| strsim::jaro_winkler(&given, name);
+        let nearest = names.iter().max_by(|a, b| alike(a).total_cmp(&alike(b)));
+        match nearest.filter(|name| alike(name) >= ALIKE_MIN && !given.contains(['/', '.'])) {
+            Some(name) => failure.hint(format!("did you mean `{name}`?")),
+            None => failure.hint(format!("give a TOML file, or one of {}", names.join(", "))),
+        }
     };
     let text = limited_text(path, SPEC_BYTES_MAX).map_err(refuse)?;
     match text.len() {

@@ -58,17 +58,18 @@ impl Gathered {
         Ok(gathered)
     }
 
-    /// Reads the results of one unit.
+    /// Reads the results of one unit. Where workers are named, only theirs count.
     pub(crate) fn of_unit(
         plan: &Plan,
         digest: &Digest,
         unit: u32,
         results: &dyn Objects,
+        workers: Option<&AllowedSigners>,
     ) -> Result<Self, String> {
         let mut gathered = Self::default();
         let names = names(plan, digest, results).map_err(|error| error.to_string())?;
         for name in names.iter().filter(|name| unit_of(name) == Some(unit)) {
-            gathered.take(plan, digest, name, read(results, name, None));
+            gathered.take(plan, digest, name, read(results, name, workers));
         }
         Ok(gathered)
     }

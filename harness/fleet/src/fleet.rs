@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use reenact_audit::{Done, Executor, Failure, Message, Programs, Task};
 use reenact_core::digest::Digest;
+use reenact_core::verify::AllowedSigners;
 use reenact_store::{Folder, Objects};
 
 use crate::answers::Gathered;
@@ -33,6 +34,10 @@ pub struct Fleet<'a> {
     binary: Digest,
     parallel: usize,
     limit_seconds: Option<u64>,
+    /// File with the workers' key, on their machines.
+    key: Option<String>,
+    /// Whose answers count; anybody's where nobody is named.
+    workers: Option<AllowedSigners>,
     handed_in: Mutex<Vec<HandedIn>>,
 }
 
@@ -60,7 +65,25 @@ impl<'a> Fleet<'a> {
     ) -> Self {
         let (handed_in, parallel, limit_seconds) = (Mutex::new(Vec::new()), 1, None);
         let sites = Sites::new(programs);
-        Self { queue, sites, here, folder, binary, parallel, limit_seconds, handed_in }
+        let (key, workers) = (None, None);
+        Self {
+            queue,
+            sites,
+            here,
+            folder,
+            binary,
+            parallel,
+            limit_seconds,
+            key,
+            workers,
+            handed_in,
+        }
+    }
+
+    /// Has workers sign with the key in this file of theirs, and counts these signers alone.
+    pub fn signed(mut self, key: Option<String>, workers: Option<AllowedSigners>) -> Self {
+        (self.key, self.workers) = (key, workers);
+        self
     }
 
     /// Has so many shards done at a time.
@@ -96,7 +119,7 @@ impl<'a> Fleet<'a> {
             name: format!("reenact-{}", digest.short()),
             plan: self.folder.join(&name).display().to_string(),
             results: self.folder.join("results").display().to_string(),
-            key: None,
+            key: self.key.clone(),
             shards: plan.shards.len(),
             parallel: Some(self.parallel),
             limit_seconds: self.limit_seconds,
@@ -140,7 +163,7 @@ impl<'a> Fleet<'a> {
     fn gathered(&self, place: usize, unit: u32) -> Result<Gathered, String> {
         let state = self.state();
         let HandedIn { plan, digest, .. } = &state[place];
-        Gathered::of_unit(plan, digest, unit, &self.results()?)
+        Gathered::of_unit(plan, digest, unit, &self.results()?, self.workers.as_ref())
     }
 
     fn wait(&self, unit: &Unit) -> Result<Done, String> {

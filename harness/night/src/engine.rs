@@ -23,6 +23,10 @@ pub struct Engine {
     pub limit: Option<Period>,
     /// The command of reenact there; none for this very binary's path.
     pub reenact: Option<String>,
+    /// File with the key by which workers sign, on their machines.
+    pub key: Option<String>,
+    /// Whose answers count, as OpenSSH's allowed_signers; anybody's where none is named.
+    pub allowed_workers: Option<PathBuf>,
     /// For Kubernetes: the image that holds reenact.
     pub image: Option<String>,
     /// For Kubernetes: Kueue's queue.
@@ -65,6 +69,13 @@ impl Engine {
         if self.folder.is_none() {
             return Err("executor: a `folder` is needed that every machine has".into());
         }
+        if self.key.is_some() != self.allowed_workers.is_some() {
+            return Err(
+                "executor: `key` and `allowed_workers` belong together: workers sign with \
+                        the one, and the other says whose signatures count"
+                    .into(),
+            );
+        }
         match self.parallel {
             Some(0) => Err("executor: parallel = 0: at least 1 is expected".into()),
             _ => Ok(()),
@@ -72,6 +83,26 @@ impl Engine {
     }
 
     pub(crate) fn resolve(&mut self, folder: &Path) {
-        self.folder.iter_mut().for_each(|path| *path = folder.join(&*path));
+        let paths = self.folder.iter_mut().chain(&mut self.allowed_workers);
+        paths.for_each(|path| *path = folder.join(&*path));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn engine(more: &str) -> Result<(), String> {
+        let text = format!("kind = 'slurm'\nfolder = 'shared'\n{more}");
+        toml::from_str::<Engine>(&text).unwrap().check()
+    }
+
+    #[test]
+    fn who_signs_and_who_is_believed_belong_together() {
+        assert_eq!(engine(""), Ok(()));
+        assert_eq!(engine("key = 'k'\nallowed_workers = 'w'"), Ok(()));
+        for half in ["key = 'k'", "allowed_workers = 'w'"] {
+            assert!(engine(half).unwrap_err().contains("belong together"), "{half}");
+        }
     }
 }

@@ -60,7 +60,7 @@ impl Cost {
         Ok(Self::of(&rounds[1..], steps, spec.checkpoint_every))
     }
 
-    /// Counts the steps or rounds that [`Cost::measure`] reports.
+    /// Counts the steps or rounds that the measurement reports.
     pub const fn reports() -> u64 {
         ROUNDS + 1
     }

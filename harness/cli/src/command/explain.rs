@@ -5,14 +5,12 @@ use reenact_audit::Failure;
 use serde::Serialize;
 
 use crate::exit;
+use crate::inputs::ALIKE_MIN;
 use crate::terminal::manner;
 use crate::terminal::output::{self, BOLD, line, lines, styled};
 
 /// The words, each a block of text; the page of the handbook has the same.
 const WORDS: &str = include_str!("../../../../docs/words.md");
-/// How alike a word has to be to be meant.
-const ALIKE_MIN: f64 = 0.75;
-
 const EXAMPLES: &str = "\
 Examples:
   reenact explain                                 every word, a line each

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use reenact_core::format::{CALIBRATION_NAMESPACE, SIGNATURE_NAMESPACE};
+use reenact_core::format::{
+    CALIBRATION_NAMESPACE, PRUNE_NAMESPACE, SIGNATURE_NAMESPACE, WORK_NAMESPACE,
+};
 use serde::Serialize;
 
 use crate::terminal::output::{self, BOLD, styled};
@@ -15,7 +17,8 @@ Examples:
   reenact keygen --out trainer.key --name trainer@example.org
   reenact record digits-mlp --out runs/mlp --key trainer.key
   reenact audit runs/mlp --allowed-signers allowed_signers
-  reenact keygen --out lab.key --calibrations    a key that signs calibrations";
+  reenact keygen --out lab.key --calibrations    a key that signs calibrations
+  reenact keygen --out worker.key --workers      a key that signs answers of workers";
 
 /// Make a key that signs recordings, or calibrations: ed25519, in OpenSSH's form, without a
 /// passphrase; a key by `ssh-keygen -t ed25519` does as well
@@ -32,6 +35,12 @@ pub(crate) struct Arguments {
     /// recordings: whoever trains should not say how much may differ
     #[arg(long)]
     calibrations: bool,
+    /// Let the line allow answers of workers instead
+    #[arg(long, conflicts_with = "calibrations")]
+    workers: bool,
+    /// Let the line allow tombstones of what was pruned instead
+    #[arg(long, conflicts_with_all = ["calibrations", "workers"])]
+    pruners: bool,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -49,8 +58,12 @@ struct Made {
 pub(crate) fn run(arguments: &Arguments) -> Result<u8, Failure> {
     let name = name(arguments)?;
     let key = key_file::create(&arguments.out, &name)?;
-    let namespace =
-        if arguments.calibrations { CALIBRATION_NAMESPACE } else { SIGNATURE_NAMESPACE };
+    let namespace = match arguments {
+        Arguments { calibrations: true, .. } => CALIBRATION_NAMESPACE,
+        Arguments { workers: true, .. } => WORK_NAMESPACE,
+        Arguments { pruners: true, .. } => PRUNE_NAMESPACE,
+        _ => SIGNATURE_NAMESPACE,
+    };
     let made = Made {
         secret_key: arguments.out.display().to_string(),
         public_key: format!("{key} {name}"),

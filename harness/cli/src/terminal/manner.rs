@@ -50,6 +50,11 @@ pub(crate) fn is_quiet() -> bool {
     QUIET.load(Ordering::Relaxed)
 }
 
+/// Says whether the terminal cannot move its cursor.
+pub(crate) fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
 /// Returns how many columns a line of the result has.
 pub(crate) fn width() -> usize {
     terminal_width().map_or(WIDTH_USUAL, |width| width.clamp(WIDTH_MIN, WIDTH_MAX))

@@ -17,7 +17,7 @@ pub(crate) fn bar(what: &'static str, unit: &'static str, total: u64) -> Progres
     if manner::is_quiet() {
         return ProgressBar::hidden();
     }
-    if !stderr().is_terminal() {
+    if !stderr().is_terminal() || manner::is_dumb() {
         let bar = ProgressBar::hidden();
         bar.set_length(total);
         let weak = bar.downgrade();

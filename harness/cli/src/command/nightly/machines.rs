@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use reenact_audit::{Executor, Failure, Processes, binary_digest};
+use reenact_core::format::WORK_NAMESPACE;
 use reenact_fleet::{Fleet, Kubernetes, Launch, Queue, Slurm};
 use reenact_night::{Config, Engine, EngineKind};
 
 use crate::app::App;
+use crate::options::allowed;
 
 /// Replays at a time on an engine, where the config does not say.
 const PARALLEL: usize = 8;
@@ -40,7 +42,10 @@ impl Machines {
         let parallel = engine.parallel.unwrap_or(PARALLEL);
         let (queue, here, binary) = (queue.as_ref(), &self.here, binary_digest()?);
         let fleet = Fleet::new(queue, app.known(), here, folder.clone(), binary);
-        Ok(Box::new(fleet.parallel(parallel).limit(limit)))
+        let workers = engine.allowed_workers.as_deref();
+        let workers = workers.map(|path| allowed(path, WORK_NAMESPACE)).transpose()?;
+        let fleet = fleet.parallel(parallel).limit(limit).signed(engine.key.clone(), workers);
+        Ok(Box::new(fleet))
     }
 
     /// Returns a folder that every machine has, for copies in which attacks are planted.
