@@ -2,7 +2,7 @@
 //!
 //! 1. A [`Plan`] holds audits whose segments are drawn, as [`Unit`]s of work in shards of
 //!    about equal cost.
-//! 2. [`work`] does a shard on some machine, and leaves a [`Sealed`] [`Answer`] for each unit.
+//! 2. [`Work`] does a shard on some machine, and leaves a [`Sealed`] [`Answer`] for each unit.
 //!    It may be started twice, and in any order.
 //! 3. [`Collected`] gives an audit what was answered, instead of replaying anything: what is
 //!    missing is not judged, and answers that differ are kept and shown.

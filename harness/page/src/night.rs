@@ -40,7 +40,7 @@ pub struct NightPage {
     pub waiting: Vec<[String; 4]>,
     /// Nights of the map, oldest first.
     pub nights: Vec<MapNight>,
-    /// Runs of the map, in the order of [`NightPage::runs`].
+    /// Runs of the map, in the order of the runs.
     pub map: Vec<MapRow>,
     /// Run by run.
     pub runs: Vec<NightRun>,
