@@ -58,6 +58,11 @@ impl Ran {
         self
     }
 
+    /// Returns the result without its line breaks, which follow the terminal.
+    pub fn words(&self) -> String {
+        self.stdout.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
     #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout)

@@ -327,7 +327,7 @@ fn the_ledger_says_what_it_does_not_know() {
     ] {
         let help = reenact(&["ledger", action, "--help"]).expect(MATCH).stdout;
         assert!(
-            help.starts_with(does) && help.contains("Example") && help.contains("--json"),
+            help.starts_with("Example") && help.contains(does) && help.contains("--json"),
             "{help}"
         );
     }

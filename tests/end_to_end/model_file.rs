@@ -145,7 +145,7 @@ fn the_model_of_each_checkpoint_is_told_apart() {
     assert_eq!(report["model_file"]["step"], 20);
     assert_eq!(report["model_file"]["differing"], 2);
     let text = binary().arg("audit").arg(&place.run).arg("--model").arg(&earlier).output().unwrap();
-    let text = Ran::from(&text).expect(DIVERGENT).stdout;
+    let text = Ran::from(&text).expect(DIVERGENT).words();
     let said = "is not the model of this run at step 60, its last, but the model at step 20";
     assert!(text.starts_with("Match") && text.contains(said), "{text}");
 }

@@ -104,7 +104,7 @@ fn what_is_faithful_and_broken_is_said_by_recorder_and_audit() {
     for (value, says) in cases {
         let spec = toy_spec(folder.path(), &[(rate, &constant(value))]);
         let run = folder.path().join(value);
-        let ran = recording(&spec, &run, &["--json"]).expect(MATCH).says(&says);
+        let ran = recording(&spec, &run, &["--json", "--quiet"]).expect(MATCH).says(&says);
         assert_eq!(ran.json()["symptoms"].as_array().unwrap().len(), says.len(), "{value}");
         assert_eq!(ran.stderr.is_empty(), says.is_empty(), "{}", ran.stderr);
         // The verdict does not change.

@@ -43,7 +43,7 @@ fn a_program_that_does_not_repeat_is_warned_of() {
 fn a_program_that_repeats_is_not() {
     let folder = tempdir().unwrap();
     let spec = toy_spec(folder.path(), &[]);
-    let ran = recording(&spec, &folder.path().join("run"), &["--json"]).expect(MATCH);
+    let ran = recording(&spec, &folder.path().join("run"), &["--json", "--quiet"]).expect(MATCH);
     assert_eq!(ran.stderr, "");
     let rehearsal = &ran.json()["rehearsal"];
     assert_eq!(rehearsal["reproducible"], true);

@@ -90,7 +90,9 @@ fn the_policy_is_called_the_trainers_own_where_it_is() {
     let (_folder, run) = recorded(&[("segments = 3", "segments = 99")]);
     let by = |more: &[&str]| {
         let mut command = binary();
-        Ran::from(&command.arg("audit").arg(&run).args(more).output().unwrap()).expect(MATCH).stdout
+        Ran::from(&command.arg("audit").arg(&run).args(more).output().unwrap())
+            .expect(MATCH)
+            .words()
     };
     let said = by(&[]);
     assert!(said.contains("as the trainer's spec says: 99 segments"), "{said}");
@@ -102,7 +104,7 @@ fn the_policy_is_called_the_trainers_own_where_it_is() {
 }
 
 #[test]
-fn a_report_says_in_its_first_lines_what_was_audited() {
+fn a_report_says_what_was_audited() {
     let (folder, run) = recorded(&[]);
     let page = folder.path().join("page");
     let report = audit(&run, &["--report", page.to_str().unwrap()]).expect(MATCH).json();
@@ -118,10 +120,9 @@ fn a_report_says_in_its_first_lines_what_was_audited() {
         Ran::from(&ran).expect(MATCH).stdout
     };
     let (first, inspected) = (said("audit"), said("inspect"));
-    let first: String = first.lines().take(3).collect();
     for digest in &digests {
         assert!(page[..verdict].contains(digest), "{digest}");
-        assert!(first.contains(&digest[..16]), "{digest}: {first}");
+        assert!(first.contains(&digest[..12]), "{digest}: {first}");
         assert!(inspected.contains(digest), "{digest}: {inspected}");
     }
 }

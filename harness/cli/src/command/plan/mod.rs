@@ -42,16 +42,16 @@ finds out whether it is true.";
 #[derive(Args)]
 #[command(before_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Folders of recordings, finished or still training; or a night's config (a TOML file)
+    /// Recordings, finished or still training; or a night's config
     #[arg(required = true, value_name = "RUN|CONFIG")]
     of: Vec<PathBuf>,
-    /// Number of tampered segments of which one is to be found [default: 1; of a CONFIG: its own]
+    /// Tampered segments of which one is to be found [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     tampered: Option<u64>,
-    /// Name the fewest segments that find one with this probability
+    /// The fewest segments that find one with this probability
     #[arg(long, value_name = "PROBABILITY", value_parser = probability)]
     goal: Option<f64>,
-    /// Device seconds that a segment takes, instead of what the ledger knows or a measurement
+    /// Device seconds of a segment, instead of a measurement
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     seconds_per_segment: Option<f64>,
     #[command(flatten)]

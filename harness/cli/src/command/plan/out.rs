@@ -21,21 +21,19 @@ const RESULTS: &str = "results";
 /// Says where a plan is written, and for which engine.
 #[derive(Args, Clone, Debug)]
 pub(super) struct Out {
-    /// Draw segments and write the plan of their replays into this file; with --emit, into
-    /// this folder, with the scripts. The draw stands in the ledger
+    /// Draw, and write the plan here; with --emit a folder
     #[arg(long, value_name = "FILE|DIR")]
     pub(super) out: Option<PathBuf>,
     /// Shards of about equal cost
     #[arg(long, value_name = "N", requires = "out", default_value_t = SHARDS)]
     shards: usize,
-    /// Write scripts or manifests for an engine beside the plan
+    /// Write an engine's scripts beside the plan
     #[arg(long, value_name = "ENGINE", requires = "out")]
     emit: Option<Emit>,
-    /// Place of the results, for every machine [default: `results` beside the plan]
+    /// Place of the results [default: beside the plan]
     #[arg(long, value_name = "PLACE", requires = "emit")]
     results: Option<String>,
-    /// What the engine is told besides, as in --option=--gres=gpu:1; may be repeated. For
-    /// Kubernetes a resource of each pod, as in --option nvidia.com/gpu=1
+    /// What the engine is told besides, or a pod's resource
     #[arg(long = "option", value_name = "OPTION", requires = "emit", allow_hyphen_values = true)]
     options: Vec<String>,
     /// Shards at a time [default: as many as the engine wants]
@@ -50,8 +48,7 @@ pub(super) struct Out {
     /// For Kubernetes: Kueue's queue
     #[arg(long, value_name = "NAME", requires = "emit")]
     queue: Option<String>,
-    /// For Kubernetes: a claim of a volume that holds plan, recordings and results, and where
-    /// it is mounted, as in verify:/shared
+    /// For Kubernetes: a volume's claim, as in verify:/shared
     #[arg(long, value_name = "CLAIM:PATH", requires = "emit", value_parser = volume)]
     volume: Option<(String, String)>,
 }

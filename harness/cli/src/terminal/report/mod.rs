@@ -66,8 +66,14 @@ pub(crate) fn show(report: &Report) {
     }
 }
 
-/// Says what the verdict is, of how much.
+/// Says what the verdict is, of how much, and of which part of a run that has not come to its end.
 fn headline(report: &Report) -> String {
+    let reach = report.claim.as_ref().and_then(|claim| Some(claim.reach?.words(claim.steps)));
+    let reach = reach.map(|reach| format!("; {reach}")).unwrap_or_default();
+    format!("{}{reach}", answer(report))
+}
+
+fn answer(report: &Report) -> String {
     let Verdict::Match { grade } = report.verdict else {
         let verdict = styled(style(report.verdict), report.verdict);
         return format!("{verdict}{}: {}", divergence::places(report), report.coverage());
@@ -88,9 +94,6 @@ fn show_run(report: &Report) {
     let Claim { name, program, steps, .. } = claim;
     let program = if name == program { String::new() } else { format!(" ({program})") };
     fact("run", format_args!("{}: {name}{program}, {}", report.run, count(*steps, "step")));
-    if let Some(reach) = claim.reach {
-        fact("", reach.words(*steps));
-    }
     if let Some(start) = &claim.start {
         let StartSpec { recording, commitment } = start;
         fact(
