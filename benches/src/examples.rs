@@ -1,6 +1,6 @@
 //! The examples' trainings, as their own files have them.
 
-use reenact_burn::{Supervised, Training};
+use reenact_burn::Training;
 use reenact_core::spec::Spec;
 
 use crate::runs::Run;

@@ -10,7 +10,7 @@ use burn::tensor::activation::relu;
 use burn::tensor::{Device, Int, Tensor};
 use burn::train::{ClassificationOutput, InferenceStep, TrainOutput, TrainStep};
 
-use crate::data::DigitBatch;
+use super::data::DigitBatch;
 
 /// A small convolutional network.
 #[derive(Module, Debug)]
