@@ -24,13 +24,13 @@ pub fn supervised(threads: usize) -> Run<impl Training> {
 /// Two networks, and two optimizers.
 pub fn own_loop(threads: usize) -> Run<impl Training> {
     let text = include_str!("../../harness/examples/own-loop/ring.toml");
-    Run::new(own_loop_files::Ring, parsed(text), threads)
+    Run::new(own_loop_files::program(), parsed(text), threads)
 }
 
 /// A model of one's own.
 pub fn own_model(threads: usize) -> Run<impl Training> {
     let text = include_str!("../../harness/examples/own-model/cubic.toml");
-    Run::new(own_model_files::Cubic, parsed(text), threads)
+    Run::new(own_model_files::program(), parsed(text), threads)
 }
 
 fn parsed(text: &str) -> Spec {

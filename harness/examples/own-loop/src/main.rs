@@ -27,7 +27,7 @@ struct Hyper {
     width: usize,
 }
 
-pub(crate) struct Ring;
+struct Ring;
 
 impl Training for Ring {
     type Model = Gan;
@@ -66,7 +66,11 @@ impl Training for Ring {
     }
 }
 
+pub(crate) fn program() -> impl Training {
+    Ring
+}
+
 fn main() -> ExitCode {
     let spec = ("ring", include_str!("../ring.toml"));
-    reenact::App::new().program(Burn::new(Ring)).specs(&[spec]).run()
+    reenact::App::new().program(Burn::new(program())).specs(&[spec]).run()
 }

@@ -24,7 +24,7 @@ struct Hyper {
     width: usize,
 }
 
-pub(crate) struct Cubic;
+struct Cubic;
 
 impl Training for Cubic {
     type Model = Curve;
@@ -66,7 +66,11 @@ impl Training for Cubic {
     }
 }
 
+pub(crate) fn program() -> impl Training {
+    Cubic
+}
+
 fn main() -> ExitCode {
     let spec = ("cubic", include_str!("../cubic.toml"));
-    reenact::App::new().program(Burn::new(Cubic)).specs(&[spec]).run()
+    reenact::App::new().program(Burn::new(program())).specs(&[spec]).run()
 }
