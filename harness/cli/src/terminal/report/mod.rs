@@ -22,7 +22,7 @@ use crate::terminal::manner::wrapped;
 use crate::terminal::output::{BAD, BOLD, DIM, GOOD, UNSURE, WITHIN, line, lines, styled};
 
 /// Hex digits shown of a digest.
-const DIGITS: usize = 12;
+const DIGITS: usize = 10;
 /// Chances of missing something that are shown.
 const CHANCES_MAX: usize = 3;
 /// Columns of a fact's name, with what stands before and after it.
@@ -119,9 +119,7 @@ fn show_audited(audited: &Audited) {
     let (state, model) = (short(state.map(|root| root.0)), short(model.map(|root| root.0)));
     fact(
         "audited",
-        format_args!(
-            "spec {spec}, commitment {commitment}, final state {state}, final model {model}"
-        ),
+        format_args!("spec {spec}, commitment {commitment}, state {state}, model {model}"),
     );
 }
 
@@ -184,7 +182,7 @@ fn show_sample(report: &Report) {
         }
         match &report.sampled_by {
             Some(by @ SampledBy::Spec { .. }) => {
-                fact("sample", format_args!("{by} (choose with --sample or --confidence)"));
+                fact("sample", format_args!("{by} (--sample or --confidence)"));
             }
             Some(by) => fact("sample", by),
             None => {}

@@ -12,22 +12,34 @@ const NAMED_MAX: usize = 12;
 /// Says what the ledger knew.
 pub(crate) fn show(report: &Report) {
     let Some(past) = &report.past else { return };
+    let covered = covered(report);
     match (&past.problem, past.first_at_seconds) {
         (Some(problem), _) => fact("earlier audit", format_args!("unknown: {problem}")),
         (None, Some(first)) => {
             fact("earlier audit", format_args!("{}, the first on {}", past.audits, local(first)));
         }
-        (None, None) => fact("earlier audit", "none in the ledger"),
+        (None, None) => {
+            let now = covered.as_ref().map(|covered| format!("; covered now: {covered}"));
+            let now = now.unwrap_or_default();
+            fact("earlier audit", format_args!("none in the ledger{now}"));
+        }
     }
     if let known @ 1.. = past.unended {
         let plural = if known == 1 { "" } else { "s" };
         fact("", format_args!("{known} audit{plural} of this run began and never ended"));
     }
-    if let (Some(covered), Some(claim)) = (report.covered(), &report.claim) {
-        let (known, of_all) = (covered.count_below(claim.segments), claim.segments);
-        fact("covered", format_args!("{known} of {}, now or before", count(of_all, "segment")));
+    let before = past.problem.is_some() || past.first_at_seconds.is_some();
+    if let Some(covered) = covered.filter(|_| before) {
+        fact("covered", format_args!("{covered}, now or before"));
     }
     show_due(report, past);
+}
+
+/// Says how many segments are covered, now or before.
+fn covered(report: &Report) -> Option<String> {
+    let (covered, claim) = (report.covered()?, report.claim.as_ref()?);
+    let known = covered.count_below(claim.segments);
+    Some(format!("{known} of {}", count(claim.segments, "segment")))
 }
 
 /// Says which segments were replayed for an earlier audit.
