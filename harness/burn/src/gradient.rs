@@ -11,8 +11,8 @@ use reenact_core::spec::{Clipping, Combination};
 use reenact_core::variation::round_mantissa;
 
 use crate::device::Devices;
+use crate::fingerprints::Prints;
 use crate::group::Groups;
-use crate::print::Prints;
 
 /// Holds the gradient of each item of a module that is updated.
 pub(crate) struct StepGradients {

@@ -38,6 +38,7 @@ mod evaluation;
 #[cfg(feature = "cubecl")]
 mod failure;
 mod files;
+mod fingerprints;
 mod gradient;
 mod group;
 #[cfg(feature = "cubecl")]
@@ -53,7 +54,6 @@ mod loss;
 mod memory;
 mod operations;
 mod platform;
-mod print;
 mod processor;
 mod program;
 mod restore;

@@ -20,11 +20,11 @@ use crate::beginning::{Beginning, Origin};
 use crate::capture::Beside;
 use crate::device::{self, Devices};
 use crate::evaluation::measure;
+use crate::fingerprints::{self, Prints};
 use crate::group::Groups;
 use crate::inventory::{Inventory, Plan};
 #[cfg(feature = "cubecl")]
 use crate::kernels::Kernels;
-use crate::print::{self, Prints};
 use crate::program::{self, BUILDING, CAPTURING, EVALUATING, RESTORING};
 use crate::restore::{self, Restore};
 use crate::rule::Slot;
@@ -221,7 +221,7 @@ impl<T: Training> BurnTrainer<T> {
                 #[cfg(feature = "cubecl")]
                 &mut self.constants,
             ),
-            None => (Vec::new(), print::numbers(losses)),
+            None => (Vec::new(), fingerprints::numbers(losses)),
         };
         let (gradient, state) =
             if traced { self.sort(step, &done.gradients, prints) } else { Default::default() };

@@ -6,10 +6,10 @@ use burn::module::{Flag, ModuleMapper, Param};
 use burn::tensor::{Bool, Int, Tensor};
 
 use crate::average::Averages;
+use crate::fingerprints::Prints;
 use crate::gradient::{StepGradients, Treatments};
 use crate::group::Groups;
 use crate::inventory::Inventory;
-use crate::print::Prints;
 use crate::rule::{Rule, Slot};
 
 /// Says how the items of a module are updated.

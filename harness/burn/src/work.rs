@@ -12,10 +12,10 @@ use reenact_core::variation::Variation;
 use crate::Loss;
 use crate::average::Averages;
 use crate::device::Devices;
+use crate::fingerprints::Prints;
 use crate::gradient::{Found, StepGradients, Treatments, Wanted, join};
 use crate::group::Groups;
 use crate::inventory::Inventory;
-use crate::print::Prints;
 use crate::rule::Slot;
 use crate::update::{Course, End, Update};
 

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use reenact_core::format::{Object, ReadAt, ReadRun, StoreError, WriteContent, WriteRun};
 
-use crate::behind::Behind;
 use crate::disk::{CHECKPOINTS, path_of};
 use crate::plain_file::{OpenObject, open_object};
+use crate::write_behind::Behind;
 
 /// Reads and writes a recording in a folder.
 #[derive(Debug)]

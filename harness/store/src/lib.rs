@@ -11,7 +11,6 @@
 //! [`Ledger`] remembers what audits saw, in an SQLite file of the auditor's.
 
 mod alarm;
-mod behind;
 mod blocks;
 mod bucket;
 mod covered;
@@ -26,6 +25,7 @@ mod push;
 mod queue;
 mod run;
 mod space;
+mod write_behind;
 
 pub use alarm::{Alarm, AlarmKind};
 pub use bucket::Bucket;

@@ -40,7 +40,7 @@ use examine::{
     so_far, tally,
 };
 use memory::{coverage, debt, proven, recall, remembered};
-use replay::{course, curve, launched, rehearsal, replaying, unrecorded};
+use replay::{curve, launched, rehearsal, replaying, thinned_steps, unrecorded};
 use report::{audited, evidence, model_file, reach, weighing, whole};
 use sample::{batch_draw, challenge, draw_rule, nonce_source, power, sampled_by, segment_set};
 use segment::{note, segment_report, witness};
@@ -53,7 +53,6 @@ pub use batch_draw::{BATCH_BYTES_IN_FILES, BATCH_BYTES_IN_MEMORY, BatchDraw};
 pub use batches::Batches;
 pub use cause::{Search, explain};
 pub use challenge::{Challenge, Drawing, Nonce, NonceError};
-pub use course::{COURSE_STEPS_MAX, COURSE_TENSORS_MAX, Course, CourseStep, LossPoint};
 pub use coverage::{Coverage, CoveredSegment, Draw};
 pub use curve::{FigureCurve, FigurePoint};
 pub use date::date;
@@ -87,6 +86,7 @@ pub use segment_report::{SegmentOutcome, SegmentReport};
 pub use segment_set::{SegmentSet, SegmentSetError};
 pub use sketch::sketch_key;
 pub use so_far::open_so_far;
+pub use thinned_steps::{COURSE_STEPS_MAX, COURSE_TENSORS_MAX, Course, CourseStep, LossPoint};
 pub use tolerance::{
     Accumulated, Distribution, DistributionError, Drift, HonestRun, TensorBound, Tolerance,
     ToleranceBasis, replay_within,

@@ -1,7 +1,7 @@
 //! `reenact drill`: plant every known attack in copies of a recording, audit
 //! each, and show which audits notice.
 
-mod ground;
+mod copies;
 mod plan;
 mod row;
 mod summary;
@@ -20,7 +20,7 @@ use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
 use reenact_core::verify::Verdict;
 use reenact_store::Directory;
 
-use self::ground::{Audited, Ground};
+use self::copies::{Audited, Ground};
 use self::plan::{Places, Plan, ids};
 use self::summary::{Summary, Totals};
 use self::trial::{Control, Trial};

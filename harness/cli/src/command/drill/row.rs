@@ -7,7 +7,7 @@ use reenact_core::verify::{
 };
 use serde::Serialize;
 
-use super::ground::Audited;
+use super::copies::Audited;
 use super::plan::{Deed, Plan};
 
 /// Says on which side an attack is.

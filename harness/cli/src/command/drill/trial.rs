@@ -8,7 +8,7 @@ use reenact_core::attack::{InRunAttack, InRunKind, PostHocAttack, PostHocKind};
 use reenact_core::verify::{Independence, Report, SegmentOutcome, Verdict};
 use serde::Serialize;
 
-use super::ground::{Audited, Ground, Trouble};
+use super::copies::{Audited, Ground, Trouble};
 use super::plan::{Deed, Places, Plan};
 use super::row::{Caught, Layer, Row};
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::course::thinned_places;
+use super::thinned_steps::thinned_places;
 use crate::format::History;
 
 /// Validations that are kept of a recording.

@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 use crate::format::{CheckpointError, JournalError, Object, StepLayouts};
 use crate::state::{Layout, State, StateRoot, TensorDifference, state_differences};
 use crate::trainer::{Request, StepTrace, Trainer, TrainerError};
-use crate::verify::course::{Course, CourseKeeper};
 use crate::verify::deviation::SegmentDeviation;
 use crate::verify::divergence::{Divergence, StepDivergence};
 use crate::verify::launched::Launched;
 use crate::verify::recording::{Recording, Segment};
+use crate::verify::thinned_steps::{Course, CourseKeeper};
 use crate::verify::unrecorded::Unrecorded;
 
 /// Allows an opening state this many times the size of the initial one:
