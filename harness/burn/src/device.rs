@@ -308,10 +308,13 @@ fn names() -> Vec<&'static str> {
 }
 
 fn unknown(setting: &Setting) -> TrainerError {
-    let mut problem = format!("this build has: {}", names().join(", "));
-    if !cfg!(feature = "cuda") && setting.device.starts_with("cuda") {
-        problem.push_str("; a build with the feature `cuda` has GPUs");
-    }
+    let known = names().join(", ");
+    let problem = match !cfg!(feature = "cuda") && setting.device.starts_with("cuda") {
+        true => format!(
+            "this build has no CUDA, and computes on {known}; scripts/cuda-build builds one that has"
+        ),
+        false => format!("this build computes on {known}"),
+    };
     unusable(setting, problem)
 }
 

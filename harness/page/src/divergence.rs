@@ -160,7 +160,7 @@ fn replayed(replay: &Replay) -> Markup {
         @if let Some(step) = &divergence.step { (stages(step)) (values(step)) }
         (heat::show(&replay.course, replay.segment))
         @if !divergence.closing.is_empty() {
-            h4 { "The state that opens step " (replay.segment.step_end) }
+            h4 { "Checkpoint at step " (replay.segment.step_end) }
             (tensors(&divergence.closing))
         }
     }

@@ -148,7 +148,7 @@ impl Stage<'_> {
         for change in &planted.changes {
             let tensors = change.tensors.join(", ");
             self.say(format_args!(
-                "  edited: {tensors}, in the state that opens step {}",
+                "  edited: {tensors}, in the checkpoint at step {}",
                 change.step
             ));
         }
