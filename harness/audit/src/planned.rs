@@ -20,6 +20,7 @@ use crate::device::Device;
 use crate::draw::{Choice, Drawn, Selection, fresh_nonce};
 use crate::event::Observer;
 use crate::failure::Failure;
+use crate::prune::beside_pruned;
 use crate::request::Request;
 use crate::worker::Replay;
 
@@ -126,14 +127,8 @@ pub fn plan(request: &Request, observer: &dyn Observer) -> Result<PlannedAudit, 
 
 /// Returns the segments beside states that the ledger's keeper has pruned.
 fn pruned_of(recording: &Recording<'_>, roots: &BTreeSet<StateRoot>) -> SegmentSet {
-    let is_gone = |step: u64| {
-        let root = recording.history.checkpoints.get(&step);
-        let root = root.filter(|root| roots.contains(root));
-        root.is_some_and(|&root| recording.run.open(Object::Checkpoint(root)).is_err())
-    };
     let segments = (0..recording.segment_count()).map(|index| recording.segment(index));
-    let gone = segments.filter(|segment| is_gone(segment.step_start) || is_gone(segment.step_end));
-    gone.map(|segment| segment.index).collect()
+    beside_pruned(recording.run, &recording.history, roots, segments)
 }
 
 impl PlannedAudit {

@@ -11,7 +11,7 @@ use reenact_core::format::{
     History, Object, ReadRun, SIGNATURE_BYTES_MAX, SecretKey, Signature, Tombstone,
 };
 use reenact_core::state::StateRoot;
-use reenact_core::verify::{Recording, SegmentSet, open_recording};
+use reenact_core::verify::{Recording, Segment, SegmentSet, open_recording};
 use reenact_store::{Directory, Ledger, open_run};
 use serde::{Deserialize, Serialize};
 
@@ -127,13 +127,28 @@ pub fn pruned_segments(
     let Some(run) = open_run(Path::new(place)).ok() else { return SegmentSet::default() };
     let history = run.open(Object::Journal).ok().and_then(|journal| History::read(journal).ok());
     let Some(history) = history else { return SegmentSet::default() };
+    let segment = |index: u64| Segment {
+        index,
+        step_start: index * checkpoint_every,
+        step_end: steps.min((index + 1) * checkpoint_every),
+    };
+    let segments = (0..steps.div_ceil(checkpoint_every)).map(segment);
+    beside_pruned(run.as_ref(), &history, &roots, segments)
+}
+
+/// Returns which of these segments begin or end with a checkpoint that was pruned and is gone.
+pub(crate) fn beside_pruned(
+    run: &dyn ReadRun,
+    history: &History,
+    roots: &BTreeSet<StateRoot>,
+    segments: impl Iterator<Item = Segment>,
+) -> SegmentSet {
     let is_gone = |step: u64| {
         let root = history.checkpoints.get(&step).filter(|root| roots.contains(root));
         root.is_some_and(|&root| run.open(Object::Checkpoint(root)).is_err())
     };
-    let segments = 0..steps.div_ceil(checkpoint_every);
-    let end = |index: u64| steps.min((index + 1) * checkpoint_every);
-    segments.filter(|&index| is_gone(index * checkpoint_every) || is_gone(end(index))).collect()
+    let gone = segments.filter(|segment| is_gone(segment.step_start) || is_gone(segment.step_end));
+    gone.map(|segment| segment.index).collect()
 }
 
 /// Whoever vouches for a recording does not prune it.

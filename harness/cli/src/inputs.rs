@@ -11,7 +11,13 @@ use reenact_core::verify::Expected;
 use crate::app::App;
 
 /// How alike a word has to be to be meant.
-pub(crate) const ALIKE_MIN: f64 = 0.75;
+const ALIKE_MIN: f64 = 0.75;
+
+/// Returns which known word is meant by an unknown one, if one is.
+pub(crate) fn nearest<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let alike = |word: &str| strsim::jaro_winkler(given, word);
+    known.max_by(|a, b| alike(a).total_cmp(&alike(b))).filter(|word| alike(word) >= ALIKE_MIN)
+}
 
 /// Reads a spec from a file, or by the name of one that comes with the binary.
 pub(crate) fn spec(app: &App, name: &str) -> Result<Spec, Failure> {
@@ -52,9 +58,8 @@ fn spec_text(app: &App, path: &Path) -> Result<String, Failure> {
             return failure;
         }
         let given = path.to_string_lossy();
-        let alike = |name: &str| strsim::jaro_winkler(&given, name);
-        let nearest = names.iter().max_by(|a, b| alike(a).total_cmp(&alike(b)));
-        match nearest.filter(|name| alike(name) >= ALIKE_MIN && !given.contains(['/', '.'])) {
+        let nearest = nearest(&given, names.iter().copied());
+        match nearest.filter(|_| !given.contains(['/', '.'])) {
             Some(name) => failure.hint(format!("did you mean `{name}`?")),
             None => failure.hint(format!("give a TOML file, or one of {}", names.join(", "))),
         }

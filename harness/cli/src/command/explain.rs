@@ -5,7 +5,7 @@ use reenact_audit::Failure;
 use serde::Serialize;
 
 use crate::exit;
-use crate::inputs::ALIKE_MIN;
+use crate::inputs::nearest;
 use crate::terminal::manner;
 use crate::terminal::output::{self, BOLD, line, lines, styled};
 
@@ -74,11 +74,9 @@ fn find(wanted: &str) -> Result<Word, Failure> {
     if let Some(word) = words().find(|word| word.word == wanted) {
         return Ok(word);
     }
-    let alike = |word: &Word| strsim::jaro_winkler(&wanted, word.word);
-    let nearest = words().max_by(|a, b| alike(a).total_cmp(&alike(b)));
     let failure = Failure::usage(format!("`{wanted}` is not a word of a verdict"));
-    Err(match nearest.filter(|word| alike(word) >= ALIKE_MIN) {
-        Some(word) => failure.hint(format!("did you mean `{}`?", word.word)),
+    Err(match nearest(&wanted, words().map(|word| word.word)) {
+        Some(word) => failure.hint(format!("did you mean `{word}`?")),
         None => failure.hint("`reenact explain` lists all of them"),
     })
 }
