@@ -98,6 +98,11 @@ impl Inventory {
         }
     }
 
+    /// Says whether there are tensors that no gradient moves, such as running statistics.
+    pub(crate) fn has_buffers(&self) -> bool {
+        self.items.iter().any(|item| !item.trainable && item.flag.is_none())
+    }
+
     /// Returns the items of the module at a path; of the whole model for an empty one. They
     /// follow each other, as a walk goes through a module at once.
     pub(crate) fn part(&self, path: &str) -> Range<usize> {

@@ -1,7 +1,6 @@
 //! The training loop.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use burn::module::Module;
@@ -245,16 +244,19 @@ impl<T: Training> BurnTrainer<T> {
     ) -> (Vec<Fingerprint>, Vec<Fingerprint>) {
         let mut state = prints.split_off(items.len());
         state.push(fingerprint(&(step + 1).to_le_bytes()));
-        let mut by_item: BTreeMap<usize, Vec<Fingerprint>> = BTreeMap::new();
-        for (&item, print) in items.iter().zip(prints) {
-            by_item.entry(item).or_default().push(print);
-        }
-        let of_item = |item: &usize| match by_item.get(item).map_or(&[][..], Vec::as_slice) {
-            [] => fingerprint(&[]),
-            [one] => *one,
-            several => {
-                let bytes: Vec<u8> = several.iter().flat_map(|one| one.0.to_le_bytes()).collect();
-                fingerprint(&bytes)
+        let mut found: Vec<_> = items.iter().copied().zip(prints).collect();
+        // Those of one item stay in the order of its updates.
+        found.sort_by_key(|&(item, _)| item);
+        let of_item = |item: &usize| {
+            let start = found.partition_point(|(other, _)| other < item);
+            let count = found[start..].iter().take_while(|(other, _)| other == item).count();
+            match &found[start..start + count] {
+                [] => fingerprint(&[]),
+                [(_, one)] => *one,
+                several => {
+                    let bytes = several.iter().flat_map(|(_, one)| one.0.to_le_bytes());
+                    fingerprint(&bytes.collect::<Vec<u8>>())
+                }
             }
         };
         let sorted = self.gradient_order.iter().map(of_item).collect();

@@ -178,7 +178,7 @@ impl Work<'_> {
         let treatments = Treatments::new(&gradients, self.groups, &mut squares, self.order, how);
         self.during.set(Doing::Update);
         if self.prints.is_some() || !ends {
-            settle(&module);
+            self.settle(&module);
         }
         let course = Course {
             step: self.step,
@@ -198,8 +198,16 @@ impl Work<'_> {
         if self.done.ended {
             return model;
         }
-        settle(&model);
+        self.settle(&model);
         self.walk(model, None, true, 0)
+    }
+
+    /// Settles a model in which something may be pending. On a device every one is, as what is
+    /// held meanwhile decides what is fused there.
+    fn settle<M: Module>(&self, model: &M) {
+        if self.inventory.has_buffers() || !self.devices.in_memory {
+            settle(model);
+        }
     }
 
     fn walk<M: Module>(

@@ -35,7 +35,9 @@ fn config() -> Configuration<LittleEndian, Fixint, Limit<VALUE_BYTES_MAX>> {
 
 /// Encodes a value.
 pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
-    let bytes = bincode::serde::encode_to_vec(value, config())
+    // At once as long as most frames of a journal are.
+    let mut bytes = Vec::with_capacity(1 << 10);
+    bincode::serde::encode_into_std_write(value, &mut bytes, config())
         .map_err(|error| CodecError::Malformed(error.to_string()))?;
     if bytes.len() > VALUE_BYTES_MAX {
         return Err(CodecError::TooLarge);

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::slice::Chunks;
 
-use crate::digest::{Digest, Hasher};
+use crate::digest::{Digest, Domain, Hasher};
 use crate::state::{DType, fingerprint};
 
 /// Holds one tensor of a batch.
@@ -48,7 +48,8 @@ impl Batch {
 
     /// Returns the digest of the micro-batches of one step.
     pub fn digest_step(micro_batches: &[Batch]) -> Digest {
-        let mut hasher = Hasher::new("reenact v1 batch");
+        static DOMAIN: Domain = Domain::new("reenact v1 batch");
+        let mut hasher = DOMAIN.hasher();
         hasher.u64(micro_batches.len() as u64);
         for batch in micro_batches {
             batch.hash_into(&mut hasher);
@@ -59,7 +60,8 @@ impl Batch {
 
 /// Returns the digest of the sample numbers of one step.
 pub fn samples_digest(samples: &[u32]) -> Digest {
-    let mut hasher = Hasher::new("reenact v1 samples");
+    static DOMAIN: Domain = Domain::new("reenact v1 samples");
+    let mut hasher = DOMAIN.hasher();
     hasher.u64(samples.len() as u64);
     let mut bytes = Vec::with_capacity(4 * samples.len());
     samples.iter().for_each(|sample| bytes.extend_from_slice(&sample.to_le_bytes()));

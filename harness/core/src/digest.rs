@@ -7,7 +7,9 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::OnceLock;
 
+use blake3::hazmat::{ContextKey, HasherExt, hash_derive_key_context};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Holds 32 bytes of BLAKE3 output; written as 64 lower-case hex digits.
@@ -87,6 +89,26 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
+/// Is the domain of something that is hashed at every step: its key is derived once.
+#[derive(Debug)]
+pub struct Domain {
+    context: &'static str,
+    key: OnceLock<ContextKey>,
+}
+
+impl Domain {
+    /// Names a domain, as [`Hasher::new`] does.
+    pub const fn new(context: &'static str) -> Self {
+        Self { context, key: OnceLock::new() }
+    }
+
+    /// Starts a hash in it.
+    pub fn hasher(&self) -> Hasher {
+        let key = self.key.get_or_init(|| hash_derive_key_context(self.context));
+        Hasher(blake3::Hasher::new_from_context_key(key))
+    }
+}
+
 /// Feeds one domain-separated BLAKE3 hash.
 #[derive(Clone, Debug)]
 pub struct Hasher(blake3::Hasher);
@@ -135,6 +157,15 @@ mod tests {
     fn reads_what_it_writes() {
         let digest = Hasher::new("reenact test").bytes(b"x").finish();
         assert_eq!(digest.to_string().parse::<Digest>().unwrap(), digest);
+    }
+
+    #[test]
+    fn a_domain_starts_the_hash_that_its_name_starts() {
+        static DOMAIN: Domain = Domain::new("reenact test");
+        for _ in 0..2 {
+            let digest = DOMAIN.hasher().bytes(b"x").finish();
+            assert_eq!(digest, Hasher::new("reenact test").bytes(b"x").finish());
+        }
     }
 
     #[test]

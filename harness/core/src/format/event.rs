@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use super::selection::check;
 use super::{Environment, KernelSelection};
 use crate::codec::{self, CodecError, VALUE_BYTES_MAX};
-use crate::digest::Digest;
+use crate::digest::{Digest, Domain};
 use crate::figure::Figures;
 use crate::state::{Fingerprint, Layout, StateRoot};
 use crate::trace::{Launches, StepTrace};
@@ -68,18 +68,18 @@ pub struct StepLayouts {
 }
 
 /// One domain a kind; the position is the kind's number.
-pub(super) const DOMAINS: [&str; 11] = [
-    "reenact v1 journal run-started",
-    "reenact v1 journal layouts",
-    "reenact v1 journal step",
-    "reenact v1 journal checkpoint",
-    "reenact v1 journal run-resumed",
-    "reenact v1 journal run-interrupted",
-    "reenact v1 journal run-finished",
-    "reenact v1 journal kernel-selections",
-    "reenact v1 journal run-ended",
-    "reenact v1 journal step-launched",
-    "reenact v1 journal step-validated",
+pub(super) static DOMAINS: [Domain; 11] = [
+    Domain::new("reenact v1 journal run-started"),
+    Domain::new("reenact v1 journal layouts"),
+    Domain::new("reenact v1 journal step"),
+    Domain::new("reenact v1 journal checkpoint"),
+    Domain::new("reenact v1 journal run-resumed"),
+    Domain::new("reenact v1 journal run-interrupted"),
+    Domain::new("reenact v1 journal run-finished"),
+    Domain::new("reenact v1 journal kernel-selections"),
+    Domain::new("reenact v1 journal run-ended"),
+    Domain::new("reenact v1 journal step-launched"),
+    Domain::new("reenact v1 journal step-validated"),
 ];
 
 /// Limits the payload of each kind, so that a hostile journal cannot make its

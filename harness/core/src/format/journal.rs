@@ -127,7 +127,7 @@ fn kinds(format: u32) -> u16 {
 }
 
 pub(super) fn chain_next(previous: Digest, kind: u16, head_and_payload: &[&[u8]]) -> Digest {
-    let mut hasher = Hasher::new(DOMAINS[usize::from(kind)]);
+    let mut hasher = DOMAINS[usize::from(kind)].hasher();
     hasher.fixed(&previous.0);
     for part in head_and_payload {
         hasher.fixed(part);

@@ -23,15 +23,15 @@ use std::sync::LazyLock;
 use rand_chacha::rand_core::Rng;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::digest::Hasher;
+use crate::digest::{Domain, Hasher};
 use crate::steering::keyed_stream;
 
 const BLOCK_WORDS: usize = 512;
 const BLOCK_BYTES: usize = 8 * BLOCK_WORDS;
 /// Bytes of a tensor that one sum stands for.
 pub const FINGERPRINT_BLOCK_BYTES: usize = BLOCK_BYTES;
-/// A short block is padded to a multiple of this many words.
-const GROUP_WORDS: usize = 8;
+/// A short block is padded to a multiple of this many bytes.
+const GROUP_BYTES: usize = 64;
 
 /// Holds the fingerprint of one tensor.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -72,6 +72,10 @@ impl<'de> Deserialize<'de> for Fingerprint {
 
 /// Returns the fingerprint of a tensor's bytes.
 pub fn fingerprint(bytes: &[u8]) -> Fingerprint {
+    // Most tensors of a small model: their sum is the last one.
+    if (1..=BLOCK_BYTES).contains(&bytes.len()) {
+        return close(bytes.len() as u64, &block_sum(bytes).to_le_bytes());
+    }
     let mut fingerprinter = Fingerprinter::default();
     fingerprinter.update(bytes);
     fingerprinter.finish()
@@ -133,10 +137,15 @@ impl Fingerprinter {
             push(&mut self.levels, level, block_sum(&waiting));
         }
         let sums = self.levels.pop().unwrap_or_default();
-        let digest = CLOSING.clone().u64(self.byte_len).bytes(&sums).finish();
-        let (first, _) = digest.0.split_first_chunk().expect("a digest has 32 bytes");
-        Fingerprint(u64::from_le_bytes(*first))
+        close(self.byte_len, &sums)
     }
+}
+
+/// Closes the sums of the last block.
+fn close(byte_len: u64, sums: &[u8]) -> Fingerprint {
+    let digest = CLOSING.hasher().u64(byte_len).bytes(sums).finish();
+    let (first, _) = digest.0.split_first_chunk().expect("a digest has 32 bytes");
+    Fingerprint(u64::from_le_bytes(*first))
 }
 
 /// Adds the sum of a block to a level. A level is folded into the next only when
@@ -155,19 +164,21 @@ fn push(levels: &mut Vec<Vec<u8>>, level: usize, sum: u64) {
     levels[level].extend_from_slice(&sum.to_le_bytes());
 }
 
-fn block_sum(rest: &[u8]) -> u64 {
-    if rest.len() == BLOCK_BYTES {
-        return sum(rest, &KEYS);
+fn block_sum(block: &[u8]) -> u64 {
+    let whole = block.len() - block.len() % GROUP_BYTES;
+    let (groups, rest) = block.split_at(whole);
+    let mut total = sum(groups, KEYS.as_slice());
+    if !rest.is_empty() {
+        // Only up to a whole group: zero words and a shorter sum would differ, as
+        // keys are added to the words.
+        let mut group = [0; GROUP_BYTES];
+        group[..rest.len()].copy_from_slice(rest);
+        total = total.wrapping_add(sum(&group, &KEYS[whole / 8..]));
     }
-    // Only up to a whole group: zero words and a shorter sum would differ, as
-    // keys are added to the words.
-    let mut block = [0; BLOCK_BYTES];
-    block[..rest.len()].copy_from_slice(rest);
-    sum(&block[..rest.len().next_multiple_of(8 * GROUP_WORDS)], &KEYS)
+    total
 }
 
-/// Deriving the domain's key costs more than closing a small tensor.
-static CLOSING: LazyLock<Hasher> = LazyLock::new(|| Hasher::new("reenact v1 fingerprint"));
+static CLOSING: Domain = Domain::new("reenact v1 fingerprint");
 
 /// The keys: the first words of the ChaCha20 stream keyed by BLAKE3 of nothing
 /// in this domain. They are public; see the module on what that means.
@@ -179,7 +190,7 @@ static KEYS: LazyLock<[u64; BLOCK_WORDS]> = LazyLock::new(|| {
 /// Sums a block. Both halves of a word lie in one lane of a SIMD machine, which
 /// multiplies them without a shuffle.
 #[multiversion::multiversion(targets("x86_64+avx512f", "x86_64+avx2", "aarch64+neon"))]
-fn sum(block: &[u8], keys: &[u64; BLOCK_WORDS]) -> u64 {
+fn sum(block: &[u8], keys: &[u64]) -> u64 {
     let words = block.as_chunks::<8>().0;
     words.iter().zip(keys).fold(0, |sum: u64, (&word, &key)| {
         let keyed = u64::from_le_bytes(word).wrapping_add(key);

@@ -1,5 +1,7 @@
 //! Names, types and shapes of the tensors of a state.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::DType;
@@ -61,10 +63,11 @@ impl TensorSpec {
     }
 }
 
-/// Lists the tensors of a state in canonical order: by name, bytewise.
+/// Lists the tensors of a state in canonical order: by name, bytewise. A copy shares the list,
+/// so comparing the two reads no names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<TensorSpec>", into = "Vec<TensorSpec>")]
-pub struct Layout(Vec<TensorSpec>);
+pub struct Layout(Arc<Vec<TensorSpec>>);
 
 /// Says why tensors make no state.
 #[derive(Debug, thiserror::Error)]
@@ -116,7 +119,7 @@ impl Layout {
                 return Err(LayoutError::Order { name: pair[1].name.clone() });
             }
         }
-        Ok(Self(tensors))
+        Ok(Self(Arc::new(tensors)))
     }
 
     /// Returns the tensors in canonical order.
@@ -140,7 +143,7 @@ impl TryFrom<Vec<TensorSpec>> for Layout {
 
 impl From<Layout> for Vec<TensorSpec> {
     fn from(layout: Layout) -> Self {
-        layout.0
+        Arc::unwrap_or_clone(layout.0)
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::TensorSpec;
-use crate::digest::{Digest, Hasher};
+use crate::digest::{Digest, Domain, Hasher};
 
 /// What the names of a model's tensors begin with.
 const MODEL_PREFIX: &str = "model.";
@@ -52,7 +52,8 @@ pub struct LeafHasher(Hasher);
 impl LeafHasher {
     /// Starts the leaf of a tensor.
     pub fn new(spec: &TensorSpec) -> Self {
-        let mut hasher = Hasher::new("reenact v1 state leaf");
+        static DOMAIN: Domain = Domain::new("reenact v1 state leaf");
+        let mut hasher = DOMAIN.hasher();
         hasher.bytes(spec.name.as_bytes()).bytes(spec.dtype.name().as_bytes());
         hasher.u64(spec.shape.len() as u64);
         for &size in &spec.shape {
@@ -104,7 +105,8 @@ fn subtree(leaves: &[Digest]) -> Digest {
         [leaf] => *leaf,
         _ => {
             let (left, right) = leaves.split_at(leaves.len().next_power_of_two() / 2);
-            let mut hasher = Hasher::new("reenact v1 state node");
+            static DOMAIN: Domain = Domain::new("reenact v1 state node");
+            let mut hasher = DOMAIN.hasher();
             hasher.fixed(&subtree(left).0).fixed(&subtree(right).0).finish()
         }
     }

@@ -2,7 +2,7 @@
 
 use rand_chacha::ChaCha20Rng;
 
-use crate::digest::{Digest, Hasher};
+use crate::digest::{Digest, Domain, Hasher};
 use crate::steering::uniform::keyed_stream;
 
 /// Returns the seed of the stream that draws the initial weights.
@@ -13,7 +13,8 @@ pub fn initial_seed(root_seed: u64) -> u64 {
 /// Returns the seed of the stream of one step (dropout). The engine re-seeds
 /// with it before every step, so that a replay may start anywhere.
 pub fn step_seed(root_seed: u64, step: u64) -> u64 {
-    first_u64(Hasher::new("reenact v1 step seed").u64(root_seed).u64(step).finish())
+    static DOMAIN: Domain = Domain::new("reenact v1 step seed");
+    first_u64(DOMAIN.hasher().u64(root_seed).u64(step).finish())
 }
 
 /// Opens the stream of random numbers that a program draws on the host in the step of this
