@@ -48,6 +48,8 @@ impl S3 {
         if !prefix.is_empty() {
             check_name(prefix)?;
         }
+        // An error says that another part of the process has chosen, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let retry = RetryConfig {
             backoff: BackoffConfig {
                 init_backoff: Duration::from_millis(50),
