@@ -96,6 +96,10 @@ impl DataSet for Cicero {
         Ok(Batch { tensors: vec![tensor("tokens", 0), tensor("targets", 1)] })
     }
 
+    fn is_made_by_engine(&self) -> bool {
+        false
+    }
+
     fn digest(&self) -> Result<Digest, DataError> {
         let mut hasher = Hasher::new("reenact v1 data cicero");
         hasher.bytes(&VOCABULARY).bytes(&self.tokens);

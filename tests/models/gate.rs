@@ -19,6 +19,20 @@ fn accepted(folder: &Path, name: &str) -> PathBuf {
     spec
 }
 
+/// A training has burn's own type, of which there is one a process.
+#[test]
+fn specs_of_two_precisions_are_gated_by_one_command() {
+    let folder = TempDir::new().unwrap();
+    let single = accepted(folder.path(), "digits-mlp");
+    let text = fs::read_to_string(&single).unwrap().replace("format = 1", "format = 2");
+    let half = folder.path().join("half.toml");
+    let (program, precise) = ("[program]\n", "[program]\nprecision = \"bf16\"\n");
+    fs::write(&half, text.replace(program, precise)).unwrap();
+    accept(&half, &STEPS).expect(MATCH);
+    let found = gate(folder.path(), &[]).expect(MATCH).json();
+    assert_eq!(found["specs"].as_array().map(Vec::len), Some(2), "{found}");
+}
+
 #[test]
 fn a_changed_build_is_blamed_at_its_step_and_part() {
     // One unit of one weight; the order of the data; what another epsilon of AdamW would do.

@@ -53,6 +53,32 @@ fn killed_resumed_and_moved_it_matches() {
     }
 }
 
+#[test]
+fn half_precision_is_chosen_in_the_spec_and_changes_nothing_of_the_processors_class() {
+    let single = Run::record("digits-mlp", &[]);
+    let folder = tempfile::tempdir().unwrap();
+    let (program, half) = ("[program]\n", "[program]\nprecision = \"bf16\"\n");
+    let spec =
+        short_spec(folder.path(), "digits-mlp", &[("format = 1", "format = 2"), (program, half)]);
+    let run = folder.path().join("run");
+    record(&spec, &run, &[]);
+    let report = audit(&run, &["--jobs", "2"]).expect(MATCH).json();
+    assert_eq!(report["verdict"]["grade"], "bit-exact");
+    let shown = binary().args(["inspect", "--json"]).arg(&run).output().unwrap();
+    assert!(Ran::from(&shown).stdout.contains("bf16"), "{report}");
+    let drilled = binary().args(["drill", "--quick", "--json"]).arg(&run).output().unwrap();
+    let drilled = Ran::from(&drilled).expect(MATCH).json();
+    let edits = ["weight-edit", "moment-edit", "in-run-edit", "sign-flip", "lr-tamper"];
+    for edit in edits {
+        let mut rows = drilled["rows"].as_array().unwrap().iter().filter(|row| row["id"] == edit);
+        assert!(rows.any(|row| row["caught"] == "yes"), "{edit}: {drilled}");
+    }
+    let class = |report: &serde_json::Value| report["auditor"]["engine"]["class"].clone();
+    let of_single = audit(&single.path, &[]).expect(MATCH).json();
+    assert_eq!(class(&report), class(&of_single), "{report}");
+    assert!(class(&report).is_object(), "{report}");
+}
+
 /// Trains a program as its own spec says, and returns a figure of its
 /// evaluation.
 fn trained(spec: &str, wanted: &[&str]) -> Vec<f64> {

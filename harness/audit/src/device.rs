@@ -22,7 +22,8 @@ pub struct Device {
 impl Device {
     /// Returns the setting of a training.
     pub fn setting(&self, spec: &Spec, threads: usize) -> Setting {
-        self.on(self.device.as_deref().unwrap_or(spec.device.first_device()), threads)
+        let device = self.device.as_deref().unwrap_or(spec.device.first_device());
+        Setting { precision: spec.program.precision, ..self.on(device, threads) }
     }
 
     /// Returns the setting where there is no spec.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use burn::module::{Module, ModuleMapper};
 use burn::tensor::Device;
-use reenact_core::spec::{Precision, Spec};
+use reenact_core::spec::Spec;
 use reenact_core::state::{Content, State};
 use reenact_core::steering::initial_seed;
 use reenact_core::trainer::{Setting, TrainerError};
@@ -44,13 +44,6 @@ impl<T: Training> Origin<'_, T> {
     /// are the same on every device. Where the spec names another recording, its final
     /// values take the place of those of the same name, type and shape.
     pub(crate) fn begin(&self, devices: &Devices) -> Result<Beginning<T::Model>, TrainerError> {
-        if self.spec.program.precision != Precision::F32 {
-            return Err(TrainerError::Hyperparameter(format!(
-                "`program.precision = \"{}\"`: this engine's own type is `f32`; cast in the \
-                 model's code, whose parameters may be of any type",
-                self.spec.program.precision.name()
-            )));
-        }
         let (model, mut inventory) = self.built_on(devices)?;
         let own = program::own(BUILDING, || self.training.optimizers(self.hyper))?;
         let groups = Groups::new(self.spec, &inventory, &own);
@@ -95,7 +88,7 @@ impl<T: Training> Origin<'_, T> {
     /// Returns the values of the model as it is built on the processor, in walking order.
     fn drawn_on_processor(&self, groups: &Groups) -> Result<Vec<Content>, TrainerError> {
         let setting = Setting { device: "cpu".into(), ..self.setting.clone() };
-        let processor = device::open(&setting)?;
+        let processor = device::open(&setting, self.spec.program.precision)?;
         let (model, inventory) = self.built_on(&processor)?;
         Ok(values(&model, &inventory, groups, &processor))
     }

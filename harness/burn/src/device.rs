@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 #[cfg(feature = "cubecl")]
 use std::sync::Arc;
 
-use burn::tensor::Device;
+use burn::tensor::{Device, FloatDType};
 use rayon::ThreadPool;
 #[cfg(feature = "cubecl")]
 use reenact_core::guard::guard;
+use reenact_core::spec::Precision;
 use reenact_core::trainer::{Engine, Setting, TrainerError};
 
 #[cfg(feature = "cuda")]
@@ -220,11 +221,14 @@ impl Named {
     }
 }
 
-/// Opens the device, and starts the thread that computes on the processor.
-pub(crate) fn open(setting: &Setting) -> Result<Devices, TrainerError> {
+/// Opens the device, whose own type this is, and starts the thread that computes on the
+/// processor.
+pub(crate) fn open(setting: &Setting, precision: Precision) -> Result<Devices, TrainerError> {
     let named = Named::of(setting)?;
     processor::check().map_err(|problem| unusable(setting, problem))?;
-    let plain = named.open().map_err(|problem| unusable(setting, problem))?;
+    settle_processor(setting, precision)?;
+    let plain = named.open().and_then(|device| settle(device, precision));
+    let plain = plain.map_err(|problem| unusable(setting, problem))?;
     let in_memory = named == Named::Cpu;
     let pool = in_memory.then(thread::one).transpose();
     let pool = pool.map_err(|problem| unusable(setting, problem))?;
@@ -240,6 +244,39 @@ pub(crate) fn open(setting: &Setting) -> Result<Devices, TrainerError> {
     let checked = devices.compute(processor::check);
     checked.map_err(|problem| unusable(setting, problem))?;
     Ok(devices)
+}
+
+/// Makes `precision` the processor's own type, before anything makes a tensor there.
+pub(crate) fn settle_processor(
+    setting: &Setting,
+    precision: Precision,
+) -> Result<(), TrainerError> {
+    let settled = settle(Device::flex(), precision).map(drop);
+    settled.map_err(|problem| unusable(setting, problem))
+}
+
+/// Makes `precision` the type of real numbers whose code names none. burn has one for each
+/// device, and it stays what it is from the first tensor of the process on.
+fn settle(mut device: Device, precision: Precision) -> Result<Device, String> {
+    let wanted = match precision {
+        Precision::F32 => FloatDType::F32,
+        Precision::Bf16 => FloatDType::BF16,
+        Precision::F16 => FloatDType::F16,
+    };
+    let (name, found) = (precision.name(), device.settings().float_dtype);
+    if found == wanted {
+        return Ok(device);
+    }
+    if !device.supports_dtype(wanted) {
+        return Err(format!("it does not compute in {name}, which `program.precision` says"));
+    }
+    let settled = device.configure(wanted).map(|()| device);
+    settled.map_err(|_| {
+        format!(
+            "`program.precision` is {name}, and this process computes in {found:?} already, which \
+             stays so: give each precision a command of its own"
+        )
+    })
 }
 
 /// Says whether the kernels of GPUs run on the processor, where what is large takes minutes.
@@ -260,6 +297,11 @@ pub(crate) fn kernels(setting: &Setting) -> Result<Option<Kernels>, TrainerError
 pub(crate) fn engine(setting: &Setting) -> Result<Engine, TrainerError> {
     let named = Named::of(setting)?;
     processor::check().map_err(|problem| unusable(setting, problem))?;
+    if setting.precision != Precision::F32 {
+        // What is measured below has a type of its own. A training of this precision, which comes
+        // after it, cannot do without.
+        let _ = settle_processor(setting, setting.precision);
+    }
     let mut class = named.facts().map_err(|problem| unusable(setting, problem))?;
     let mut notes = processor::notes();
     class.insert(Engine::DEVICE.into(), named.class().into());

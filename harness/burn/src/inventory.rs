@@ -232,9 +232,11 @@ fn learn(
     device: &Device,
 ) -> Result<Vec<TensorSpec>, String> {
     // burn restores these states in the device's own type.
-    if item.spec.dtype != DType::F32 {
+    let own = element_type(device.settings().float_dtype.into());
+    if own != Some(item.spec.dtype) {
         return Err(format!(
-            "the parameter `{}` is {}: of this type only `adamw` and `sgd` train",
+            "the parameter `{}` is {}, which `program.precision` is not: such ones only `adamw` \
+             and `sgd` train",
             item.path,
             item.spec.dtype.name()
         ));

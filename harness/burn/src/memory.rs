@@ -76,6 +76,10 @@ impl DataSet for InMemory {
         Ok(Batch { tensors: self.columns.iter().map(|column| column.gather(samples)).collect() })
     }
 
+    fn is_made_by_engine(&self) -> bool {
+        false
+    }
+
     fn digest(&self) -> Result<Digest, DataError> {
         let mut hasher = Hasher::new("reenact v1 data in memory");
         hasher.u64(self.columns.len() as u64);

@@ -94,7 +94,7 @@ impl Bench {
             setting.selections =
                 read(path).map_err(|problem| TrainerError::engine(READING, problem))?.into();
         }
-        let devices = device::open(&setting)?;
+        let devices = device::open(&setting, setting.precision)?;
         if choices.is_some() && devices.in_memory {
             return Ok(None);
         }

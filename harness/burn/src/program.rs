@@ -48,10 +48,12 @@ impl<T: Training> Program for Burn<T> {
     }
 
     fn data(&self, spec: &Spec, setting: &Setting) -> Result<Arc<dyn DataSet>, TrainerError> {
+        let settled = device::settle_processor(setting, spec.program.precision);
         let hyper = hyperparameters::<T>(spec)?;
         // What is not there is said before anything is trained.
         Files::open(spec, setting)?;
-        own("while it opened its data", || self.0.data(&hyper, spec, setting))?
+        let data = own("while it opened its data", || self.0.data(&hyper, spec, setting))??;
+        settled_for(data, settled)
     }
 
     fn validation_data(
@@ -59,14 +61,17 @@ impl<T: Training> Program for Burn<T> {
         spec: &Spec,
         setting: &Setting,
     ) -> Result<Arc<dyn DataSet>, TrainerError> {
+        let settled = device::settle_processor(setting, spec.program.precision);
         let hyper = hyperparameters::<T>(spec)?;
         let open = || self.0.held_out(&hyper, spec, setting);
-        own("while it opened its held-out data", open)??.ok_or_else(|| TrainerError::Data {
+        let data = own("while it opened its held-out data", open)??;
+        let data = data.ok_or_else(|| TrainerError::Data {
             name: spec.validation.as_ref().map_or(String::new(), |found| found.data.name.clone()),
             problem: "this program holds nothing out: leave [validation] out, or implement \
                       `held_out` and `evaluate`"
                 .into(),
-        })
+        })?;
+        settled_for(data, settled)
     }
 
     fn parameter_count(
@@ -76,7 +81,7 @@ impl<T: Training> Program for Burn<T> {
         setting: &Setting,
     ) -> Result<Option<u64>, TrainerError> {
         let hyper = hyperparameters::<T>(spec)?;
-        let devices = device::open(setting)?;
+        let devices = device::open(setting, spec.program.precision)?;
         check(self.0.as_ref(), &hyper, data)?;
         // burn draws parameters when they are first used, and not before.
         let build = || self.0.model(&hyper, &devices.training).num_params() as u64;
@@ -91,6 +96,18 @@ impl<T: Training> Program for Burn<T> {
     ) -> Result<Box<dyn Trainer>, TrainerError> {
         Ok(Box::new(self.trainer(spec, data, setting)?))
     }
+}
+
+/// Gives the data of a process in which burn's own type is that of the spec, or may be another
+/// one as the batches do not depend on it: a night audits runs of any.
+fn settled_for(
+    data: Arc<dyn DataSet>,
+    settled: Result<(), TrainerError>,
+) -> Result<Arc<dyn DataSet>, TrainerError> {
+    if data.is_made_by_engine() {
+        settled?;
+    }
+    Ok(data)
 }
 
 /// Says what a program does that builds its model.

@@ -79,7 +79,7 @@ impl<T: Training> BurnTrainer<T> {
         setting: &Setting,
         validation: Option<Validation>,
     ) -> Result<Self, TrainerError> {
-        let devices = device::open(setting)?;
+        let devices = device::open(setting, spec.program.precision)?;
         // Before the first operation on the device.
         #[cfg(feature = "cubecl")]
         let kernels = device::kernels(setting)?;

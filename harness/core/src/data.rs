@@ -97,6 +97,12 @@ pub trait DataSet: Send + Sync + fmt::Debug {
         true
     }
 
+    /// Says whether the engine may have a hand in the batches, so that how it is set decides
+    /// their bytes. Of what only copies samples it has none.
+    fn is_made_by_engine(&self) -> bool {
+        true
+    }
+
     /// Builds the batches of several micro-batches.
     ///
     /// # Errors

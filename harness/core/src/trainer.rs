@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use crate::data::{DataError, DataSet};
 use crate::format::KernelSelection;
-use crate::spec::Spec;
+use crate::spec::{Precision, Spec};
 use crate::state::{Layout, State};
 
 pub use crate::machine::Engine;
@@ -40,6 +40,8 @@ pub struct Setting {
     /// The final state of the recording that the spec starts from, checked against the
     /// commitment that it names.
     pub start: Option<Arc<State>>,
+    /// What the spec says of it: an engine may have to know before it is asked what it is.
+    pub precision: Precision,
 }
 
 impl Setting {
@@ -51,6 +53,7 @@ impl Setting {
             data_dir: PathBuf::new(),
             selections: Arc::default(),
             start: None,
+            precision: Precision::F32,
         }
     }
 }

@@ -343,8 +343,8 @@ fn what_has_no_place_is_refused() {
     for (attack, problem) in [
         ("weight-edit@5", "no checkpoint opens step 5"),
         ("weight-edit@0", "no step leads to its initial state"),
-        ("weight-edit:model.none@6", "the state has no `F32` weight `model.none`"),
-        ("weight-edit:run.step@6", "the state has no `F32` weight `run.step`"),
+        ("weight-edit:model.none@6", "the state has no weight `model.none` of real numbers"),
+        ("weight-edit:run.step@6", "the state has no weight `run.step` of real numbers"),
         ("weight-edit@6*0", "it would change nothing"),
         ("moment-edit@6*1", "it would change nothing"),
         ("interpolation@12", "a boundary on either side is needed"),

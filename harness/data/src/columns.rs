@@ -53,6 +53,10 @@ impl DataSet for Columns {
         false
     }
 
+    fn is_made_by_engine(&self) -> bool {
+        false
+    }
+
     /// Reads everything once. It is the digest that the same columns have in memory, so that
     /// it does not matter to a spec where samples lie.
     fn digest(&self) -> Result<Digest, DataError> {

@@ -53,6 +53,10 @@ impl DataSet for Points {
         Ok(Batch { tensors: vec![features, labels] })
     }
 
+    fn is_made_by_engine(&self) -> bool {
+        false
+    }
+
     fn digest(&self) -> Result<Digest, DataError> {
         let all: Vec<u32> = (0..self.count).collect();
         let mut hasher = Hasher::new("reenact v1 data toy");

@@ -4,6 +4,7 @@
 //! The inputs are fixed, and every bit of every result counts. It takes some
 //! milliseconds.
 
+use burn::module::{Module, ModuleMapper, Param};
 use burn::nn::LayerNormConfig;
 use burn::tensor::activation::{gelu, log_softmax, sigmoid, softmax, softplus};
 use burn::tensor::module::{attention, avg_pool2d, conv2d};
@@ -126,7 +127,8 @@ pub(super) fn reductions() -> Prints {
     let x = || numbers([37, 131]);
     let head = || numbers([2, 2, 19, 24]);
     let (pool, usual) = (AvgPoolOptions::new([3, 3]), AttentionModuleOptions::default());
-    let layer_norm = LayerNormConfig::new(131).init(&Device::flex());
+    // Whatever type a training of this process has chosen.
+    let layer_norm = LayerNormConfig::new(131).init(&Device::flex()).map(&mut Single);
     vec![
         ("sum of everything", print(numbers([10_007]).sum())),
         ("mean of everything", print(x().mean())),
@@ -147,6 +149,14 @@ pub(super) fn reductions() -> Prints {
     ]
 }
 
+struct Single;
+
+impl ModuleMapper for Single {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        param.map(|tensor| tensor.cast(DType::F32))
+    }
+}
+
 /// Returns arguments for functions: near zero, usual ones, and of every magnitude.
 fn arguments() -> Tensor<1> {
     let number = |i: usize| match i % 3 {
@@ -154,7 +164,8 @@ fn arguments() -> Tensor<1> {
         1 => ((i * 7919 + 13) % 6151) as f32 / 192.0 - 16.0,
         _ => every_magnitude(i as u32),
     };
-    Tensor::from_data(TensorData::new((0..COUNT).map(number).collect(), [COUNT]), &Device::flex())
+    let data = TensorData::new((0..COUNT).map(number).collect(), [COUNT]);
+    Tensor::from_data(data, (&Device::flex(), DType::F32))
 }
 
 /// Returns a finite number with hardly a pattern in its bits.
@@ -169,7 +180,7 @@ fn numbers<const D: usize>(shape: [usize; D]) -> Tensor<D> {
     let count: usize = shape.iter().product();
     let number = |i: usize| ((i * 7919 + 13) % 2003) as f32 / 1001.5 - 1.0;
     let data = TensorData::new((0..count).map(number).collect(), shape.to_vec());
-    Tensor::from_data(data, &Device::flex())
+    Tensor::from_data(data, (&Device::flex(), DType::F32))
 }
 
 /// Fingerprints a result. All that are no number are one: which bits a library gives

@@ -1,9 +1,9 @@
 //! The states that an insider puts in.
 
-use super::edit::{MODEL, edit_floats, scale_moments};
+use super::edit::{MODEL, edit_floats, element, is_real, move_first_element, scale_moments};
 use super::{AttackError, PostHocAttack, PostHocKind};
 use crate::format::{Checkpoint, History, Object, ReadRun};
-use crate::state::{DType, State};
+use crate::state::State;
 
 /// Limits a state; the recordings that attacks are planted into are our own.
 const STATE_BYTES_MAX: u64 = 1 << 40;
@@ -74,17 +74,15 @@ impl Forger<'_> {
 
     fn move_weight(&self, mut state: State) -> Result<State, AttackError> {
         let floats = state.tensors().filter(|(spec, bytes)| {
-            spec.dtype == DType::F32 && !bytes.is_empty() && spec.name.starts_with(MODEL)
+            is_real(spec.dtype) && !bytes.is_empty() && spec.name.starts_with(MODEL)
         });
         let first = floats.map(|(spec, _)| spec.name.clone()).next();
         let name = self.attack.tensor.clone().or(first).unwrap_or_default();
-        let float = state.tensor(&name).is_some_and(|(spec, _)| spec.dtype == DType::F32);
-        let element = state.tensor_mut(&name).and_then(|bytes| bytes.first_chunk_mut::<4>());
-        let Some(element) = element.filter(|_| float) else {
-            return Err(self.no_place(format!("the state has no `F32` weight `{name}`")));
-        };
-        let bits = u32::from_le_bytes(*element);
-        *element = bits.wrapping_add(self.attack.strength as i64 as u32).to_le_bytes();
+        let found = state.tensor(&name);
+        if !found.is_some_and(|(spec, bytes)| is_real(spec.dtype) && !bytes.is_empty()) {
+            return Err(self.no_place(format!("the state has no weight `{name}` of real numbers")));
+        }
+        move_first_element(&mut state, &name, self.attack.strength as i64);
         Ok(state)
     }
 
@@ -120,8 +118,11 @@ impl Forger<'_> {
 /// Joins every float of the model with that of another state.
 fn with_model_of(state: State, other: &State, join: impl Fn(f32, f32) -> f32) -> State {
     edit_floats(state, MODEL, |name, index, value| {
-        let theirs = other.tensor(name).and_then(|(_, bytes)| bytes.as_chunks().0.get(index));
-        theirs.map_or(value, |theirs| join(value, f32::from_le_bytes(*theirs)))
+        let theirs = other.tensor(name).and_then(|(spec, bytes)| {
+            let bytes = bytes.chunks_exact(spec.dtype.size() as usize).nth(index)?;
+            Some(element(spec.dtype, bytes))
+        });
+        theirs.map_or(value, |theirs| join(value, theirs))
     })
 }
 

@@ -11,10 +11,10 @@ use super::text::{show_strength, split};
 pub enum PostHocKind {
     /// Flips the last bit of a stored checkpoint and recomputes nothing.
     BitFlip,
-    /// Moves the first element of one `F32` tensor at a boundary (strength:
+    /// Moves the first element of one tensor of real numbers at a boundary (strength:
     /// units in the last place): the first `model.*` tensor, or the one named.
     WeightEdit,
-    /// Scales every `F32` tensor of the optimizer at a boundary (strength:
+    /// Scales every tensor of real numbers of the optimizer at a boundary (strength:
     /// factor).
     MomentEdit,
     /// Puts in the state that another recording holds at the boundary.
