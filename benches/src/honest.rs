@@ -6,7 +6,7 @@ use reenact_burn::Burn;
 use reenact_core::data::DataSet;
 use reenact_core::digest::Digest;
 use reenact_core::format::{Environment, ReadRun};
-use reenact_core::memory::MemoryRun;
+use reenact_core::in_memory::MemoryRun;
 use reenact_core::record::Recorder;
 use reenact_core::spec::Spec;
 use reenact_core::trainer::{Program, Setting, Trainer};

@@ -9,7 +9,7 @@ use burn::tensor::{Device, Int, Tensor};
 use burn_store::{ModuleSnapshot, ModuleStore, SafetensorsStore};
 use reenact_burn::{Burn, Training};
 use reenact_core::format::{Checkpoint, write_checkpoint, write_model};
-use reenact_core::memory::MemoryFile;
+use reenact_core::in_memory::MemoryFile;
 use reenact_core::spec::Spec;
 use reenact_core::trainer::{Program, Trainer};
 use reenact_models::{CiceroGpt, DigitsCnn, DigitsMlp};

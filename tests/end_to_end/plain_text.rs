@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use reenact_core::format::{Environment, Event};
-use reenact_core::plain::is_plain;
+use reenact_core::sanitize::is_plain;
 use tempfile::tempdir;
 
 use crate::common::{Ran, binary, record, toy_spec};

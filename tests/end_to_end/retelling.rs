@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use reenact_core::format::{Event, Object};
-use reenact_core::memory::MemoryRun;
+use reenact_core::in_memory::MemoryRun;
 
 use crate::hostile::forging;
 

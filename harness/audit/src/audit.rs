@@ -16,15 +16,15 @@ use crate::calibrated::Calibrated;
 use crate::controls::Subject;
 use crate::data::open_data;
 use crate::draw::{Drawn, fresh_nonce};
-use crate::environment::environment_of;
 use crate::event::{Event, Observer, Phase, Silent};
 use crate::executor::Executor;
 use crate::failure::Failure;
-use crate::memory::{Memory, now_seconds};
 use crate::model;
 use crate::programs::Programs;
+use crate::remembering::{Memory, now_seconds};
 use crate::replays::Replays;
 use crate::request::Request;
+use crate::this_process::environment_of;
 use crate::within::{self, Comparison, comparison};
 
 /// Audits a recording. A divergence is in the report; the error says why there is none.

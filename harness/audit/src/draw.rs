@@ -152,7 +152,7 @@ pub fn fresh_nonce() -> Result<Nonce, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use reenact_core::memory::MemoryRun;
+    use reenact_core::in_memory::MemoryRun;
     use reenact_core::record::Recorder;
     use reenact_core::spec::Spec;
     use reenact_core::trainer::{Program, Setting};
@@ -160,7 +160,7 @@ mod tests {
     use reenact_toy::Toy;
 
     use super::*;
-    use crate::environment::environment_of;
+    use crate::this_process::environment_of;
 
     #[test]
     fn lists_stay_inside_the_run() {

@@ -1,8 +1,8 @@
 //! Why a command could not do what it was asked to, and what to do about it.
 
 use reenact_core::format::StoreError;
-use reenact_core::plain::{one_line, plain, plain_lines};
 use reenact_core::record::RecordError;
+use reenact_core::sanitize::{one_line, plain, plain_lines};
 use reenact_core::spec::SpecError;
 use reenact_core::trainer::TrainerError;
 use reenact_store::LedgerError;

@@ -1,6 +1,6 @@
 //! What an audit leaves in the ledger of what it found.
 
-use reenact_core::plain::plain;
+use reenact_core::sanitize::plain;
 use reenact_core::verify::{Advice, CoveredSegment, Finding, Recording, Report, Verdict, Weight};
 use reenact_store::{Alarm, AlarmKind, Covered};
 

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use reenact_core::digest::Digest;
 use reenact_core::format::{Object, ReadAt, ReadRun, SO_FAR_BYTES_MAX, SoFar, StoreError};
-use reenact_core::memory::MemoryFile;
+use reenact_core::in_memory::MemoryFile;
 use reenact_core::state::StateRoot;
 use reenact_core::verify::{
     Nonce, NonceSource, Recording, SegmentSet, open_committed, open_recording,

@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::Silent;
 use crate::failure::Failure;
-use crate::memory::{Remembering, now_seconds};
 use crate::place::names;
+use crate::remembering::{Remembering, now_seconds};
 
 /// Kinds of facts in the ledger.
 const MARKED: &str = "prune-marked";

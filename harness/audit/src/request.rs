@@ -7,8 +7,8 @@ use reenact_core::verify::{AllowedSigners, Expected, Independence, TrustedBuilds
 use crate::calibrated::Calibrated;
 use crate::device::Device;
 use crate::draw::Selection;
-use crate::memory::Remembering;
 use crate::planned::PlannedAudit;
+use crate::remembering::Remembering;
 use crate::replays::Sabotage;
 
 /// Names a recording and says how it is audited.

@@ -1,7 +1,7 @@
 //! What vouches for the segments of an audit.
 
 use reenact_core::format::Environment;
-use reenact_core::plain::plain;
+use reenact_core::sanitize::plain;
 use reenact_core::trainer::Engine;
 use reenact_core::verify::Witness;
 
@@ -32,7 +32,7 @@ pub fn host() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::environment::environment_of;
+    use crate::this_process::environment_of;
 
     #[test]
     fn the_engine_says_which_card_it_is() {

@@ -43,6 +43,7 @@ mod gradient;
 mod group;
 #[cfg(feature = "cubecl")]
 mod grouped;
+mod in_memory;
 mod influence;
 mod inventory;
 #[cfg(feature = "dataset")]
@@ -51,7 +52,6 @@ mod items;
 mod kernels;
 mod large;
 mod loss;
-mod memory;
 mod operations;
 mod platform;
 mod processor;
@@ -71,10 +71,10 @@ mod work;
 pub use batch::{BatchTensors, Field, IntoTensors, TensorBatch};
 pub use dropout::{Dropout, DropoutConfig};
 pub use files::Files;
+pub use in_memory::{Column, InMemory};
 #[cfg(feature = "dataset")]
 pub use items::{Items, Opened};
 pub use loss::Loss;
-pub use memory::{Column, InMemory};
 pub use platform::BurnPlatform;
 pub use program::Burn;
 pub use reenact_data as disk;

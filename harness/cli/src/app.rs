@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 use reenact_audit::Programs;
-use reenact_core::plain::plain;
+use reenact_core::sanitize::plain;
 use reenact_core::trainer::Program;
 
 use crate::command::Command;

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use reenact_audit::{Failure, Remembering};
-use reenact_core::plain::plain;
+use reenact_core::sanitize::plain;
 use reenact_core::verify::Report;
 
 use crate::report_folder::ReportFolder;

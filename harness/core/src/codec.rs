@@ -9,7 +9,7 @@
 use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::plain::plain;
+use crate::sanitize::plain;
 
 /// Limits one encoded value: a journal frame of a model with 100,000 tensors
 /// stays below it.

@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::plain::plain;
+use crate::sanitize::plain;
 use crate::state::{Fingerprint, Layout};
 use crate::trainer::StepTrace;
 

@@ -12,7 +12,7 @@ use common::{
 use reenact_core::data::{Batch, DataError, DataSet};
 use reenact_core::digest::Digest;
 use reenact_core::format::{Event, ReadRun};
-use reenact_core::memory::MemoryRun;
+use reenact_core::in_memory::MemoryRun;
 use reenact_core::verify::{
     BATCH_BYTES_IN_FILES, BATCH_BYTES_IN_MEMORY, BatchDraw, Batches, Evidence, Finding, Nonce,
     Place, Report, Stage, Verdict, Weight, examine_batches,

@@ -4,7 +4,7 @@ mod common;
 
 use common::{audit, examined, matches, objects, record, spec_with};
 use reenact_core::format::Object;
-use reenact_core::memory::MemoryRun;
+use reenact_core::in_memory::MemoryRun;
 
 fn small() -> MemoryRun {
     record(&spec_with(|spec| (spec.steps, spec.checkpoint_every) = (2, 1)))

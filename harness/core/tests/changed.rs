@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::{examined, matches, objects, planted, record, segment_reports, spec};
 use reenact_core::format::{Instead, Object, ReadAt, ReadRun, StoreError};
-use reenact_core::memory::MemoryRun;
+use reenact_core::in_memory::MemoryRun;
 use reenact_core::verify::{
     Evidence, Recording, Report, SegmentOutcome, SegmentReport, Verdict, open_recording,
 };

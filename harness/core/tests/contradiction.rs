@@ -7,7 +7,7 @@ use common::{environment, record, spec};
 use reenact_core::format::{
     Environment, Event, FrameReader, History, JournalWriter, Object, ReadRun,
 };
-use reenact_core::memory::MemoryFile;
+use reenact_core::in_memory::MemoryFile;
 
 fn other_class() -> Environment {
     let mut environment = environment();

@@ -6,7 +6,7 @@ mod common;
 use common::{covered, record, remembered, remembered_draw, spec_with, whole};
 use proptest::prelude::*;
 use reenact_core::digest::{Digest, Hasher};
-use reenact_core::memory::MemoryRun;
+use reenact_core::in_memory::MemoryRun;
 use reenact_core::verify::{
     Challenge, Coverage, Draw, DrawRule, Nonce, Recording, Remembered, SegmentSet, recall,
 };

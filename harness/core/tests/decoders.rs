@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use reenact_core::format::{
     Checkpoint, CheckpointError, Event, History, JournalWriter, Object, write_checkpoint,
 };
-use reenact_core::memory::MemoryFile;
+use reenact_core::in_memory::MemoryFile;
 use reenact_core::state::{DType, State, TensorSpec};
 
 fn open(file: Vec<u8>) -> Result<Checkpoint, CheckpointError> {

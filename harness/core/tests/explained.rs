@@ -6,7 +6,7 @@ use common::{
     data, planted, planted_with, record, record_attacked, replayed, spec, spec_with, trainer,
 };
 use reenact_core::format::{Event, Object, ReadRun, write_checkpoint};
-use reenact_core::memory::MemoryRun;
+use reenact_core::in_memory::MemoryRun;
 use reenact_core::state::{State, TensorSpec};
 use reenact_core::verify::{Cause, Explanation, Recording, Search, examine, explain};
 

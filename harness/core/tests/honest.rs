@@ -62,7 +62,7 @@ fn segments_cover_every_step_once() {
     }
 }
 
-fn examine_only(run: &reenact_core::memory::MemoryRun) -> reenact_core::verify::Recording<'_> {
+fn examine_only(run: &reenact_core::in_memory::MemoryRun) -> reenact_core::verify::Recording<'_> {
     common::examined(run).recording.unwrap()
 }
 

@@ -14,7 +14,7 @@ use reenact_core::format::{
     Checkpoint, CheckpointError, Event, JournalWriter, Object, ReadAt, ReadRun, StepLayouts,
     StoreError, write_checkpoint,
 };
-use reenact_core::memory::MemoryRun;
+use reenact_core::in_memory::MemoryRun;
 use reenact_core::state::{DType, Layout, State, StateRoot, TensorSpec};
 use reenact_core::trainer::Request;
 use reenact_core::verify::{Finding, ReplayError, Report, Verdict, Weight, open_recording, replay};
@@ -320,7 +320,7 @@ fn nan_payloads_are_restored_bit_for_bit() {
     }
     let mut file = Vec::new();
     write_checkpoint(&state, &mut file).unwrap();
-    let source = Box::new(reenact_core::memory::MemoryFile::new(file));
+    let source = Box::new(reenact_core::in_memory::MemoryFile::new(file));
     let read = Checkpoint::open(source).unwrap().load(1 << 20).unwrap();
     let mut other = trainer(&spec(), None);
     other.restore(&read).unwrap();

@@ -14,7 +14,7 @@ use insider::Told;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use reenact_core::format::{Event, Object};
-use reenact_core::memory::MemoryRun;
+use reenact_core::in_memory::MemoryRun;
 use reenact_core::record::Recorder;
 use reenact_core::spec::Spec;
 use reenact_core::state::StateRoot;

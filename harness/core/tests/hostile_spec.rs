@@ -5,7 +5,7 @@ mod common;
 use common::{audit, examined, matches, raw_frames, record, reforged, spec, spec_with};
 use proptest::prelude::*;
 use reenact_core::format::Object;
-use reenact_core::memory::MemoryRun;
+use reenact_core::in_memory::MemoryRun;
 use reenact_core::spec::{Hyperparameter, SPEC_BYTES_MAX, Spec};
 
 /// A spec of format 2 that has everything.

@@ -7,7 +7,7 @@ use common::{
 };
 use reenact_core::attack::InRunKind;
 use reenact_core::format::ReadRun;
-use reenact_core::memory::MemoryRun;
+use reenact_core::in_memory::MemoryRun;
 use reenact_core::spec::LastBatch;
 use reenact_core::verify::{
     Evidence, Finding, Place, Report, SegmentOutcome, SegmentReport, Stage, Verdict, Vouched,

@@ -9,7 +9,7 @@ use common::{
     audit, environment, events, matches, record, resume, spec, spec_with, trainer, whole,
 };
 use reenact_core::format::{Event, Object};
-use reenact_core::memory::MemoryRun;
+use reenact_core::in_memory::MemoryRun;
 use reenact_core::record::{RecordError, Recorder};
 use reenact_core::spec::Spec;
 use reenact_core::state::StateRoot;

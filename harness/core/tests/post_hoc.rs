@@ -11,7 +11,7 @@ use common::{
 };
 use reenact_core::attack::{AttackError, Change, PostHocAttack, PostHocKind, plant};
 use reenact_core::format::{Event, Object, write_checkpoint};
-use reenact_core::memory::MemoryRun;
+use reenact_core::in_memory::MemoryRun;
 use reenact_core::spec::LearningRate;
 use reenact_core::state::Difference;
 use reenact_core::verify::{Finding, Place, Replay, Stage, Verdict, Weight};

@@ -8,7 +8,7 @@ use common::{
 };
 use reenact_core::digest::Digest;
 use reenact_core::format::{Object, ReadRun};
-use reenact_core::memory::MemoryRun;
+use reenact_core::in_memory::MemoryRun;
 use reenact_core::record::Recorder;
 use reenact_core::state::StateRoot;
 use reenact_core::verify::{

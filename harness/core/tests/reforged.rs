@@ -5,7 +5,7 @@ mod common;
 
 use common::{RawFrame, audit, matches, raw_frames, record, reforged, spec_with};
 use reenact_core::format::Object;
-use reenact_core::memory::MemoryRun;
+use reenact_core::in_memory::MemoryRun;
 
 const STARTED: u16 = 0;
 

@@ -5,7 +5,7 @@ mod common;
 
 use common::{audit, matches, planted, record, spec};
 use reenact_core::digest::{Digest, Hasher};
-use reenact_core::memory::MemoryRun;
+use reenact_core::in_memory::MemoryRun;
 use reenact_core::verify::{Challenge, DrawRule, Nonce, Recording, segments_for};
 
 fn nonce(round: u64) -> Nonce {

@@ -6,7 +6,7 @@ use common::{
     data, examined, planted_with, record, record_attacked, replayed, spec, spec_with, trainer,
 };
 use reenact_core::attack::InRunAttack;
-use reenact_core::memory::MemoryRun;
+use reenact_core::in_memory::MemoryRun;
 use reenact_core::trainer::{Request, StepTrace, Trainer, TrainerError};
 use reenact_core::verify::{Cause, Explanation, Search, explain};
 use reenact_core::wrapper::Wrapper;

@@ -14,7 +14,7 @@ use common::{
 };
 use reenact_core::attack::{AttackError, Change, PostHocAttack, plant};
 use reenact_core::format::{Event, History, HistoryError, KernelSelection, Object};
-use reenact_core::memory::{MemoryFile, MemoryRun};
+use reenact_core::in_memory::{MemoryFile, MemoryRun};
 use reenact_core::record::{RecordError, Recorder, recorded_selections};
 use reenact_core::spec::{Hyperparameter, Spec};
 use reenact_core::trainer::Setting;

@@ -4,7 +4,7 @@ mod common;
 
 use common::{audit, examined, matches, objects, record, spec, spec_with};
 use reenact_core::format::{Object, ReadRun, SecretKey, Signature};
-use reenact_core::memory::MemoryRun;
+use reenact_core::in_memory::MemoryRun;
 use reenact_core::record::{RecordError, sign};
 use reenact_core::verify::{AllowedSigners, Examination, Verdict, Vouched, Weight};
 

@@ -7,7 +7,7 @@ use common::{
     segment_reports, spec, spec_with, trainer,
 };
 use reenact_core::format::{Event, Object, SIGNATURE_NAMESPACE, SecretKey, SoFar};
-use reenact_core::memory::MemoryRun;
+use reenact_core::in_memory::MemoryRun;
 use reenact_core::record::{RecordError, Recorder, end_early, sign};
 use reenact_core::verify::{
     Advice, AllowedSigners, Evidence, Examination, Reach, Recall, Remembered, Report, Seen, Weight,

@@ -7,7 +7,7 @@ use common::{
     audit, environment, events, matches, record, resume, spec, spec_with, trainer, whole,
 };
 use reenact_core::format::{Environment, Event, History, Object, ReadRun, ResumePoint, WriteRun};
-use reenact_core::memory::MemoryRun;
+use reenact_core::in_memory::MemoryRun;
 use reenact_core::record::{Recorder, Resumption, Stopped};
 use reenact_core::spec::Spec;
 use reenact_core::trainer::Trainer;

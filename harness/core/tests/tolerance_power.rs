@@ -11,7 +11,7 @@ mod common;
 use std::ops::Range;
 
 use reenact_core::format::Calibration;
-use reenact_core::memory::MemoryRun;
+use reenact_core::in_memory::MemoryRun;
 use reenact_core::verify::{Report, SegmentOutcome};
 
 /// Root seeds of the runs that are calibrated on, judged honest, and pushed.

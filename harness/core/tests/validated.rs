@@ -12,7 +12,7 @@ use common::{
 };
 use reenact_core::figure::{Figure, Figures};
 use reenact_core::format::{Event, Object};
-use reenact_core::memory::MemoryRun;
+use reenact_core::in_memory::MemoryRun;
 use reenact_core::record::{RecordError, Recorder};
 use reenact_core::spec::{Cadence, NamedCadence, Spec};
 use reenact_core::trainer::{Metric, Program, Request, StepTrace, Trainer, TrainerError};

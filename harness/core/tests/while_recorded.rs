@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 use common::{events, examined, record, resume, spec};
 use proptest::prelude::*;
 use reenact_core::format::{Event, Object, ReadAt, ReadRun, SecretKey, StoreError};
-use reenact_core::memory::MemoryRun;
+use reenact_core::in_memory::MemoryRun;
 use reenact_core::record::sign;
 use reenact_core::verify::{Examination, Weight, examine};
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use reenact_audit::{Done, Failure, Message};
 use reenact_core::digest::{Digest, Hasher};
 use reenact_core::format::Environment;
-use reenact_core::plain::plain;
+use reenact_core::sanitize::plain;
 use reenact_core::verify::AllowedSigners;
 use reenact_store::{Objects, ObjectsError};
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use reenact_core::digest::Digest;
-use reenact_core::plain::is_plain;
+use reenact_core::sanitize::is_plain;
 use reenact_core::state::StateRoot;
 use reenact_core::trainer::Engine;
 use serde::Deserialize;

@@ -10,7 +10,7 @@ use reenact_core::digest::{Digest, Hasher};
 use reenact_core::format::{
     Environment, Event, FrameReader, History, HistoryError, ReadAt, StepLayouts, StoreError,
 };
-use reenact_core::memory::MemoryFile;
+use reenact_core::in_memory::MemoryFile;
 use reenact_core::trainer::StepTrace;
 
 use crate::JournalBinding;

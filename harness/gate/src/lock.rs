@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use reenact_core::digest::Digest;
-use reenact_core::plain::is_plain;
+use reenact_core::sanitize::is_plain;
 
 use crate::entry::{FactDifference, check_words};
 use crate::lock_error::check;

@@ -3,7 +3,7 @@
 use std::fmt::{Display, Write};
 
 use reenact_core::digest::Digest;
-use reenact_core::plain::plain;
+use reenact_core::sanitize::plain;
 use serde::Deserialize;
 
 use crate::lock::{LOCK_FORMAT, Lock};

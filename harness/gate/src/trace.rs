@@ -5,7 +5,7 @@ use std::fmt;
 use reenact_core::digest::{Digest, Hasher};
 use reenact_core::figure::Figures;
 use reenact_core::format::StepLayouts;
-use reenact_core::plain::plain;
+use reenact_core::sanitize::plain;
 use reenact_core::state::{Fingerprint, Layout, StateRoot};
 use reenact_core::trainer::StepTrace;
 use reenact_core::verify::Stage;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use reenact_core::digest::Digest;
 use reenact_core::format::{Environment, Event, JournalWriter, StepLayouts};
-use reenact_core::memory::MemoryFile;
+use reenact_core::in_memory::MemoryFile;
 use reenact_core::spec::Spec;
 use reenact_core::state::{Layout, StateRoot};
 use reenact_core::trainer::{Engine, Program, Request, Setting, Trainer};

@@ -127,7 +127,7 @@ pub fn look(config: &Config) -> Vec<Found> {
 fn in_bucket(pattern: &str) -> Result<Vec<PathBuf>, String> {
     let (place, names) = pattern.rsplit_once('/').unwrap_or((pattern, "*"));
     let listed = open_objects(place).and_then(|objects| runs_in(objects.as_ref()));
-    let runs = listed.map_err(|error| reenact_core::plain::plain(&error.to_string()))?;
+    let runs = listed.map_err(|error| reenact_core::sanitize::plain(&error.to_string()))?;
     let names = glob::Pattern::new(names).map_err(|error| error.to_string())?;
     let fits = runs.into_iter().filter(|name| names.matches(name));
     Ok(fits.map(|name| PathBuf::from(format!("{place}/{name}"))).collect())
@@ -181,7 +181,7 @@ fn peek(place: &Path) -> Result<Peek, String> {
             bytes: bytes(place, steps.div_ceil(spec.checkpoint_every) + 1),
         })
     };
-    read().map_err(|error| reenact_core::plain::plain(&error.to_string()))
+    read().map_err(|error| reenact_core::sanitize::plain(&error.to_string()))
 }
 
 fn reached(run: &dyn ReadRun, spec: &Spec) -> Result<(u64, State, Option<Head>), String> {

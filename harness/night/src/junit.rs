@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
-use reenact_core::plain::plain;
+use reenact_core::sanitize::plain;
 
 use crate::incident::Kind;
 use crate::outcome::Outcome;

@@ -7,7 +7,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use reenact_core::plain::plain;
+use reenact_core::sanitize::plain;
 
 /// How much of what a holder says of itself is read.
 const WORDS_BYTES_MAX: u64 = 512;

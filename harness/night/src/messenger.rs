@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use reenact_core::plain::plain;
+use reenact_core::sanitize::plain;
 
 /// How long a command is waited for after it was ended, and what it said after it is gone.
 const GRACE: Duration = Duration::from_secs(1);

@@ -1,7 +1,7 @@
 //! What to type next.
 
 use maud::{Markup, html};
-use reenact_core::plain::quoted;
+use reenact_core::sanitize::quoted;
 use reenact_core::verify::{Advice, Report};
 
 use super::figure;

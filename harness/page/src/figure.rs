@@ -1,7 +1,7 @@
 //! Numbers, lists and sentences as a person reads them.
 
 use maud::{Markup, html};
-pub(super) use reenact_core::plain::{count, percent};
+pub(super) use reenact_core::sanitize::{count, percent};
 
 /// Ranges listed before the rest is only counted.
 const RANGES_MAX: usize = 24;

@@ -10,13 +10,13 @@ mod audited;
 mod axis;
 mod curve;
 mod divergence;
-mod environment;
 mod examination;
 mod figure;
 mod figures;
 mod gate;
 mod heat;
 mod limits;
+mod machines;
 mod map;
 mod mark;
 mod model_file;
@@ -26,7 +26,7 @@ mod tolerance;
 mod verdict;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use reenact_core::plain::spell;
+use reenact_core::sanitize::spell;
 use reenact_core::verify::Report;
 
 pub use advice::{next, words};
@@ -81,7 +81,7 @@ fn body(report: &Report, name: &str) -> Markup {
         (examination::show(report))
         (tolerance::show(report))
         (sample::show(report))
-        (environment::show(report))
+        (machines::show(report))
         (limits::show(report))
         footer {
             "Written by reenact " (report.auditor.reenact) ", report format " (report.format)

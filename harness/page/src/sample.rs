@@ -1,7 +1,7 @@
 //! How the segments were chosen, so that anybody can draw them again.
 
 use maud::{Markup, html};
-use reenact_core::plain::quoted;
+use reenact_core::sanitize::quoted;
 use reenact_core::verify::{
     Beacon, Challenge, DrawRule, Escape, NonceSource, Past, Report, SampledBy, date,
 };

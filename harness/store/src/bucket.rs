@@ -17,7 +17,7 @@ use reenact_core::format::{
     COMMITMENT_BYTES_MAX, Object, ReadAt, ReadRun, SIGNATURE_BYTES_MAX, SO_FAR_BYTES_MAX,
     StoreError, TOMBSTONE_BYTES_MAX,
 };
-use reenact_core::memory::MemoryFile;
+use reenact_core::in_memory::MemoryFile;
 use reenact_core::spec::SPEC_BYTES_MAX;
 use reenact_core::state::StateRoot;
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use reenact_core::format::{Checkpoint, Object, write_checkpoint};
-use reenact_core::memory::{MemoryFile, MemoryRun};
+use reenact_core::in_memory::{MemoryFile, MemoryRun};
 use reenact_core::spec::Spec;
 use reenact_core::state::StateRoot;
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use reenact_core::format::{Checkpoint, Object};
-use reenact_core::memory::{MemoryFile, MemoryRun};
+use reenact_core::in_memory::{MemoryFile, MemoryRun};
 use reenact_core::spec::Spec;
 use reenact_core::state::StateRoot;
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use reenact_core::data::DataSet;
 use reenact_core::digest::Digest;
 use reenact_core::format::{Environment, Object, SecretKey};
-use reenact_core::memory::MemoryRun;
+use reenact_core::in_memory::MemoryRun;
 use reenact_core::record::{Recorder, sign};
 use reenact_core::spec::Spec;
 use reenact_toy::Toy;

@@ -1,7 +1,7 @@
 //! What holds for every journal that is read, however it came about.
 
 use reenact_core::format::{FrameReader, History, JournalWriter, Tail};
-use reenact_core::memory::MemoryFile;
+use reenact_core::in_memory::MemoryFile;
 
 /// Reads a journal as frames and as a history, and checks both.
 pub fn check(bytes: &[u8]) {

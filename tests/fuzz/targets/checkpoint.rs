@@ -5,7 +5,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use reenact_core::format::{Checkpoint, write_checkpoint};
-use reenact_core::memory::MemoryFile;
+use reenact_core::in_memory::MemoryFile;
 use reenact_core::state::{DType, State, TensorSpec};
 use reenact_fuzz::{honest, seeds};
 

@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use reenact_core::digest::Digest;
 use reenact_core::figure::{Figure, Figures};
 use reenact_core::format::{Event, History, JournalWriter, KernelSelection, StepLayouts};
-use reenact_core::memory::MemoryFile;
+use reenact_core::in_memory::MemoryFile;
 use reenact_core::state::{DType, Layout, StateRoot, TensorSpec, fingerprint};
 use reenact_core::trainer::StepTrace;
 use reenact_fuzz::model::Model;

@@ -5,7 +5,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use reenact_core::format::{Object, ReadRun};
-use reenact_core::memory::MemoryRun;
+use reenact_core::in_memory::MemoryRun;
 use reenact_core::spec::Spec;
 use reenact_core::verify::{
     Examination, Finding, Recording, Weight, examine, examine_data, open_recording, replay,

@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
-use reenact_core::plain::one_line;
+use reenact_core::sanitize::one_line;
 
 use super::Executor;
 use crate::worker::{Message, Task};

@@ -12,9 +12,9 @@ use reenact_store::Directory;
 use super::message::{Message, Taken};
 use super::task::{End, Take};
 use crate::data::{engine, open_data};
-use crate::environment::environment_of;
 use crate::failure::Failure;
 use crate::programs::Programs;
+use crate::this_process::environment_of;
 
 /// Records until the step that the task names.
 pub(super) fn take(

@@ -11,7 +11,7 @@ use reenact_core::attack::{self, InRunAttack};
 use reenact_core::data::DataSet;
 use reenact_core::digest::Digest;
 use reenact_core::format::{Environment, ReadRun};
-use reenact_core::memory::MemoryRun;
+use reenact_core::in_memory::MemoryRun;
 use reenact_core::record::Recorder;
 use reenact_core::spec::LearningRate;
 use reenact_core::spec::{OptimizerSpec, Spec};

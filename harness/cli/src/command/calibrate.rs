@@ -22,7 +22,7 @@ use crate::terminal::Watch;
 use crate::terminal::output::{self, BOLD, styled};
 use crate::terminal::report::tolerance::percent;
 use crate::{exit, inputs, key_file};
-use reenact_core::plain::count;
+use reenact_core::sanitize::count;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use reenact_audit::{Executor, Failure, Request, audit};
 use reenact_core::format::WORK_NAMESPACE;
-use reenact_core::plain::{count, plain};
+use reenact_core::sanitize::{count, plain};
 use reenact_core::verify::{AllowedSigners, Report, Verdict};
 use reenact_fleet::{Collected, Gathered, Planned, WorkError};
 use reenact_store::open_objects;

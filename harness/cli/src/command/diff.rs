@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::exit;
 use crate::terminal::output::{self, BAD, GOOD, json, line, styled};
 use reenact_audit::Failure;
-use reenact_core::plain::count;
+use reenact_core::sanitize::count;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use reenact_audit::Failure;
 use reenact_core::format::{Checkpoint, CheckpointError, write_model};
-use reenact_core::plain::{count, quoted};
+use reenact_core::sanitize::{count, quoted};
 use reenact_core::state::StateRoot;
 use reenact_core::verify::{Recording, open_committed};
 use reenact_store::open_run;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use reenact_audit::{Failure, now_seconds};
-use reenact_core::plain::{count, plain};
+use reenact_core::sanitize::{count, plain};
 use reenact_night::{Acknowledged, Incident, incidents};
 use reenact_store::{Closing, Ledger};
 

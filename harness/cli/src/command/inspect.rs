@@ -11,7 +11,7 @@ use reenact_core::format::{
     Checkpoint, Environment, History, KernelSelection, Object, ReadRun, SO_FAR_BYTES_MAX, SoFar,
     tf32_kernels,
 };
-use reenact_core::plain::{count, plain};
+use reenact_core::sanitize::{count, plain};
 use reenact_core::spec::{SPEC_BYTES_MAX, Spec};
 use reenact_core::verify::{
     Audited, FigureCurve, FigurePoint, Finding, Vouched, Weight, examine_far,

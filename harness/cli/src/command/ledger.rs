@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use comfy_table::{Table, presets};
 use reenact_audit::{Failure, names, now_seconds};
-use reenact_core::plain::plain;
+use reenact_core::sanitize::plain;
 use reenact_store::{BEGUN, Closing, Divergent, Entry, Ledger, Summary};
 use serde::Serialize;
 

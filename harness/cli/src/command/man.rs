@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Command, CommandFactory};
 use clap_mangen::Man;
 use reenact_audit::Failure;
-use reenact_core::plain::count;
+use reenact_core::sanitize::count;
 
 use crate::app;
 use crate::exit;

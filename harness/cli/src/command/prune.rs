@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use reenact_audit::{Failure, Keep, PruneRequest, Pruning, prune};
-use reenact_core::plain::count;
+use reenact_core::sanitize::count;
 use reenact_night::Period;
 
 use crate::exit;

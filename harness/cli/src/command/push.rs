@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use reenact_audit::Failure;
-use reenact_core::plain::plain;
+use reenact_core::sanitize::plain;
 use reenact_store::{Directory, Push, PushError, Pushed, open_objects};
 
 use crate::exit;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use reenact_audit::{Failure, binary_digest};
 use reenact_core::digest::Digest;
-use reenact_core::plain::{count, plain};
+use reenact_core::sanitize::{count, plain};
 use reenact_fleet::{PLAN_BYTES_MAX, Part, Plan, Work, WorkError};
 use reenact_store::open_objects;
 

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use reenact_audit::Failure;
-use reenact_core::plain::plain;
+use reenact_core::sanitize::plain;
 use reenact_store::{Directory, Push, PushError, Pushed, open_objects};
 
 use crate::terminal::output::{UNSURE, note, remark, styled};

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{Rehearsed, Space};
 use crate::terminal::output::{self, BOLD, DIM, UNSURE, note, styled};
-use reenact_core::plain::count;
+use reenact_core::sanitize::count;
 
 /// Says what was recorded.
 #[derive(Serialize)]

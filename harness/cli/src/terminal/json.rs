@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use reenact_core::plain::spell;
+use reenact_core::sanitize::spell;
 use serde::Serialize;
 use serde_json::ser::{CharEscape, Formatter, PrettyFormatter, Serializer};
 
@@ -82,7 +82,7 @@ impl Formatter for Plain {
 mod tests {
     use std::collections::BTreeMap;
 
-    use reenact_core::plain::plain;
+    use reenact_core::sanitize::plain;
 
     use super::*;
 

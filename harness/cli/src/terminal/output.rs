@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{ColumnConstraint, ContentArrangement, Row, Table};
-use reenact_core::plain::{one_line, plain, spell, spell_line};
+use reenact_core::sanitize::{one_line, plain, spell, spell_line};
 use serde::Serialize;
 
 use crate::terminal::json::json_text;

@@ -215,7 +215,7 @@ impl Calibration {
                 "the calibration is for another spec: one of the program `{}` with segments of {} \
                  steps, or with other data, steps, batches, rates or hyperparameters; only name, \
                  root seed and sampling policy may differ",
-                crate::plain::plain(&self.program),
+                crate::sanitize::plain(&self.program),
                 self.segment_steps
             ))
         } else if trained_by.is_empty() || trained_by.iter().any(|found| theirs(&found)) {

@@ -14,7 +14,7 @@ use super::header::{Header, read_header};
 use super::pieces::{PIECE_BYTES, Pieces};
 use super::{ReadAt, StoreError};
 use crate::digest::Digest;
-use crate::plain::plain;
+use crate::sanitize::plain;
 use crate::state::{
     DType, Fingerprint, Fingerprinter, Layout, LayoutError, LeafHasher, ModelRoot, State,
     StateRoot, TensorSpec, merkle_root, model_root,
@@ -250,7 +250,7 @@ fn first_difference(a: &[u8], b: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::memory::MemoryFile;
+    use crate::in_memory::MemoryFile;
     use proptest::prelude::*;
 
     fn spec(name: &str, dtype: DType, shape: &[u64]) -> TensorSpec {

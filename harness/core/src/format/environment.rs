@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::machine::Engine;
-use crate::plain::plain;
+use crate::sanitize::plain;
 
 /// Describes what computed a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 use ssh_encoding::pem::PemLabel;
 use ssh_encoding::{Decode, DecodePem, Error, Reader};
 
-use crate::plain::plain;
+use crate::sanitize::plain;
 
 /// Returns the type of the key that a text claims to be signed with; none if it is no SSH
 /// signature.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::checkpoint::{file_order, header_with};
 use super::header::{Header, read_header};
 use super::{Checkpoint, CheckpointError, ReadAt};
-use crate::plain::plain;
+use crate::sanitize::plain;
 use crate::state::{DType, Layout, StateRoot, TensorSpec, merkle_root};
 
 /// Is what the names of a model's tensors begin with in a state.
@@ -151,7 +151,7 @@ mod tests {
 
     use super::*;
     use crate::format::{Comparison, write_checkpoint};
-    use crate::memory::MemoryFile;
+    use crate::in_memory::MemoryFile;
     use crate::state::State;
 
     fn state() -> State {

@@ -87,7 +87,7 @@ impl<'a> Pieces<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::memory::MemoryFile;
+    use crate::in_memory::MemoryFile;
 
     const LEN: u64 = 3 * PIECE_BYTES + 5;
 

@@ -6,7 +6,7 @@ use super::{
     CHECKPOINTS_MAX, Cadence, Clipping, DataSpec, Hyperparameter, OptimizerSpec, SAMPLES_MAX,
     SAMPLES_PER_STEP_MAX, SPEC_BYTES_MAX, SPEC_FORMAT, STEPS_MAX, Sampling, Spec,
 };
-use crate::plain::{plain, plain_lines};
+use crate::sanitize::{plain, plain_lines};
 
 const NAME_CHARS_MAX: usize = 64;
 

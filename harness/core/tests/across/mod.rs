@@ -6,7 +6,7 @@
 use reenact_core::attack::InRunAttack;
 use reenact_core::digest::Digest;
 use reenact_core::format::{Calibration, Environment, ReadRun};
-use reenact_core::memory::MemoryRun;
+use reenact_core::in_memory::MemoryRun;
 use reenact_core::spec::Spec;
 use reenact_core::trainer::{Program, Setting};
 use reenact_core::verify::{

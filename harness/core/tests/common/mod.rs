@@ -12,7 +12,7 @@ use reenact_core::digest::{Digest, Hasher};
 use reenact_core::format::{
     Commitment, Environment, Event, FrameReader, JournalWriter, Object, ReadRun, Tail,
 };
-use reenact_core::memory::{MemoryFile, MemoryRun};
+use reenact_core::in_memory::{MemoryFile, MemoryRun};
 use reenact_core::record::Recorder;
 use reenact_core::spec::{Cadence, DataSpec, Spec, ValidationSpec};
 use reenact_core::state::StateRoot;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 use reenact_core::format::{Checkpoint, Event, Object, write_checkpoint};
-use reenact_core::memory::{MemoryFile, MemoryRun};
+use reenact_core::in_memory::{MemoryFile, MemoryRun};
 use reenact_core::spec::LearningRate;
 use reenact_core::spec::{OptimizerSpec, Spec};
 use reenact_core::state::{State, StateRoot, TensorSpec};

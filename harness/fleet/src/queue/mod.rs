@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use reenact_core::plain::one_line;
+use reenact_core::sanitize::one_line;
 
 pub use kubernetes::Kubernetes;
 pub use slurm::Slurm;

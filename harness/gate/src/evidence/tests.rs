@@ -1,6 +1,6 @@
 //! Evidence of a training, and what does not belong to a lock.
 
-use reenact_core::memory::MemoryFile;
+use reenact_core::in_memory::MemoryFile;
 
 use super::*;
 use crate::lock::tests::accepted;

@@ -1,7 +1,7 @@
 //! Each way in which bits move, and where it is said to begin.
 
 use proptest::prelude::*;
-use reenact_core::memory::MemoryFile;
+use reenact_core::in_memory::MemoryFile;
 use reenact_core::state::StateRoot;
 use reenact_core::variation::Variation;
 

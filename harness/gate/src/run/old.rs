@@ -37,7 +37,7 @@ pub(super) fn ask(
             words.push(format!("{path}: {said}"));
         }
     }
-    let count = reenact_core::plain::count(old.len() as u64, "recording");
+    let count = reenact_core::sanitize::count(old.len() as u64, "recording");
     match worst {
         Judgement::Pass => Answer::of(worst, format!("a segment of {count} replays bit for bit")),
         _ => Answer::of(worst, words.join("; ")),

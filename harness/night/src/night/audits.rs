@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use reenact_audit::{Choice, Remembering, Request, Selection, USUAL_DEVICE, audit, witness};
-use reenact_core::plain::plain;
+use reenact_core::sanitize::plain;
 use reenact_core::spec::Sampling;
 use reenact_core::verify::{Report, SegmentOutcome, Verdict};
 use reenact_store::Ledger;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use reenact_core::machine::{Effect, Influence, Source};
-use reenact_core::plain::plain;
+use reenact_core::sanitize::plain;
 use reenact_core::trainer::Program;
 use serde::Serialize;
 

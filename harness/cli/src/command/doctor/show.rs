@@ -5,7 +5,7 @@ use std::iter::once;
 use comfy_table::{Table, presets};
 use reenact_audit::Cost;
 use reenact_core::machine::{DeviceReport, DeviceState, Effect, Steadiness};
-use reenact_core::plain::plain;
+use reenact_core::sanitize::plain;
 use reenact_core::trainer::Engine;
 
 use super::Diagnosis;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use reenact_audit::Failure;
-use reenact_core::plain::{is_plain, plain};
+use reenact_core::sanitize::{is_plain, plain};
 use reenact_gate::{Arm, Change, Judgement, Pending, find_specs, read_spec};
 use serde::Serialize;
 

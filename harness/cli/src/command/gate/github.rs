@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::Write;
 
 use reenact_audit::Failure;
-use reenact_core::plain::plain;
+use reenact_core::sanitize::plain;
 use reenact_gate::{Arm, ArmFound, GateFound, Judgement, SpecFound};
 
 use crate::terminal::output::note;

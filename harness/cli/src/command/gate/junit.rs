@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use reenact_audit::Failure;
-use reenact_core::plain::plain;
+use reenact_core::sanitize::plain;
 use reenact_gate::{ArmFound, GateFound, Judgement};
 
 /// Writes a suite for each spec, with a case for each arm.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use reenact_core::plain::quoted;
+use reenact_core::sanitize::quoted;
 use reenact_gate::{Arm, ArmFound, Judgement, SpecFound};
 
 /// Fills in the next command of each arm that does not pass.

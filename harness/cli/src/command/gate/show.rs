@@ -4,7 +4,7 @@ use std::path::Path;
 
 use comfy_table::{Table, presets};
 use reenact_audit::Failure;
-use reenact_core::plain::count;
+use reenact_core::sanitize::count;
 use reenact_core::state::Difference;
 use reenact_gate::{Arm, ArmFound, GateFound, Judgement, SpecFound};
 use reenact_page::{GateArm, GatePage, GateSpec, GateTone};

@@ -3,7 +3,7 @@
 use clap::Args;
 use comfy_table::{Table, presets};
 use reenact_audit::{Failure, now_seconds, pruned_count};
-use reenact_core::plain::{count, plain};
+use reenact_core::sanitize::{count, plain};
 use reenact_store::{DeviceSummary, Disowned, Disowning, Entry, Ledger};
 use serde::Serialize;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use reenact_core::plain::{count, plain};
+use reenact_core::sanitize::{count, plain};
 use reenact_core::verify::Report;
 use reenact_night::{Diary, Outcome, Unit};
 

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use reenact_audit::Failure;
-use reenact_core::plain::plain;
+use reenact_core::sanitize::plain;
 use reenact_core::verify::Report;
 use reenact_night::{Outcome, replace};
 

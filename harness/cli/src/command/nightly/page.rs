@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use reenact_core::plain::{count, percent};
+use reenact_core::sanitize::{count, percent};
 use reenact_core::verify::date;
 use reenact_night::{Caught, Change, Exit, Incident, Kind, Mark, Outcome, Standing, State};
 use reenact_page::{

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use reenact_core::plain::{count, plain};
+use reenact_core::sanitize::{count, plain};
 use reenact_night::{Caught, Exit, Incident, Kind, Outcome, Plan};
 
 use crate::terminal::local;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use reenact_audit::{Device, Failure, Request, Silent, binary_digest, plan};
-use reenact_core::plain::{count, plain};
+use reenact_core::sanitize::{count, plain};
 use reenact_fleet::{Job, Kubernetes, Launch, Plan, Planned, Slurm};
 use reenact_store::{Ledger, is_bucket};
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use reenact_audit::{Device, Executor, Failure, Message, Processes, Rehearse, Task};
 use reenact_core::format::Object;
-use reenact_core::plain::plain;
+use reenact_core::sanitize::plain;
 use reenact_core::spec::SPEC_BYTES_MAX;
 use reenact_night::Peek;
 use reenact_store::{Ledger, open_run};

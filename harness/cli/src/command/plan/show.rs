@@ -1,7 +1,7 @@
 //! A forecast, for people.
 
 use comfy_table::{CellAlignment, Table, presets};
-use reenact_core::plain::{count, percent, plain};
+use reenact_core::sanitize::{count, percent, plain};
 use reenact_night::{Forecast, State};
 
 use super::Planned;

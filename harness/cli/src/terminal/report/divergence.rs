@@ -1,6 +1,6 @@
 //! Where a recording is left, and why, for people.
 
-use reenact_core::plain::count;
+use reenact_core::sanitize::count;
 use reenact_core::state::TensorDifference;
 use reenact_core::verify::{Explanation, Report, SegmentOutcome, SegmentReport};
 

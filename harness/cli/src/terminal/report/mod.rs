@@ -9,7 +9,7 @@ mod worth;
 
 use anstyle::Style;
 use reenact_core::digest::Digest;
-use reenact_core::plain::{count, percent};
+use reenact_core::sanitize::{count, percent};
 use reenact_core::spec::StartSpec;
 use reenact_core::verify::{
     Audited, Challenge, Claim, Ended, Escape, Grade, ModelFile, NonceSource, Report, SampledBy,

@@ -1,6 +1,6 @@
 //! What a report says of the audits before, for people.
 
-use reenact_core::plain::count;
+use reenact_core::sanitize::count;
 use reenact_core::verify::{NonceSource, Past, Report};
 
 use super::fact;

@@ -4,7 +4,7 @@ use reenact_core::verify::{Report, TensorBound, Tolerance};
 
 use super::fact;
 use crate::terminal::output::{WITHIN, line, styled};
-use reenact_core::plain::count;
+use reenact_core::sanitize::count;
 
 /// Tensors shown; `--json` lists all.
 const TENSORS_MAX: usize = 8;

@@ -1,7 +1,7 @@
 //! What an audit is worth, for people: builds, machines, controls.
 
 use reenact_core::format::Environment;
-use reenact_core::plain::count;
+use reenact_core::sanitize::count;
 use reenact_core::verify::{Claim, Independence, Report, SegmentReport, TrustedList};
 
 use super::fact;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::figure::{Figure, Figures};
-use crate::memory::MemoryFile;
+use crate::in_memory::MemoryFile;
 use crate::state::{Fingerprint, StateRoot};
 use crate::trace::{Launches, StepTrace};
 use proptest::prelude::*;

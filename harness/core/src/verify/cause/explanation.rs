@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::plain::count;
+use crate::sanitize::count;
 use crate::verify::cause::Search;
 use crate::verify::divergence::Stage;
 

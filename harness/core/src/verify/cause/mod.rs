@@ -28,7 +28,7 @@ mod weights;
 use std::sync::Arc;
 
 use crate::data::DataSet;
-use crate::plain::count;
+use crate::sanitize::count;
 use crate::state::State;
 use crate::steering::step_seed;
 use crate::trainer::{Request, StepTrace, Trainer};

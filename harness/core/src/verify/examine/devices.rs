@@ -1,6 +1,6 @@
 //! Comparing the devices that trained with the declared class.
 
-use crate::plain::plain;
+use crate::sanitize::plain;
 use crate::trainer::Engine;
 use crate::verify::finding::{Finding, Place};
 use crate::verify::recording::Recording;

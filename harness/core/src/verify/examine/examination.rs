@@ -8,7 +8,7 @@ use crate::format::{
     Commitment, History, HistoryError, JournalError, Object, PublicKey, ReadRun, StoreError, Tail,
     Unconverted,
 };
-use crate::plain::one_line;
+use crate::sanitize::one_line;
 use crate::spec::LearningRate;
 use crate::spec::{SPEC_BYTES_MAX, Spec};
 use crate::steering::ValidationSteps;

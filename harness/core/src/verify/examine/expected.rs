@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::format::Object;
-use crate::plain::{count, plain};
+use crate::sanitize::{count, plain};
 use crate::spec::{Spec, SpecDifference};
 use crate::verify::advice::Advice;
 use crate::verify::finding::{Finding, Place};

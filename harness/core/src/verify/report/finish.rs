@@ -1,6 +1,6 @@
 //! The last touch to a report, before it is kept and shown.
 
-use crate::plain::plain_all;
+use crate::sanitize::plain_all;
 use crate::verify::independence::Independence;
 use crate::verify::verdict::Verdict;
 use crate::verify::whole::Report;

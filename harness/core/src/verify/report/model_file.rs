@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::format::Comparison;
-use crate::plain::count;
+use crate::sanitize::count;
 use crate::state::{Difference, TensorDifference};
 
 /// Limits the differences that a report lists; the rest is counted.

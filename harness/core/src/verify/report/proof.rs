@@ -1,6 +1,6 @@
 //! Which of a report's divergences are proven.
 
-use crate::plain::plain;
+use crate::sanitize::plain;
 use crate::verify::proven::Proven;
 use crate::verify::segment_report::{SegmentOutcome, SegmentReport};
 use crate::verify::verdict::{Grade, Verdict};

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::drift::Drift;
 use crate::digest::Digest;
 use crate::format::{Calibration, FalseAlarms, TensorAllowed};
-use crate::plain::plain;
+use crate::sanitize::plain;
 use crate::verify::deviation::{Beyond, Excess, SegmentDeviation, TensorDeviation};
 use crate::verify::segment_report::{SegmentOutcome, SegmentReport};
 use crate::verify::vouched::Vouched;

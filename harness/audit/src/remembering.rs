@@ -342,7 +342,7 @@ impl Memory<'_> {
     ) -> Entry {
         let left = report.unjudged();
         let owed = |(segment, why): &(u64, &str)| {
-            let why = reenact_core::plain::plain(why);
+            let why = reenact_core::sanitize::plain(why);
             Owed { segment: *segment, why, paid_at_seconds: None }
         };
         let settled = |segment: u64| {
@@ -371,7 +371,7 @@ impl Memory<'_> {
         let challenge = report.challenge.as_ref();
         Entry {
             verdict: kind(report.verdict).to_owned(),
-            reason: report.reasons.first().map(|reason| reenact_core::plain::plain(reason)),
+            reason: report.reasons.first().map(|reason| reenact_core::sanitize::plain(reason)),
             drawn: report.segments.len() as u64,
             total: report.claim.as_ref().map_or(0, |claim| claim.segments),
             nonce: challenge.map(|challenge| challenge.nonce.clone()),
